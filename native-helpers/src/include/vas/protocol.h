@@ -1,0 +1,298 @@
+/*
+ * What the daemon and the keeper say to each other, and the layouts of what they share: messages (SOCK_SEQPACKET), the
+ * plan of a freeze and the record of one.
+ *
+ * Java's twins are io.vas.core.keeper.KeeperProtocolDescriptor, PlanDescriptor and RecordDescriptor;
+ * KeeperProtocolDescriptorTest compares both sides through `vas-keeper --layout`. Little endian, 8-byte aligned.
+ */
+#ifndef VAS_PROTOCOL_H
+#define VAS_PROTOCOL_H
+
+#include <stdint.h>
+
+#define VAS_PROTOCOL_VERSION 1u
+#define VAS_MESSAGE_MAX 65536
+#define VAS_MESSAGE_FDS_MAX 64
+
+/* ---- messages ---- */
+
+enum vas_message_type {
+  VAS_HELLO = 1,    /* body: vas_hello; answered with vas_hello */
+  VAS_HOLD = 2,     /* keep the attached descriptor under header.subject */
+  VAS_DROP = 3,     /* close what is held under header.subject */
+  VAS_TAKE = 4,     /* answered with a copy of the descriptor held under header.subject */
+  VAS_SPAWN = 5,    /* body: vas_spawn, vas_param[param_count]; descriptors: program, then those that params name */
+  VAS_FREEZE = 6,   /* body: vas_freeze, vas_param[param_count]; descriptors: plan, record, regions[2], then params' */
+  VAS_SIGNAL = 7,   /* body: vas_signal; to the first task of instance header.subject */
+  VAS_LIST = 8,     /* answered with vas_listed[] */
+  VAS_SHUTDOWN = 9, /* end all instances and exit */
+  VAS_EXITED = 64,  /* event, not asked for; body: vas_exited */
+};
+
+struct vas_message {
+  uint32_t type;
+  uint32_t length;  /* of the whole message, bytes */
+  uint64_t request; /* an answer repeats its request's number; 0 in events */
+  uint64_t subject; /* an instance's id, or a held descriptor's */
+  int32_t status;   /* of an answer: 0, or -errno */
+  uint32_t stage;   /* of an answer that failed: enum vas_spawn_stage or vas_freeze_stage */
+};
+
+struct vas_hello {
+  uint32_t version;
+  int32_t pid; /* of the keeper, as the host sees it; 0 in the request */
+};
+
+enum vas_param_kind {
+  VAS_PARAM_IMMEDIATE = 0,
+  VAS_PARAM_HELD = 1,        /* the number of the descriptor held under value */
+  VAS_PARAM_ATTACHED = 2,    /* the number of the value-th descriptor of this message */
+  VAS_PARAM_CONTROL = 3,     /* the child's end of its socket to the keeper */
+  VAS_PARAM_VDSO_START = 4,  /* where the keeper's [vvar]..[vdso] begins, which a child inherits */
+  VAS_PARAM_VDSO_LENGTH = 5, /* bytes */
+  VAS_PARAM_KEPT = 6,        /* the value-th descriptor that the instance (for a visitor: its host) sent when ready */
+  VAS_PARAM_PIDFD = 7,       /* of the instance's first task (for a visitor: its host's) */
+};
+
+/* A result slot that has a value before the program starts. */
+struct vas_param {
+  uint32_t kind;
+  uint32_t slot;
+  uint64_t value;
+};
+
+enum vas_spawn_mode {
+  VAS_SPAWN_EXEC = 1,    /* the program ends in execve, which closes the control socket */
+  VAS_SPAWN_RELEASE = 2, /* the program waits for report.release and ends in rt_sigreturn */
+};
+
+enum vas_spawn_stage {
+  VAS_SPAWN_PREPARE = 1, /* before there was a child */
+  VAS_SPAWN_CLONE = 2,
+  VAS_SPAWN_PROGRAM = 3, /* failed_step and failed_result say where */
+  VAS_SPAWN_DEADLINE = 4,
+  VAS_SPAWN_GUARD = 5,
+  VAS_SPAWN_DIED = 6, /* the child ended without a word; status is -ECHILD */
+};
+
+struct vas_spawn {
+  uint64_t clone_flags;
+  uint64_t deadline_micros; /* from now on */
+  uint64_t visited;         /* 0, or the instance whose pid namespace the child is to live in */
+  uint64_t base;            /* where the executor's area begins: a multiple of the page size, free in keeper and program */
+  uint32_t code_length;     /* bytes of executor code at the start of the program file; a multiple of the page size */
+  uint32_t program_length;  /* bytes of program behind it; a multiple of the page size */
+  uint32_t stack_length;    /* bytes; a multiple of the page size. The first task's stack is its upper end */
+  uint32_t entry;           /* first operation */
+  uint32_t mode;            /* enum vas_spawn_mode */
+  int32_t pid;              /* the child's pid in its pid namespace, or 0 */
+  uint32_t param_count;
+  uint32_t reserved;
+};
+
+/* The answer's body. Times are CLOCK_MONOTONIC, nanoseconds. */
+struct vas_spawned {
+  int32_t pid; /* as the host sees it */
+  uint32_t failed_step;
+  int64_t failed_result;
+  uint64_t received_nanos;
+  uint64_t cloned_nanos;
+  uint64_t ready_nanos;
+  uint64_t released_nanos;
+  uint64_t stamps[64]; /* the report's, as the program left them */
+};
+
+/* What a child sends over its control socket, with descriptors, when all is done but execve or the release. */
+#define VAS_KEPT_MAX 16
+enum vas_kept_role {
+  VAS_KEPT_PLAIN = 0,
+  VAS_KEPT_USERFAULTFD = 1, /* the guard of the child's memory */
+};
+struct vas_ready {
+  uint32_t count;
+  uint32_t role[VAS_KEPT_MAX];
+};
+
+struct vas_signal {
+  int32_t signal;
+  uint32_t reserved;
+};
+
+struct vas_exited {
+  int32_t wait_status; /* as of wait4 */
+  uint32_t reserved;
+};
+
+struct vas_listed {
+  uint64_t instance;
+  uint64_t visited;
+  int32_t pid;
+  uint32_t reserved;
+};
+
+/* ---- freeze ---- */
+
+enum vas_freeze_stage {
+  VAS_FREEZE_PREPARE = 1, /* live: layout of the pages, space made */
+  VAS_FREEZE_SEIZE = 2,
+  VAS_FREEZE_REGISTERS = 3,
+  VAS_FREEZE_PROGRAMS = 4,
+  VAS_FREEZE_FILES = 5,
+  VAS_FREEZE_DESCRIPTORS = 6,
+  VAS_FREEZE_SCAN = 7,
+  VAS_FREEZE_COPY = 8,
+  VAS_FREEZE_OBJECTS = 9,
+  VAS_FREEZE_INSTANCE = 10,
+  VAS_FREEZE_THAW = 11,
+};
+
+/* For tests: make the given stage fail. */
+enum vas_fault {
+  VAS_FAULT_NONE = 0,
+  VAS_FAULT_ERRNO = 1,    /* as if a call had returned EIO */
+  VAS_FAULT_DEADLINE = 2, /* as if the deadline had passed */
+  VAS_FAULT_KILL = 3,     /* the instance is killed */
+};
+
+struct vas_freeze {
+  uint64_t deadline_micros; /* for the frozen time */
+  uint32_t param_count;     /* for the plan's instance program */
+  uint32_t fault_stage;
+  uint32_t fault;
+  uint32_t threads; /* that copy pages; 0: one a processor */
+};
+
+struct vas_frozen {
+  uint64_t record_length; /* bytes */
+  uint64_t frozen_nanos;  /* from the first task's stop to the last one's release */
+  uint64_t total_nanos;
+  uint64_t pages; /* stored */
+  uint64_t stage_nanos[16]; /* by enum vas_freeze_stage */
+};
+
+/* ---- the plan: what to record ---- */
+
+#define VAS_PLAN_MAGIC 0x314e414c50534156ULL /* "VASPLAN1" */
+
+/* Offsets count from the plan's start. A list of names is NUL-terminated strings one after the other. */
+struct vas_plan {
+  uint64_t magic;
+  uint32_t version;
+  uint32_t length;
+  uint32_t process_files_offset; /* below /proc/PID/ */
+  uint32_t process_files_count;
+  uint32_t task_files_offset; /* below /proc/PID/task/TID/ */
+  uint32_t task_files_count;
+  uint32_t process_links_offset; /* below /proc/PID/: exe, cwd, root, ns/... */
+  uint32_t process_links_count;
+  uint32_t process_program; /* offset, or 0: run in the first thread */
+  uint32_t task_program;    /* run in every thread */
+  uint32_t instance_program; /* run in the keeper, with the freeze's params */
+  uint32_t descriptor_rules_offset;
+  uint32_t descriptor_rules_count;
+  uint32_t reserved;
+  uint64_t shm_device;       /* st_dev of memfds and shared anonymous memory: their contents are copied */
+  uint64_t region_device[2]; /* st_dev of the region mounts, huge and small */
+};
+
+/* For a descriptor whose link begins with the prefix, run the program in the keeper with slot 0 = a duplicate. */
+struct vas_descriptor_rule {
+  uint32_t prefix_offset;
+  uint32_t program; /* offset */
+};
+
+/* ---- the record: what was found ---- */
+
+enum vas_entry_type {
+  VAS_ENTRY_PROCESS_FILE = 1, /* index: which name of the plan; payload: contents */
+  VAS_ENTRY_TASK_FILE = 2,
+  VAS_ENTRY_PROCESS_LINK = 3, /* payload: vas_file_status, target */
+  VAS_ENTRY_REGISTERS = 4,    /* struct user_regs_struct */
+  VAS_ENTRY_XSTATE = 5,
+  VAS_ENTRY_SIGNAL_MASK = 6,    /* u64 */
+  VAS_ENTRY_PENDING_TASK = 7,   /* siginfo_t[] */
+  VAS_ENTRY_PENDING_SHARED = 8, /* siginfo_t[] */
+  VAS_ENTRY_RSEQ = 9,           /* struct ptrace_rseq_configuration */
+  VAS_ENTRY_PROCESS_PROGRAM = 10, /* the program as it is after it ran, from its results on */
+  VAS_ENTRY_TASK_PROGRAM = 11,
+  VAS_ENTRY_INSTANCE_PROGRAM = 12,
+  VAS_ENTRY_DESCRIPTOR = 13,      /* index: number; payload: vas_descriptor, link */
+  VAS_ENTRY_DESCRIPTOR_INFO = 14, /* index: number; payload: fdinfo */
+  VAS_ENTRY_DESCRIPTOR_PROGRAM = 15,
+  VAS_ENTRY_BYTES = 16,   /* of VAS_OP_RECORD_BYTES; index: number of the descriptor, or ~0 of the instance program */
+  VAS_ENTRY_MESSAGE = 17, /* of VAS_OP_RECORD_MESSAGES; payload: vas_recorded_message, name, data */
+  VAS_ENTRY_MAPPED_FILE = 18, /* payload: u64 start of a VMA that maps it, vas_file_status, path */
+  VAS_ENTRY_PAGES = 19,       /* payload: vas_stored_pages, vas_run[] */
+  VAS_ENTRY_OBJECT = 20,      /* contents of a file that lives with the instance; payload: vas_object, vas_run[] */
+};
+
+struct vas_entry {
+  uint32_t type;
+  uint32_t length; /* of the payload; the next entry begins at the next multiple of 8 */
+  int32_t pid;     /* as the keeper's /proc sees it; status has NSpid */
+  int32_t tid;
+  uint32_t index;
+  uint32_t reserved;
+};
+
+struct vas_file_status {
+  uint64_t device; /* st_dev as the C library encodes it */
+  uint64_t inode;
+  uint64_t size;
+  int64_t ctime_seconds;
+  uint32_t ctime_nanos;
+  uint32_t mode;
+  uint32_t links;
+  uint32_t uid;
+  uint32_t gid;
+  uint32_t reserved;
+  uint64_t special_device; /* st_rdev */
+};
+
+struct vas_descriptor {
+  struct vas_file_status status;
+  uint32_t file;  /* descriptors of the same open file description have the same number */
+  uint32_t flags; /* F_GETFL */
+  uint32_t descriptor_flags; /* F_GETFD: FD_CLOEXEC; from fdinfo */
+  uint32_t reserved;
+  int64_t position; /* lseek(0, SEEK_CUR), or -errno */
+};
+
+struct vas_recorded_message {
+  uint32_t name_length;
+  uint32_t data_length;
+  uint32_t flags;          /* msg_flags */
+  uint32_t control_length; /* bytes of ancillary data, which is not recorded */
+};
+
+enum vas_region { VAS_REGION_HUGE = 0, VAS_REGION_SMALL = 1 };
+
+/* Flags of stored pages. */
+#define VAS_PAGES_REGION_BACKED 1u /* the VMA maps an older region: pages not listed are that region's */
+
+/* Stored pages of one VMA: page at address a lies at offset + (a - start) of the region. */
+struct vas_stored_pages {
+  uint64_t start;
+  uint64_t end;
+  uint64_t offset;
+  uint32_t region; /* enum vas_region */
+  uint32_t flags;
+  uint64_t backing_inode;  /* of a region-backed VMA: the region file's */
+  uint64_t backing_offset; /* and where in it the VMA begins */
+  uint32_t backing_region;
+  uint32_t run_count;
+};
+
+struct vas_run {
+  uint64_t start;  /* address (pages) or offset in the object */
+  uint64_t length; /* bytes; with bit 0 set: pages that are zero now though the backing region holds others */
+};
+
+struct vas_object {
+  struct vas_file_status status;
+  uint64_t offset; /* in the region: byte b of the object lies at offset + b */
+  uint32_t region;
+  uint32_t run_count;
+};
+
+#endif
