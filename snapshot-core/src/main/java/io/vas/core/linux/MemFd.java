@@ -1,0 +1,46 @@
+package io.vas.core.linux;
+
+import static io.vas.core.linux.Kernel.LIBC;
+
+/** Files in memory, without a name in any directory. */
+public final class MemFd {
+  /** Seals may be added later. */
+  public static final int MFD_ALLOW_SEALING = 2;
+
+  /** Backed by huge pages of the reserved pool. */
+  public static final int MFD_HUGETLB = 4;
+
+  /** Not executable, and sealed so (Linux 6.3). */
+  public static final int MFD_NOEXEC_SEAL = 8;
+
+  /** Executable, whatever sysctl vm.memfd_noexec says (Linux 6.3). */
+  public static final int MFD_EXEC = 16;
+
+  private static final int MFD_CLOEXEC = 1;
+
+  private MemFd() {}
+
+  /**
+   * A new file of a given size, all of it a hole.
+   *
+   * @param name shown in /proc, at most 249 bytes; need not be unique.
+   * @param size bytes.
+   * @param flags of this class; close-on-exec is always added.
+   * @return the file, open for reading and writing.
+   * @throws LinuxException if it can not be made.
+   */
+  public static Fd create(final String name, final long size, final int flags) {
+    final int value = LIBC.memfd_create(RawText.path(name), flags | MFD_CLOEXEC);
+    if (value < 0) {
+      throw Kernel.failure("memfd_create", "name", name, "flags", flags);
+    }
+    final Fd fd = Fd.owning(value);
+    try {
+      FileIo.truncate(fd, size);
+      return fd;
+    } catch (final LinuxException e) {
+      fd.close();
+      throw e;
+    }
+  }
+}
