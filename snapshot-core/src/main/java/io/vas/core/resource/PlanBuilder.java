@@ -1,0 +1,150 @@
+package io.vas.core.resource;
+
+import io.vas.core.program.ProgramBuilder;
+import io.vas.core.program.Value;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.LinkedHashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.function.BiConsumer;
+
+/**
+ * What is to be recorded while an instance is frozen. Resources add to it; what two ask for is
+ * recorded once.
+ *
+ * <p>Programs are shared by all resources, so names of steps and data begin with the kind they
+ * belong to, and steps must not fail: record a result with {@code callAny}, and judge it later. In
+ * the process and task programs, which run in the instance's tasks, a step must not change anything
+ * either.
+ */
+public final class PlanBuilder {
+  private final Set<String> processFiles = new LinkedHashSet<>();
+  private final Set<String> taskFiles = new LinkedHashSet<>();
+  private final Set<String> processLinks = new LinkedHashSet<>();
+  private final ProgramBuilder processProgram = new ProgramBuilder();
+  private final ProgramBuilder taskProgram = new ProgramBuilder();
+  private final ProgramBuilder instanceProgram = new ProgramBuilder();
+  private final Map<String, DescriptorProgram> descriptorRules = new LinkedHashMap<>();
+
+  private record DescriptorProgram(ProgramBuilder program, Value descriptor) {}
+
+  /** An empty plan. */
+  public PlanBuilder() {}
+
+  /**
+   * Record a file of each process.
+   *
+   * @param name below /proc/PID, for example {@code status}.
+   */
+  public void processFile(final String name) {
+    processFiles.add(name);
+  }
+
+  /**
+   * Record a file of each task.
+   *
+   * @param name below /proc/PID/task/TID, for example {@code comm}.
+   */
+  public void taskFile(final String name) {
+    taskFiles.add(name);
+  }
+
+  /**
+   * Record where a link of each process leads.
+   *
+   * @param name below /proc/PID, for example {@code cwd}.
+   */
+  public void processLink(final String name) {
+    processLinks.add(name);
+  }
+
+  /**
+   * The program that runs in the first task of each process.
+   *
+   * @return a builder to add steps to.
+   */
+  public ProgramBuilder processProgram() {
+    return processProgram;
+  }
+
+  /**
+   * The program that runs in each task.
+   *
+   * @return a builder to add steps to.
+   */
+  public ProgramBuilder taskProgram() {
+    return taskProgram;
+  }
+
+  /**
+   * The program that runs in the keeper, once, while the instance is frozen, with the parameters of
+   * the freeze.
+   *
+   * @return a builder to add steps to.
+   */
+  public ProgramBuilder instanceProgram() {
+    return instanceProgram;
+  }
+
+  /**
+   * Run steps in the keeper, on a duplicate of each descriptor whose link begins with a prefix, once
+   * for each open file description. The duplicate shares the file's position and flags with the
+   * instance: steps must put back what they change.
+   *
+   * @param linkPrefix for example {@code socket:} or {@code anon_inode:[eventpoll]}; resources that
+   *     give the same prefix add to the same program.
+   * @param steps gets the program and the duplicate's number.
+   */
+  public void descriptorRule(
+      final String linkPrefix, final BiConsumer<ProgramBuilder, Value> steps) {
+    final DescriptorProgram rule =
+        descriptorRules.computeIfAbsent(
+            linkPrefix,
+            prefix -> {
+              final ProgramBuilder program = new ProgramBuilder();
+              // The keeper puts the duplicate's number into the first slot.
+              return new DescriptorProgram(program, program.parameter("descriptor"));
+            });
+    steps.accept(rule.program(), rule.descriptor());
+  }
+
+  /**
+   * What {@link #processFile} was called with.
+   *
+   * @return names, in the order of the first calls.
+   */
+  public List<String> processFiles() {
+    return new ArrayList<>(processFiles);
+  }
+
+  /**
+   * What {@link #taskFile} was called with.
+   *
+   * @return names, in the order of the first calls.
+   */
+  public List<String> taskFiles() {
+    return new ArrayList<>(taskFiles);
+  }
+
+  /**
+   * What {@link #processLink} was called with.
+   *
+   * @return names, in the order of the first calls.
+   */
+  public List<String> processLinks() {
+    return new ArrayList<>(processLinks);
+  }
+
+  /**
+   * The programs for descriptors.
+   *
+   * @return builders by link prefix, in the order of the first calls.
+   */
+  public Map<String, ProgramBuilder> descriptorRules() {
+    final Map<String, ProgramBuilder> programs = new LinkedHashMap<>();
+    descriptorRules.forEach((prefix, rule) -> programs.put(prefix, rule.program()));
+    return programs;
+  }
+}
