@@ -1,0 +1,88 @@
+package io.vas.core.linux;
+
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import org.agrona.DirectBuffer;
+
+/** Reads /proc/PID/maps and /proc/PID/smaps. */
+public final class ProcMaps {
+  private static final long KIB = 1024;
+
+  private ProcMaps() {}
+
+  /**
+   * The mappings of a process.
+   *
+   * @param text all of maps or smaps.
+   * @return the mappings by rising address.
+   * @throws io.vas.core.VasException if the text is something else.
+   */
+  public static List<Vma> parse(final DirectBuffer text) {
+    final TextCursor cursor = new TextCursor("maps", text);
+    final List<Vma> vmas = new ArrayList<>();
+    while (!cursor.atEnd()) {
+      vmas.add(entry(cursor));
+    }
+    return vmas;
+  }
+
+  private static Vma entry(final TextCursor cursor) {
+    final long start = cursor.hex();
+    final long end = cursor.expect("-").hex();
+    cursor.skipBlanks();
+    final int protection =
+        (cursor.next() == 'r' ? MappedMemory.PROT_READ : 0)
+            | (cursor.next() == 'w' ? MappedMemory.PROT_WRITE : 0)
+            | (cursor.next() == 'x' ? MappedMemory.PROT_EXEC : 0);
+    final char sharing = cursor.next();
+    if (sharing != 's' && sharing != 'p') {
+      throw cursor.unexpected("s or p");
+    }
+    final long offset = cursor.hex();
+    final int major = (int) cursor.hex();
+    final int minor = (int) cursor.expect(":").hex();
+    final long inode = cursor.decimal();
+    final String name = TextCursor.unescape(cursor.restOfLine(), "\n");
+
+    // The names of the lines that smaps adds begin with a capital, addresses with a digit or a-f.
+    Set<String> flags = Set.of();
+    Map<String, Long> sizes = Map.of();
+    if (Character.isUpperCase(cursor.peek())) {
+      sizes = new HashMap<>();
+      while (Character.isUpperCase(cursor.peek())) {
+        final String key = cursor.until(':');
+        if (key.equals("VmFlags")) {
+          flags = words(cursor);
+        } else {
+          final long value = cursor.decimal();
+          sizes.put(key, cursor.skipBlanks().take("kB") ? value * KIB : value);
+          cursor.skipLine();
+        }
+      }
+    }
+    return new Vma(
+        start,
+        end,
+        protection,
+        sharing == 's',
+        offset,
+        new DeviceNumber(major, minor),
+        inode,
+        name,
+        flags,
+        sizes);
+  }
+
+  private static Set<String> words(final TextCursor cursor) {
+    final Set<String> words = new HashSet<>();
+    while (!cursor.skipBlanks().atEndOfLine()) {
+      words.add(cursor.word());
+    }
+    cursor.skipLine();
+    return words;
+  }
+}
