@@ -1,0 +1,472 @@
+/*
+ * One freeze: prepare while the instance runs, stop it, record raw facts and copy pages, let it go on.
+ *
+ * Whatever happens, thaw_tasks() is reached: an instance is never left frozen, and a freeze that failed is not noticed.
+ */
+#include "keeper.h"
+
+#include <elf.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/ptrace.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+struct freeze {
+  struct instance *instance;
+  struct freeze_job *job;
+  struct plan plan;
+  struct record record;
+  struct pages *pages;
+  struct freezing freezing;
+  struct vas_frozen result;
+  uint32_t stage;
+  uint64_t stage_start;
+  /* The area that programs run in, in the task and here. */
+  uint8_t *area;
+  uint64_t task_area, area_length;
+};
+
+struct freeze_job *freeze_job_of(struct request *request) {
+  const struct vas_freeze *freeze = (const void *)request->body;
+  if (request->body_length < sizeof(*freeze) ||
+      freeze->param_count > (request->body_length - sizeof(*freeze)) / sizeof(struct vas_param) || request->fd_count < 4)
+    return NULL;
+  struct freeze_job *job = calloc(1, sizeof(*job));
+  if (job == NULL)
+    return NULL;
+  size_t size = freeze->param_count * sizeof(struct vas_param);
+  job->header = request->header;
+  job->freeze = *freeze;
+  job->params = malloc(size ? size : 1);
+  if (job->params == NULL) {
+    free(job);
+    return NULL;
+  }
+  memcpy(job->params, request->body + sizeof(*freeze), size);
+  memcpy(job->fds, request->fds, sizeof(job->fds));
+  job->fd_count = request->fd_count;
+  request->fd_count = 0;
+  return job;
+}
+
+void freeze_job_free(struct freeze_job *job) {
+  for (int i = 0; i < job->fd_count; i++)
+    close_fd(&job->fds[i]);
+  free(job->params);
+  free(job);
+}
+
+/* Ends the time of the stage before and begins a new one; where a test asks for it, the fault happens here. */
+static int enter(struct freeze *freeze, uint32_t stage) {
+  uint64_t now = now_nanos();
+  freeze->result.stage_nanos[freeze->stage] += now - freeze->stage_start;
+  freeze->stage = stage;
+  freeze->stage_start = now;
+  if (freeze->job->freeze.fault != VAS_FAULT_NONE && freeze->job->freeze.fault_stage == stage) {
+    switch (freeze->job->freeze.fault) {
+    case VAS_FAULT_ERRNO:
+      return -EIO;
+    case VAS_FAULT_DEADLINE:
+      return -ETIMEDOUT;
+    case VAS_FAULT_KILL:
+      kill(freeze->instance->pid, SIGKILL);
+      break;
+    }
+  }
+  if (freeze->freezing.deadline_nanos != 0 && stage != VAS_FREEZE_THAW && now > freeze->freezing.deadline_nanos)
+    return -ETIMEDOUT;
+  return 0;
+}
+
+/* ---- registers ---- */
+
+/*
+ * Within a restartable sequence the kernel would have gone to its abort handler, had the task been interrupted by anything
+ * but us. Running something else in the task makes the kernel forget the sequence, so the jump is made here.
+ */
+static void leave_restartable_sequence(struct task *task, const struct ptrace_rseq_configuration *rseq) {
+  struct {
+    uint32_t cpu_id_start, cpu_id;
+    uint64_t rseq_cs;
+  } area;
+  struct {
+    uint32_t version, flags;
+    uint64_t start_ip, post_commit_offset, abort_ip;
+  } sequence;
+  struct iovec local = {&area, sizeof(area)}, remote = {(void *)(uintptr_t)rseq->rseq_abi_pointer, sizeof(area)};
+
+  if (rseq->rseq_abi_pointer == 0 || process_vm_readv(task->pid, &local, 1, &remote, 1, 0) != (ssize_t)sizeof(area) ||
+      area.rseq_cs == 0)
+    return;
+  local = (struct iovec){&sequence, sizeof(sequence)};
+  remote = (struct iovec){(void *)(uintptr_t)area.rseq_cs, sizeof(sequence)};
+  if (process_vm_readv(task->pid, &local, 1, &remote, 1, 0) != (ssize_t)sizeof(sequence))
+    return;
+  if (task->registers.rip - sequence.start_ip < sequence.post_commit_offset) {
+    task->registers.rip = sequence.abort_ip;
+    task->registers_changed = true;
+  }
+}
+
+static int record_task(struct freeze *freeze, struct task *task) {
+  struct record *record = &freeze->record;
+  uint8_t xstate[16384];
+  struct iovec iov = {xstate, sizeof(xstate)};
+  struct ptrace_rseq_configuration rseq = {0};
+  int error = fetch_registers(task);
+
+  if (error < 0)
+    return error;
+  if (syscall(SYS_ptrace, PTRACE_GET_RSEQ_CONFIGURATION, task->tid, sizeof(rseq), &rseq) < 0)
+    memset(&rseq, 0, sizeof(rseq));
+  leave_restartable_sequence(task, &rseq);
+  if ((error = hide_interruption(task)) < 0)
+    return error;
+  if (task->visitor)
+    return 0;
+  record_entry(record, VAS_ENTRY_REGISTERS, task->pid, task->tid, 0, &task->registers, sizeof(task->registers));
+  if (syscall(SYS_ptrace, PTRACE_GETREGSET, task->tid, NT_X86_XSTATE, &iov) < 0)
+    return -errno;
+  record_entry(record, VAS_ENTRY_XSTATE, task->pid, task->tid, 0, xstate, iov.iov_len);
+  record_entry(record, VAS_ENTRY_SIGNAL_MASK, task->pid, task->tid, 0, &task->mask, sizeof(task->mask));
+  record_entry(record, VAS_ENTRY_RSEQ, task->pid, task->tid, 0, &rseq, sizeof(rseq));
+  for (int shared = 0; shared < 2; shared++) {
+    if (shared && task->tid != task->pid)
+      continue;
+    record_begin(record, shared ? VAS_ENTRY_PENDING_SHARED : VAS_ENTRY_PENDING_TASK, task->pid, task->tid, 0);
+    struct ptrace_peeksiginfo_args args = {.flags = shared ? PTRACE_PEEKSIGINFO_SHARED : 0, .nr = 32};
+    for (;;) {
+      siginfo_t infos[32];
+      long n = syscall(SYS_ptrace, PTRACE_PEEKSIGINFO, task->tid, &args, infos);
+      if (n <= 0)
+        break;
+      record_append(record, infos, (size_t)n * sizeof(*infos));
+      args.off += (uint64_t)n;
+    }
+    record_end(record);
+  }
+  return 0;
+}
+
+/* ---- files ---- */
+
+static void record_named(struct freeze *freeze, uint32_t type, pid_t pid, pid_t tid, uint32_t offset, uint32_t count) {
+  char path[32];
+  const char *name = plan_string(&freeze->plan, offset);
+
+  if (type == VAS_ENTRY_TASK_FILE)
+    snprintf(path, sizeof(path), "%d/task/%d", pid, tid);
+  else
+    snprintf(path, sizeof(path), "%d", pid);
+  cleanup_close int directory = openat(proc_directory, path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+  for (uint32_t i = 0; i < count; i++, name += strlen(name) + 1) {
+    if (type != VAS_ENTRY_PROCESS_LINK) {
+      record_file(&freeze->record, type, pid, tid, i, directory, name);
+      continue;
+    }
+    struct vas_file_status status = {0};
+    char link[4096];
+    ssize_t length = readlinkat(directory, name, link, sizeof(link));
+    cleanup_close int target = openat(directory, name, O_PATH | O_CLOEXEC);
+    if (target >= 0)
+      file_status(target, &status);
+    record_begin(&freeze->record, type, pid, 0, i);
+    if (length >= 0) {
+      record_append(&freeze->record, &status, sizeof(status));
+      record_append(&freeze->record, link, (size_t)length);
+    }
+    record_end(&freeze->record);
+  }
+}
+
+static void record_files(struct freeze *freeze) {
+  const struct vas_plan *plan = freeze->plan.header;
+
+  for (size_t i = 0; i < freeze->freezing.count; i++) {
+    struct task *task = &freeze->freezing.tasks[i];
+    if (task->visitor || task->gone)
+      continue;
+    if (task->tid == task->pid) {
+      record_named(freeze, VAS_ENTRY_PROCESS_FILE, task->pid, task->tid, plan->process_files_offset,
+                   plan->process_files_count);
+      record_named(freeze, VAS_ENTRY_PROCESS_LINK, task->pid, task->tid, plan->process_links_offset,
+                   plan->process_links_count);
+    }
+    record_named(freeze, VAS_ENTRY_TASK_FILE, task->pid, task->tid, plan->task_files_offset, plan->task_files_count);
+  }
+}
+
+/* ---- programs in the tasks ---- */
+
+struct slot {
+  uint32_t program_offset, report_offset, stack_top;
+};
+
+#define TASK_STACK 8192u
+
+static int map_area(struct freeze *freeze, struct task *leader, uint64_t instruction, uint64_t length) {
+  const uint64_t args[6] = {0, length, PROT_READ | PROT_WRITE | PROT_EXEC, MAP_SHARED | MAP_ANONYMOUS, (uint64_t)-1, 0};
+  long address;
+  char name[80];
+  int error = task_syscall(leader, instruction, SYS_mmap, args, &address);
+
+  if (error < 0)
+    return error;
+  if (address < 0 && address >= -4095)
+    return (int)address;
+  freeze->task_area = (uint64_t)address;
+  freeze->area_length = length;
+  snprintf(name, sizeof(name), "%d/map_files/%lx-%lx", leader->pid, freeze->task_area, freeze->task_area + length);
+  cleanup_close int fd = openat(proc_directory, name, O_RDWR | O_CLOEXEC);
+  if (fd < 0)
+    return -errno;
+  freeze->area = mmap(NULL, length, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+  if (freeze->area == MAP_FAILED) {
+    freeze->area = NULL;
+    return -errno;
+  }
+  madvise(freeze->area, length, MADV_DONTFORK);
+  return 0;
+}
+
+static void unmap_area(struct freeze *freeze, struct task *leader, uint64_t instruction) {
+  if (freeze->area != NULL)
+    munmap(freeze->area, freeze->area_length);
+  freeze->area = NULL;
+  if (freeze->task_area != 0 && !leader->gone) {
+    const uint64_t args[6] = {freeze->task_area, freeze->area_length};
+    long result;
+    if (!leader->stopped)
+      interrupt_task(leader, now_nanos() + 1000000000u);
+    if (task_syscall(leader, instruction, SYS_munmap, args, &result) >= 0)
+      leader->stopped = true;
+  }
+  freeze->task_area = 0;
+}
+
+static struct slot place_program(struct freeze *freeze, uint32_t *used, const struct vas_program_header *program) {
+  struct slot slot = {.report_offset = *used};
+  slot.program_offset = *used + (uint32_t)ALIGN_UP(sizeof(struct vas_report), 64);
+  slot.stack_top = (uint32_t)ALIGN_UP(slot.program_offset + program->length, 64) + TASK_STACK;
+  *used = slot.stack_top;
+  memcpy(freeze->area + slot.program_offset, program, program->length);
+  return slot;
+}
+
+static int wait_done(struct freeze *freeze, struct task *task, const struct slot *slot) {
+  struct vas_report *report = (struct vas_report *)(freeze->area + slot->report_offset);
+
+  for (;;) {
+    uint32_t state = __atomic_load_n(&report->state, __ATOMIC_ACQUIRE);
+    if (state != VAS_REPORT_RUNNING)
+      return 0;
+    if (now_nanos() > freeze->freezing.deadline_nanos)
+      return -ETIMEDOUT;
+    uint64_t turn = now_nanos() + 10000000u; /* look now and then whether the task was killed */
+    if (futex_wait_shared(&report->state, VAS_REPORT_RUNNING, turn) == -ETIMEDOUT) {
+      char name[32];
+      snprintf(name, sizeof(name), "%d/task/%d", task->pid, task->tid);
+      if (faccessat(proc_directory, name, F_OK, 0) < 0)
+        return -ESRCH;
+    }
+  }
+}
+
+static bool has_seccomp(pid_t pid) {
+  char name[32], *text = NULL;
+  size_t capacity = 0;
+  uint64_t mode = 0;
+
+  snprintf(name, sizeof(name), "%d/status", pid);
+  if (read_file_at(proc_directory, name, &text, &capacity) >= 0)
+    text_number(text, "Seccomp", 10, &mode);
+  free(text);
+  return mode != 0;
+}
+
+/* Runs the process's program in its first thread and the task program in every thread, all at once. */
+static int run_programs(struct freeze *freeze, pid_t pid) {
+  const struct vas_program_header *process_program = plan_program(&freeze->plan, freeze->plan.header->process_program);
+  const struct vas_program_header *task_program = plan_program(&freeze->plan, freeze->plan.header->task_program);
+  struct freezing *freezing = &freeze->freezing;
+  struct task *leader = NULL;
+  size_t threads = 0;
+
+  for (size_t i = 0; i < freezing->count; i++)
+    if (freezing->tasks[i].pid == pid && !freezing->tasks[i].gone) {
+      threads++;
+      if (freezing->tasks[i].tid == pid)
+        leader = &freezing->tasks[i];
+    }
+  if (leader == NULL)
+    return -ESRCH;
+  if (process_program == NULL || task_program == NULL)
+    return 0;
+  /* A filter would kill the task for our calls. */
+  if (has_seccomp(pid))
+    return -EOPNOTSUPP;
+  uint64_t instruction = freeze->instance->syscall_address;
+  int error = instruction ? 0 : find_syscall_instruction(pid, &instruction);
+  if (error < 0)
+    return error;
+  size_t room = sizeof(struct vas_report) + TASK_STACK + 192;
+  uint64_t length = ALIGN_UP(executor_length, PAGE) +
+                    ALIGN_UP(process_program->length + room + threads * (task_program->length + room), PAGE);
+  struct slot *slots = calloc(threads, sizeof(*slots));
+  if (slots == NULL)
+    return -ENOMEM;
+  error = map_area(freeze, leader, instruction, length);
+  if (error >= 0) {
+    uint32_t used = (uint32_t)ALIGN_UP(executor_length, PAGE);
+    memcpy(freeze->area, executor_code, executor_length);
+    struct slot process_slot = place_program(freeze, &used, process_program);
+    for (size_t i = 0; i < threads; i++)
+      slots[i] = place_program(freeze, &used, task_program);
+    /* The first thread's two programs run one after the other. */
+    for (int pass = 0; pass < 2 && error >= 0; pass++) {
+      size_t at = 0;
+      for (size_t i = 0; i < freezing->count && error >= 0; i++) {
+        struct task *task = &freezing->tasks[i];
+        if (task->pid != pid || task->gone)
+          continue;
+        const struct slot *slot = pass == 0 ? &process_slot : &slots[at++];
+        if (pass == 0 && task != leader)
+          continue;
+        error = start_in_task(task, freeze->task_area, freeze->task_area + slot->stack_top - 8,
+                              freeze->task_area + slot->program_offset, freeze->task_area + slot->report_offset, 0);
+      }
+      at = 0;
+      for (size_t i = 0; i < freezing->count && error >= 0; i++) {
+        struct task *task = &freezing->tasks[i];
+        if (task->pid != pid || task->gone)
+          continue;
+        const struct slot *slot = pass == 0 ? &process_slot : &slots[at++];
+        if (pass == 0 && task != leader)
+          continue;
+        error = wait_done(freeze, task, slot);
+        if (error >= 0)
+          error = interrupt_task(task, freezing->deadline_nanos);
+        if (error < 0)
+          break;
+        const struct vas_program_header *program = pass == 0 ? process_program : task_program;
+        record_entry(&freeze->record, pass == 0 ? VAS_ENTRY_PROCESS_PROGRAM : VAS_ENTRY_TASK_PROGRAM, pid, task->tid, 0,
+                     freeze->area + slot->program_offset + program->results_offset,
+                     program->length - program->results_offset);
+      }
+    }
+  }
+  /* On the way out of a failure some threads may still be in their program: all must stop before it is unmapped. */
+  for (size_t i = 0; i < freezing->count; i++)
+    if (freezing->tasks[i].pid == pid && !freezing->tasks[i].gone && !freezing->tasks[i].stopped)
+      interrupt_task(&freezing->tasks[i], now_nanos() + 1000000000u);
+  unmap_area(freeze, leader, instruction);
+  free(slots);
+  return error;
+}
+
+/* ---- the whole ---- */
+
+static int record_frozen(struct freeze *freeze) {
+  struct instance *instance = freeze->instance;
+  struct freezing *freezing = &freeze->freezing;
+  pid_t roots[256];
+  int error;
+
+  roots[0] = instance->pid;
+  size_t root_count = 1 + instance_visitors(instance->id, roots + 1, 255);
+  if ((error = freeze_tasks(freezing, roots, root_count, 1, guard_drain, instance)) < 0 ||
+      (error = guard_settle(instance, freezing)) < 0)
+    return error;
+  if ((error = enter(freeze, VAS_FREEZE_REGISTERS)) < 0)
+    return error;
+  for (size_t i = 0; i < freezing->count; i++)
+    if (!freezing->tasks[i].gone && (error = record_task(freeze, &freezing->tasks[i])) < 0)
+      return error;
+  if ((error = enter(freeze, VAS_FREEZE_SCAN)) < 0 || (error = pages_start(freeze->pages, freezing->deadline_nanos)) < 0)
+    return error;
+  if ((error = enter(freeze, VAS_FREEZE_FILES)) < 0)
+    return error;
+  record_files(freeze);
+  if ((error = record_mapped_files(&freeze->plan, freeze->pages, &freeze->record, instance->pid)) < 0)
+    return error;
+  if ((error = enter(freeze, VAS_FREEZE_PROGRAMS)) < 0 || (error = run_programs(freeze, instance->pid)) < 0)
+    return error;
+  if ((error = enter(freeze, VAS_FREEZE_DESCRIPTORS)) < 0 ||
+      (error = record_descriptors(&freeze->plan, freeze->pages, &freeze->record, instance->pid, instance->pidfd,
+                                  freezing->deadline_nanos)) < 0)
+    return error;
+  if ((error = enter(freeze, VAS_FREEZE_INSTANCE)) < 0)
+    return error;
+  const struct vas_program_header *program = plan_program(&freeze->plan, freeze->plan.header->instance_program);
+  if (program != NULL) {
+    struct param_source source = {
+        .attached = freeze->job->fds, .attached_count = freeze->job->fd_count, .control = -1, .instance = instance};
+    if ((error = run_hosted(program, freeze->job->params, freeze->job->freeze.param_count, &source, -1, &freeze->record,
+                            VAS_ENTRY_INSTANCE_PROGRAM, instance->pid, ~0u)) < 0)
+      return error;
+  }
+  return enter(freeze, VAS_FREEZE_COPY);
+}
+
+void freeze_run(struct instance *instance, struct freeze_job *job) {
+  struct freeze freeze = {.instance = instance, .job = job, .stage = VAS_FREEZE_PREPARE, .stage_start = now_nanos()};
+  uint64_t start = freeze.stage_start, stopped = 0;
+  struct pages_config config = {.pid = instance->pid,
+                                .regions = {job->fds[2], job->fds[3]},
+                                .skip_start = instance->area_start,
+                                .skip_end = instance->area_end,
+                                .threads = job->freeze.threads};
+  int error = plan_open(&freeze.plan, job->fds[0]);
+
+  if (error >= 0)
+    error = record_open(&freeze.record, job->fds[1]);
+  if (error >= 0) {
+    config.shm_device = freeze.plan.header->shm_device;
+    memcpy(config.region_device, freeze.plan.header->region_device, sizeof(config.region_device));
+    error = pages_open(&freeze.pages, &config);
+  }
+  if (error >= 0)
+    error = enter(&freeze, VAS_FREEZE_PREPARE);
+  if (error >= 0)
+    error = pages_prepare(freeze.pages);
+  if (error >= 0) {
+    stopped = now_nanos();
+    freeze.freezing.deadline_nanos = stopped + job->freeze.deadline_micros * 1000;
+    error = enter(&freeze, VAS_FREEZE_SEIZE);
+    if (error >= 0)
+      error = record_frozen(&freeze);
+    /* The copiers read the address space: they must be done before it runs again, also after a failure. */
+    if (error < 0)
+      pages_abandon(freeze.pages, error);
+    int copied = pages_finish(freeze.pages);
+    if (error >= 0)
+      error = copied;
+    uint32_t failed_stage = freeze.stage;
+    int fault = enter(&freeze, VAS_FREEZE_THAW);
+    if (error >= 0 && fault < 0)
+      error = fault;
+    else if (error < 0)
+      freeze.stage = failed_stage;
+    thaw_tasks(&freeze.freezing);
+    freeze.result.frozen_nanos = now_nanos() - stopped;
+  }
+  if (error >= 0) {
+    pages_record(freeze.pages, &freeze.record);
+    error = freeze.record.error;
+  }
+  freeze.result.pages = freeze.pages ? pages_count(freeze.pages) : 0;
+  pages_close(freeze.pages);
+  freeze.result.record_length = freeze.record.length;
+  record_close(&freeze.record);
+  plan_close(&freeze.plan);
+  freeze.result.total_nanos = now_nanos() - start;
+  answer(&job->header, error < 0 ? error : 0, freeze.stage, &freeze.result, sizeof(freeze.result), -1);
+  freeze_job_free(job);
+}

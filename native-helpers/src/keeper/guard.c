@@ -1,0 +1,343 @@
+/*
+ * The guard of memory that was anonymous and now maps a region.
+ *
+ * Such a range must read as zero where anonymous memory would: after MADV_DONTNEED and the like, where nothing was ever
+ * stored (holes of the region), in what mremap() added, in forked children. The address space's userfaultfd tells of all
+ * of it but growth in place, which restore prevents by a PROT_NONE page behind each range.
+ *
+ * A task that zaps memory waits until its event is read. Before that, all other tasks of the process must have stopped,
+ * or they could look between the zap and our zeros, and see the region's old bytes.
+ */
+#include "keeper.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/userfaultfd.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#define STOP_LIMIT 5000000000u /* ns; a task that does not stop by then is stuck in the kernel */
+#define FILL HUGE_PAGE         /* zeros given at once to a task that comes upon a hole */
+#define GROWN_BY_ZEROS (64UL << 20)
+
+struct guard_event {
+  size_t guarded;
+  struct uffd_msg message;
+};
+
+static void give_up(struct instance *instance, const char *what, int error) {
+  dprintf(STDERR_FILENO, "instance %lu: %s (%s); killed\n", instance->id, what, strerror(-error));
+  kill(instance->pid, SIGKILL);
+}
+
+static int remember(struct instance *instance, size_t guarded, const struct uffd_msg *message) {
+  struct guard_event *moved = realloc(instance->events, (instance->event_count + 1) * sizeof(*moved));
+  if (moved == NULL)
+    return -ENOMEM;
+  instance->events = moved;
+  instance->events[instance->event_count++] = (struct guard_event){guarded, *message};
+  return 0;
+}
+
+/* Tasks that have not stopped must be held by events: anything else could still run. */
+static bool rest_is_held(const struct freezing *freezing) {
+  for (size_t i = 0; i < freezing->count; i++) {
+    const struct task *task = &freezing->tasks[i];
+    if (!task->stopped && !task->gone && task_state(task->pid, task->tid) != 'D')
+      return false;
+  }
+  return true;
+}
+
+/* Maps the zero page over a range that has no pages. Stops at the first page that is there. */
+static int fill_with_zeros(int fd, uint64_t start, uint64_t end) {
+  while (start < end) {
+    struct uffdio_zeropage zero = {.range = {start, end - start}};
+    if (ioctl(fd, UFFDIO_ZEROPAGE, &zero) == 0)
+      return 0;
+    if (errno == EAGAIN) {
+      if (zero.zeropage > 0)
+        start += (uint64_t)zero.zeropage;
+      continue;
+    }
+    if (errno == EEXIST) {
+      /* A page is there: written since, or a racing kernel access. It is private memory of the task. */
+      start += (zero.zeropage > 0 ? (uint64_t)zero.zeropage : 0) + PAGE;
+      continue;
+    }
+    return -errno;
+  }
+  return 0;
+}
+
+/* The hole around an address: as much of it as is worth giving at once. */
+static int fill_hole(const struct guarded *guarded, uint64_t address) {
+  struct vma *vmas = NULL;
+  uint64_t end = address + PAGE;
+  ssize_t count = read_vmas(guarded->pid, &vmas);
+
+  for (ssize_t i = 0; i < count; i++) {
+    if (address < vmas[i].start || address >= vmas[i].end)
+      continue;
+    char name[80];
+    snprintf(name, sizeof(name), "%d/map_files/%lx-%lx", guarded->pid, vmas[i].start, vmas[i].end);
+    cleanup_close int file = openat(proc_directory, name, O_RDONLY | O_CLOEXEC);
+    uint64_t offset = vmas[i].offset + (address - vmas[i].start);
+    if (file >= 0) {
+      off_t data = lseek(file, (off_t)offset, SEEK_DATA);
+      uint64_t limit = address + FILL < vmas[i].end ? address + FILL : vmas[i].end;
+      if (data < 0)
+        end = limit; /* nothing stored up to the end */
+      else if ((uint64_t)data > offset)
+        end = ALIGN_DOWN(address + ((uint64_t)data - offset), PAGE);
+      if (end > limit)
+        end = limit;
+      if (end < address + PAGE)
+        end = address + PAGE;
+    }
+  }
+  free(vmas);
+  int error = fill_with_zeros(guarded->fd, address, end);
+  if (error >= 0) {
+    /* The page may have come meanwhile; its waiters must be woken in any case. */
+    struct uffdio_range range = {address, PAGE};
+    ioctl(guarded->fd, UFFDIO_WAKE, &range);
+  }
+  return error;
+}
+
+/* Whether a task waits at a page fault. Faults are read before events. */
+static bool fault_is_pending(int fd) {
+  char name[48], *text = NULL;
+  size_t capacity = 0;
+  uint64_t pending = 0;
+
+  snprintf(name, sizeof(name), "self/fdinfo/%d", fd);
+  if (read_file_at(proc_directory, name, &text, &capacity) > 0)
+    text_number(text, "pending", 10, &pending);
+  free(text);
+  return pending > 0;
+}
+
+/*
+ * Answers the faults that wait. Nothing has to stop for that, and must not: a task that is stopped at a fault gives it up
+ * and comes back with it, for ever; one that faults within the kernel cannot stop before it has its page.
+ */
+static int serve_faults(struct instance *instance, size_t index) {
+  struct uffd_msg message;
+
+  while (fault_is_pending(instance->guarded[index].fd)) {
+    if (read(instance->guarded[index].fd, &message, sizeof(message)) != (ssize_t)sizeof(message))
+      break;
+    /* The fault may have been given up meanwhile; then this is an event, to be settled when all have stopped. */
+    int error = message.event == UFFD_EVENT_PAGEFAULT
+                    ? fill_hole(&instance->guarded[index], ALIGN_DOWN(message.arg.pagefault.address, PAGE))
+                    : remember(instance, index, &message);
+    if (error < 0)
+      return error;
+  }
+  return 0;
+}
+
+int guard_drain(void *context, struct freezing *freezing) {
+  struct instance *instance = context;
+
+  for (size_t i = 0; i < instance->guarded_count; i++) {
+    int error = serve_faults(instance, i);
+    if (error < 0)
+      return error;
+  }
+  if (instance->guarded_count == 0 || !rest_is_held(freezing))
+    return 0;
+  for (size_t i = 0; i < instance->guarded_count; i++) {
+    struct uffd_msg message;
+    while (read(instance->guarded[i].fd, &message, sizeof(message)) == (ssize_t)sizeof(message)) {
+      int error = remember(instance, i, &message);
+      if (error < 0)
+        return error;
+    }
+  }
+  return 0;
+}
+
+/* ---- what the events ask for ---- */
+
+static int for_backed(pid_t pid, uint64_t start, uint64_t end, int (*use)(int fd, uint64_t start, uint64_t end), int fd) {
+  struct vma *vmas = NULL;
+  int error = 0;
+  ssize_t count = read_vmas(pid, &vmas);
+  if (count < 0)
+    return (int)count;
+  for (ssize_t i = 0; error >= 0 && i < count; i++) {
+    uint64_t from = vmas[i].start > start ? vmas[i].start : start;
+    uint64_t to = vmas[i].end < end ? vmas[i].end : end;
+    /* Only ranges that are registered can be zeroed; ENOENT says that this one is not, and so is not ours. */
+    if (from < to && !vmas[i].shared && vmas[i].inode != 0) {
+      error = use(fd, from, to);
+      if (error == -ENOENT || error == -EINVAL)
+        error = 0;
+    }
+  }
+  free(vmas);
+  return error;
+}
+
+static struct task *find_caller(struct freezing *freezing, pid_t pid, unsigned long number, unsigned long result) {
+  for (size_t i = 0; i < freezing->count; i++) {
+    struct task *task = &freezing->tasks[i];
+    if (task->pid == pid && !task->gone && task->registers_known && task->registers.orig_rax == number &&
+        task->registers.rax == result)
+      return task;
+  }
+  return NULL;
+}
+
+/* What mremap() added is anonymous memory: zeros while they fit in the region file, else a mapping of its own. */
+static int zero_tail(struct instance *instance, struct freezing *freezing, const struct guarded *guarded,
+                     const struct uffd_msg *message) {
+  struct task *task = find_caller(freezing, guarded->pid, SYS_mremap, message->arg.remap.to);
+  if (task == NULL)
+    return -ESRCH;
+  uint64_t start = message->arg.remap.to + ALIGN_UP(message->arg.remap.len, PAGE);
+  uint64_t end = message->arg.remap.to + ALIGN_UP(task->registers.rdx, PAGE);
+  if (start >= end)
+    return 0;
+  int error = end - start <= GROWN_BY_ZEROS ? fill_with_zeros(guarded->fd, start, end) : -E2BIG;
+  if (error >= 0)
+    return 0;
+  struct vma *vmas = NULL;
+  ssize_t count = read_vmas(guarded->pid, &vmas);
+  uint64_t protection = PROT_READ | PROT_WRITE;
+  for (ssize_t i = 0; i < count; i++)
+    if (vmas[i].start <= start && start < vmas[i].end)
+      protection = (vmas[i].readable ? PROT_READ : 0) | (vmas[i].writable ? PROT_WRITE : 0) |
+                   (vmas[i].executable ? PROT_EXEC : 0);
+  free(vmas);
+  const uint64_t args[6] = {start, end - start, protection, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, (uint64_t)-1, 0};
+  long result;
+  error = task_syscall(task, instance->syscall_address, SYS_mmap, args, &result);
+  return error < 0 ? error : result == (long)start ? 0 : (int)result;
+}
+
+/* Which process lives in the address space that a fork made: the child that the forking thread's call returned. */
+static pid_t forked_child(struct freezing *freezing, pid_t pid) {
+  pid_t found = -1;
+
+  for (size_t i = 0; i < freezing->count && found < 0; i++) {
+    struct task *task = &freezing->tasks[i];
+    unsigned long number = task->registers.orig_rax;
+    if (task->pid != pid || task->gone || !task->registers_known || (long)task->registers.rax <= 0 ||
+        (number != SYS_fork && number != SYS_clone && number != SYS_clone3 && number != SYS_vfork))
+      continue;
+    char name[64], *text = NULL;
+    size_t capacity = 0;
+    snprintf(name, sizeof(name), "%d/task/%d/children", pid, task->tid);
+    if (read_file_at(proc_directory, name, &text, &capacity) > 0)
+      for (char *at = text, *end; *at && found < 0; at = end + strspn(end, " \n")) {
+        long child = strtol(at, &end, 10);
+        if (end == at)
+          break;
+        char *status = NULL;
+        size_t room = 0;
+        snprintf(name, sizeof(name), "%ld/status", child);
+        if (read_file_at(proc_directory, name, &status, &room) > 0) {
+          char *line = strstr(status, "\nNSpid:");
+          char *last = line ? strchrnul(line + 1, '\n') : NULL;
+          if (last != NULL) {
+            *last = 0;
+            char *number_text = strrchr(line, '\t');
+            if (number_text != NULL && strtoul(number_text + 1, NULL, 10) == task->registers.rax)
+              found = (pid_t)child;
+          }
+        }
+        free(status);
+      }
+    free(text);
+  }
+  return found;
+}
+
+static int guard_child(struct instance *instance, struct freezing *freezing, size_t parent, int fd) {
+  pid_t child = forked_child(freezing, instance->guarded[parent].pid);
+  if (child < 0) {
+    close(fd);
+    return -ESRCH;
+  }
+  for (size_t i = 1; i < instance->guarded_count; i++) {
+    /* Reuse the place of a child that has ended. */
+    char name[32];
+    snprintf(name, sizeof(name), "%d", instance->guarded[i].pid);
+    if (faccessat(proc_directory, name, F_OK, 0) < 0) {
+      close(instance->guarded[i].fd);
+      instance->guarded[i] = (struct guarded){fd, child};
+      return 0;
+    }
+  }
+  struct guarded *moved = realloc(instance->guarded, (instance->guarded_count + 1) * sizeof(*moved));
+  if (moved == NULL)
+    return -ENOMEM;
+  instance->guarded = moved;
+  instance->guarded[instance->guarded_count++] = (struct guarded){fd, child};
+  return 0;
+}
+
+int guard_settle(struct instance *instance, struct freezing *freezing) {
+  int error = 0;
+
+  for (size_t i = 0; i < freezing->count && instance->event_count > 0; i++)
+    if (!freezing->tasks[i].gone)
+      fetch_registers(&freezing->tasks[i]);
+  for (size_t i = 0; i < instance->event_count && error >= 0; i++) {
+    struct guard_event *event = &instance->events[i];
+    const struct guarded guarded = instance->guarded[event->guarded];
+    const struct uffd_msg *message = &event->message;
+    switch (message->event) {
+    case UFFD_EVENT_PAGEFAULT:
+      error = fill_hole(&guarded, ALIGN_DOWN(message->arg.pagefault.address, PAGE));
+      break;
+    case UFFD_EVENT_REMOVE:
+      error = for_backed(guarded.pid, message->arg.remove.start, message->arg.remove.end, fill_with_zeros, guarded.fd);
+      break;
+    case UFFD_EVENT_REMAP:
+      error = zero_tail(instance, freezing, &guarded, message);
+      break;
+    case UFFD_EVENT_FORK:
+      error = guard_child(instance, freezing, event->guarded, (int)message->arg.fork.ufd);
+      break;
+    default:
+      break;
+    }
+  }
+  instance->event_count = 0;
+  if (error < 0)
+    give_up(instance, "its memory cannot be guarded", error); /* old bytes would be worse than an end */
+  return error;
+}
+
+void guard_serve(struct instance *instance, size_t index) {
+  int error = serve_faults(instance, index);
+  struct pollfd more = {.fd = instance->guarded[index].fd, .events = POLLIN};
+
+  if (error >= 0 && instance->event_count == 0 && poll(&more, 1, 0) <= 0)
+    return;
+  struct freezing freezing = {.deadline_nanos = now_nanos() + STOP_LIMIT, .alone = true};
+  if (error >= 0)
+    error = freeze_tasks(&freezing, &instance->guarded[index].pid, 1, 1, guard_drain, instance);
+  if (error >= 0)
+    error = guard_drain(instance, &freezing);
+  if (error < 0)
+    give_up(instance, "its memory cannot be guarded", error);
+  else
+    guard_settle(instance, &freezing);
+  for (size_t i = 0; i < freezing.count; i++)
+    if (!freezing.tasks[i].gone && (freezing.tasks[i].registers_known || fetch_registers(&freezing.tasks[i]) >= 0))
+      hide_interruption(&freezing.tasks[i]);
+  thaw_tasks(&freezing);
+}

@@ -1,0 +1,222 @@
+/* The instances and their wardens. */
+#include "keeper.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define WARDEN_STACK (512UL << 10)
+
+static pthread_mutex_t registry_lock = PTHREAD_MUTEX_INITIALIZER;
+static struct instance *registry;
+
+static void unregister(struct instance *instance) {
+  pthread_mutex_lock(&registry_lock);
+  for (struct instance **at = &registry; *at != NULL; at = &(*at)->next)
+    if (*at == instance) {
+      *at = instance->next;
+      break;
+    }
+  pthread_mutex_unlock(&registry_lock);
+}
+
+/* Stacks of wardens that have ended, for the next ones: a thread cannot unmap the stack it runs on. */
+static pthread_mutex_t stack_lock = PTHREAD_MUTEX_INITIALIZER;
+static struct ended {
+  pthread_t thread;
+  void *stack;
+  struct ended *next;
+} *ended;
+
+static void *take_stack(void) {
+  void *stack = NULL;
+
+  pthread_mutex_lock(&stack_lock);
+  struct ended *old = ended;
+  if (old != NULL)
+    ended = old->next;
+  pthread_mutex_unlock(&stack_lock);
+  if (old != NULL) {
+    pthread_join(old->thread, NULL);
+    stack = old->stack;
+    free(old);
+    return stack;
+  }
+  stack = mmap(NULL, WARDEN_STACK, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK, -1, 0);
+  if (stack == MAP_FAILED)
+    return NULL;
+  madvise(stack, WARDEN_STACK, MADV_DONTFORK); /* or every spawned child would inherit it */
+  return stack;
+}
+
+static void end_instance(struct instance *instance) {
+  siginfo_t info = {0};
+  struct vas_exited exited = {0};
+
+  waitid(P_PIDFD, (id_t)instance->pidfd, &info, WEXITED | __WALL);
+  exited.wait_status = info.si_code == CLD_EXITED ? (info.si_status & 0xff) << 8
+                                                  : (info.si_status & 0x7f) | (info.si_code == CLD_DUMPED ? 0x80 : 0);
+  unregister(instance);
+  for (struct freeze_job *job = instance->jobs, *next; job != NULL; job = next) {
+    next = job->next;
+    answer(&job->header, -ESRCH, VAS_FREEZE_PREPARE, NULL, 0, -1);
+    freeze_job_free(job);
+  }
+  for (uint32_t i = 0; i < instance->kept_count; i++)
+    close_fd(&instance->kept[i]);
+  for (size_t i = 0; i < instance->guarded_count; i++)
+    close_fd(&instance->guarded[i].fd);
+  free(instance->guarded);
+  free(instance->events);
+  close_fd(&instance->pidfd);
+  close_fd(&instance->wake);
+  struct ended *record = malloc(sizeof(*record));
+  if (record != NULL) {
+    pthread_mutex_lock(&stack_lock);
+    *record = (struct ended){instance->warden, instance->stack, ended};
+    ended = record;
+    pthread_mutex_unlock(&stack_lock);
+  }
+  /* Told last: whoever hears of it finds nothing left. */
+  send_event(VAS_EXITED, instance->id, &exited, sizeof(exited));
+  free(instance);
+}
+
+static void *warden(void *argument) {
+  struct instance *instance = argument;
+  struct pollfd *fds = NULL;
+
+  for (;;) {
+    size_t count = 2 + instance->guarded_count;
+    struct pollfd *moved = realloc(fds, count * sizeof(*fds));
+    if (moved == NULL) {
+      kill(instance->pid, SIGKILL);
+      break;
+    }
+    fds = moved;
+    fds[0] = (struct pollfd){.fd = instance->pidfd, .events = POLLIN};
+    fds[1] = (struct pollfd){.fd = instance->wake, .events = POLLIN};
+    for (size_t i = 2; i < count; i++)
+      fds[i] = (struct pollfd){.fd = instance->guarded[i - 2].fd, .events = POLLIN};
+    if (poll(fds, count, -1) < 0)
+      continue;
+    if (fds[0].revents)
+      break;
+    for (size_t i = 2; i < count; i++)
+      if (fds[i].revents & POLLIN)
+        guard_serve(instance, i - 2);
+    if (fds[1].revents) {
+      uint64_t n;
+      (void)!read(instance->wake, &n, sizeof(n));
+      for (;;) {
+        pthread_mutex_lock(&registry_lock);
+        struct freeze_job *job = instance->jobs;
+        if (job != NULL)
+          instance->jobs = job->next;
+        pthread_mutex_unlock(&registry_lock);
+        if (job == NULL)
+          break;
+        freeze_run(instance, job);
+      }
+    }
+  }
+  free(fds);
+  end_instance(instance);
+  return NULL;
+}
+
+int instance_start(const struct instance *model, struct instance **started) {
+  struct instance *instance = malloc(sizeof(*instance));
+  pthread_attr_t attributes;
+
+  if (instance == NULL)
+    return -ENOMEM;
+  *instance = *model;
+  instance->jobs = NULL;
+  instance->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+  instance->stack = take_stack();
+  if (instance->wake < 0 || instance->stack == NULL) {
+    close_fd(&instance->wake);
+    free(instance);
+    return -ENOMEM;
+  }
+  pthread_mutex_lock(&registry_lock);
+  instance->next = registry;
+  registry = instance;
+  pthread_attr_init(&attributes);
+  pthread_attr_setstack(&attributes, instance->stack, WARDEN_STACK);
+  int error = pthread_create(&instance->warden, &attributes, warden, instance);
+  if (error != 0)
+    registry = instance->next;
+  pthread_mutex_unlock(&registry_lock);
+  pthread_attr_destroy(&attributes);
+  if (error != 0) {
+    munmap(instance->stack, WARDEN_STACK);
+    close_fd(&instance->wake);
+    free(instance);
+    return -error;
+  }
+  if (started != NULL)
+    *started = instance;
+  return 0;
+}
+
+static struct instance *find(uint64_t id) {
+  for (struct instance *instance = registry; instance != NULL; instance = instance->next)
+    if (instance->id == id)
+      return instance;
+  return NULL;
+}
+
+int instance_use(uint64_t id, int (*use)(struct instance *instance, void *context), void *context) {
+  pthread_mutex_lock(&registry_lock);
+  struct instance *instance = find(id);
+  int result = instance ? use(instance, context) : -ESRCH;
+  pthread_mutex_unlock(&registry_lock);
+  return result;
+}
+
+int instance_post(uint64_t id, struct freeze_job *job) {
+  uint64_t one = 1;
+  int result = -ESRCH;
+
+  pthread_mutex_lock(&registry_lock);
+  struct instance *instance = find(id);
+  if (instance != NULL) {
+    struct freeze_job **last = &instance->jobs;
+    while (*last != NULL)
+      last = &(*last)->next;
+    *last = job;
+    (void)!write(instance->wake, &one, sizeof(one));
+    result = 0;
+  }
+  pthread_mutex_unlock(&registry_lock);
+  return result;
+}
+
+size_t instance_list(struct vas_listed *list, size_t capacity) {
+  size_t count = 0;
+
+  pthread_mutex_lock(&registry_lock);
+  for (struct instance *i = registry; i != NULL && count < capacity; i = i->next)
+    list[count++] = (struct vas_listed){.instance = i->id, .visited = i->visited, .pid = i->host_pid};
+  pthread_mutex_unlock(&registry_lock);
+  return count;
+}
+
+size_t instance_visitors(uint64_t id, pid_t *pids, size_t capacity) {
+  size_t count = 0;
+
+  pthread_mutex_lock(&registry_lock);
+  for (struct instance *i = registry; i != NULL && count < capacity; i = i->next)
+    if (i->visited == id)
+      pids[count++] = i->pid;
+  pthread_mutex_unlock(&registry_lock);
+  return count;
+}

@@ -1,0 +1,276 @@
+/*
+ * The keeper: parent, tracer and memory guard of all instances.
+ *
+ * It knows no kinds of resources and decides nothing. What a child does is in the program it is given; what a freeze
+ * records is in the plan. One thread serves the daemon's socket and spawns; each instance has a warden, the one thread
+ * that traces it, serves its guard and reaps it (ptrace belongs to a thread).
+ *
+ * Functions return 0 or a count, or -errno.
+ */
+#ifndef VAS_KEEPER_H
+#define VAS_KEEPER_H
+
+#include <pthread.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+#include <sys/user.h>
+
+#include "vas/program.h"
+#include "vas/protocol.h"
+
+/* ---- util.c ---- */
+
+#define PAGE 4096UL
+#define HUGE_PAGE (2UL << 20)
+#define ALIGN_UP(x, a) (((x) + ((a)-1)) & ~((a)-1))
+#define ALIGN_DOWN(x, a) ((x) & ~((a)-1))
+
+static inline void close_fd(int *fd) {
+  extern int close(int);
+  if (*fd >= 0)
+    close(*fd);
+  *fd = -1;
+}
+#define cleanup_close __attribute__((cleanup(close_fd)))
+
+uint64_t now_nanos(void);
+/* Reads all of a file below a directory. *buffer grows as needed and stays the caller's. Returns the length. */
+ssize_t read_file_at(int directory, const char *name, char **buffer, size_t *capacity);
+/* The number behind `key` in a text of "key:\tvalue" lines, in the given base; -ENOENT if there is none. */
+int text_number(const char *text, const char *key, int base, uint64_t *value);
+int futex_wait_shared(uint32_t *word, uint32_t seen, uint64_t deadline_nanos);
+void futex_wake_shared(uint32_t *word);
+
+/* ---- held.c: descriptors kept for the daemon under numbers of its own ---- */
+
+int held_put(uint64_t id, int fd); /* takes fd over */
+int held_get(uint64_t id);         /* -ENOENT */
+int held_drop(uint64_t id);
+
+/* ---- message.c ---- */
+
+struct request {
+  struct vas_message header;
+  uint8_t body[VAS_MESSAGE_MAX] __attribute__((aligned(8)));
+  size_t body_length;
+  int fds[VAS_MESSAGE_FDS_MAX];
+  int fd_count;
+};
+
+int receive_request(int socket, struct request *request); /* 0 at the end of the connection, 1 otherwise */
+void close_request_fds(struct request *request);
+/* Answers may be sent by any thread; a connection that is gone swallows them. fd: -1 for none. */
+void set_connection(int socket);
+void answer(const struct vas_message *to, int status, uint32_t stage, const void *body, size_t length, int fd);
+void send_event(uint32_t type, uint64_t subject, const void *body, size_t length);
+
+/* ---- instance.c ---- */
+
+struct guarded {
+  int fd;    /* userfaultfd of the address space */
+  pid_t pid; /* a process that lives in it */
+};
+
+struct guard_event;
+
+struct freeze_job;
+
+struct instance {
+  uint64_t id;
+  uint64_t visited;
+  pid_t pid; /* in the keeper's pid namespace */
+  pid_t host_pid;
+  int pidfd;
+  uint64_t area_start; /* of the executor that stays in the address space after a fork; 0 if none */
+  uint64_t area_end;
+  uint64_t syscall_address; /* of a system call instruction in that area; 0 if none */
+  int kept[VAS_KEPT_MAX];
+  uint32_t kept_count;
+  struct guarded *guarded; /* address spaces that are guarded: the instance's own, and those of its forked children */
+  size_t guarded_count;
+  struct guard_event *events; /* read and not yet settled */
+  size_t event_count;
+  int wake; /* eventfd: there is a job */
+  pthread_mutex_t lock;
+  struct freeze_job *jobs;
+  pthread_t warden;
+  void *stack;
+  struct instance *next;
+};
+
+/* Takes over everything in *model, starts the warden. */
+int instance_start(const struct instance *model, struct instance **started);
+/* Under the registry's lock, calls use() on the instance with this id. -ESRCH if there is none. */
+int instance_use(uint64_t id, int (*use)(struct instance *instance, void *context), void *context);
+int instance_post(uint64_t id, struct freeze_job *job);
+size_t instance_list(struct vas_listed *list, size_t capacity);
+/* First tasks of the visitors of an instance. */
+size_t instance_visitors(uint64_t id, pid_t *pids, size_t capacity);
+
+/* ---- spawn.c ---- */
+
+void spawn(struct request *request);
+/* Sets the result slots that the params name. Descriptors in `slots` are numbers valid in this process. */
+struct param_source {
+  const int *attached;
+  int attached_count;
+  int control;
+  const struct instance *instance; /* or NULL */
+};
+int resolve_params(const struct vas_param *params, uint32_t count, const struct param_source *source, int64_t *results,
+                   uint32_t result_count);
+
+/* ---- trace.c: stopping tasks and running things in them ---- */
+
+struct task {
+  pid_t pid, tid;
+  bool stopped, gone;
+  bool visitor; /* stopped for the sake of the cut, not recorded */
+  struct user_regs_struct registers; /* as the task will go on */
+  bool registers_known, registers_changed;
+  uint64_t mask;
+  bool mask_changed;
+};
+
+struct freezing {
+  struct task *tasks;
+  size_t count, capacity;
+  uint64_t deadline_nanos;
+  bool alone; /* only the tasks of the processes named, not of their children */
+};
+
+/* Stops every task of the given processes' trees at one cut. While it waits it calls idle(), which may let tasks go on. */
+int freeze_tasks(struct freezing *freezing, const pid_t *roots, size_t root_count, size_t visitor_roots_from,
+                 int (*idle)(void *context, struct freezing *freezing), void *context);
+/* Puts registers and masks back and lets everything go on. Never fails: a task that is gone is gone. */
+void thaw_tasks(struct freezing *freezing);
+int fetch_registers(struct task *task);
+/* Makes the system call again that a bare stop ended with EINTR. */
+int hide_interruption(struct task *task);
+int task_syscall(struct task *task, uint64_t instruction, long number, const uint64_t args[6], long *result);
+int wait_stopped(struct task *task, uint64_t deadline_nanos);
+int interrupt_task(struct task *task, uint64_t deadline_nanos);
+int start_in_task(struct task *task, uint64_t rip, uint64_t rsp, uint64_t rdi, uint64_t rsi, uint64_t rdx);
+/* Address of a system call instruction in the process's vdso. */
+int find_syscall_instruction(pid_t pid, uint64_t *address);
+/* As in /proc/PID/stat: 'D', 'Z', ...; 0 if it is gone. */
+char task_state(pid_t pid, pid_t tid);
+size_t read_tasks(pid_t pid, pid_t *tids, size_t capacity);
+
+/* ---- maps.c ---- */
+
+struct vma {
+  uint64_t start, end, offset, device, inode;
+  bool readable, writable, executable, shared;
+  bool special; /* [vvar], [vdso], [vsyscall] */
+};
+/* Parses /proc/PID/maps. *list is malloc'ed. */
+ssize_t read_vmas(pid_t pid, struct vma **list);
+
+/* ---- record.c ---- */
+
+struct record {
+  int fd;
+  uint8_t *base;
+  size_t length, size;
+  size_t entry; /* where the entry being written begins */
+  int error;    /* the first one; later writes are ignored */
+};
+int record_open(struct record *record, int fd);
+void record_close(struct record *record);
+void record_begin(struct record *record, uint32_t type, pid_t pid, pid_t tid, uint32_t index);
+void record_append(struct record *record, const void *data, size_t length);
+/* Room at the end for a read() to fill; record_commit() takes what was filled. */
+void *record_room(struct record *record, size_t length);
+void record_commit(struct record *record, size_t length);
+void record_end(struct record *record);
+void record_entry(struct record *record, uint32_t type, pid_t pid, pid_t tid, uint32_t index, const void *data,
+                  size_t length);
+void record_file(struct record *record, uint32_t type, pid_t pid, pid_t tid, uint32_t index, int directory,
+                 const char *name);
+
+/* ---- pages.c ---- */
+
+struct pages;
+struct pages_config {
+  pid_t pid;
+  int regions[2];
+  uint64_t shm_device;
+  uint64_t region_device[2];
+  uint64_t skip_start, skip_end; /* the executor's own area */
+  uint32_t threads;
+};
+int pages_open(struct pages **pages, const struct pages_config *config);
+int pages_prepare(struct pages *pages);       /* live: lay out, make space */
+int pages_start(struct pages *pages, uint64_t deadline_nanos); /* frozen: lay out what is new, let the copiers begin */
+int pages_finish(struct pages *pages);        /* help copying, wait for all of it */
+void pages_abandon(struct pages *pages, int error); /* let copying end early */
+int pages_object(struct pages *pages, int fd, struct record *record, const struct vas_file_status *status);
+void pages_record(struct pages *pages, struct record *record); /* after the thaw */
+uint64_t pages_count(const struct pages *pages);
+const struct vma *pages_vmas(const struct pages *pages, size_t *count);
+void pages_close(struct pages *pages);
+
+/* ---- descriptors.c, host.c ---- */
+
+struct plan {
+  const uint8_t *base;
+  size_t length;
+  const struct vas_plan *header;
+};
+int plan_open(struct plan *plan, int fd);
+void plan_close(struct plan *plan);
+const char *plan_string(const struct plan *plan, uint32_t offset);
+const struct vas_program_header *plan_program(const struct plan *plan, uint32_t offset);
+
+/* Runs a program in the keeper itself and records what it left. params may preset results. */
+int run_hosted(const struct vas_program_header *program, const struct vas_param *params, uint32_t param_count,
+               const struct param_source *source, int descriptor, struct record *record, uint32_t type, pid_t pid,
+               uint32_t index);
+void file_status(int fd, struct vas_file_status *status);
+int record_descriptors(const struct plan *plan, struct pages *pages, struct record *record, pid_t pid, int pidfd,
+                       uint64_t deadline_nanos);
+int record_mapped_files(const struct plan *plan, struct pages *pages, struct record *record, pid_t pid);
+
+/* ---- freeze.c ---- */
+
+struct freeze_job {
+  struct vas_message header;
+  struct vas_freeze freeze;
+  struct vas_param *params;
+  int fds[VAS_MESSAGE_FDS_MAX];
+  int fd_count;
+  struct freeze_job *next;
+};
+struct freeze_job *freeze_job_of(struct request *request);
+void freeze_job_free(struct freeze_job *job);
+void freeze_run(struct instance *instance, struct freeze_job *job);
+
+/* ---- guard.c ---- */
+
+/* Serves what a userfaultfd has to say; kills the instance if it cannot be served. */
+void guard_serve(struct instance *instance, size_t index);
+/* While freezing: reads pending events so that their tasks can be stopped, and remembers them. */
+int guard_drain(void *instance, struct freezing *freezing);
+/* When all tasks are stopped: does what the drained events ask for. */
+int guard_settle(struct instance *instance, struct freezing *freezing);
+
+/* ---- tree.c ---- */
+
+/* Copies a directory tree with owners, modes, times, extended attributes, hard links and special files. */
+int copy_tree(int from, int to);
+
+/* ---- layout.c ---- */
+
+int vas_print_layout(void);
+
+/* ---- main.c ---- */
+
+extern int proc_directory;      /* of a procfs of the keeper's pid namespace */
+extern int host_proc_directory; /* of the host's */
+extern const uint8_t *executor_code; /* the executor, as it is run in tasks */
+extern size_t executor_length;
+
+#endif

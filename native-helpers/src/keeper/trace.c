@@ -1,0 +1,380 @@
+/*
+ * Stopping tasks and running things in them.
+ *
+ * SEIZE and INTERRUPT leave no trace in a task: no SIGSTOP, no trap. Signals that arrive while we wait for the stop are
+ * delivered, not swallowed. Nothing here uses single-stepping or breakpoints, because a forced SIGTRAP resets the handler
+ * of a task that blocks or ignores it.
+ */
+#include "keeper.h"
+
+#include <dirent.h>
+#include <elf.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/ptrace.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/auxv.h>
+#include <sys/syscall.h>
+#include <sys/uio.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+static long trace(int request, pid_t tid, void *address, void *data) {
+  long result = syscall(SYS_ptrace, request, tid, address, data);
+  return result < 0 ? -errno : result;
+}
+
+size_t read_tasks(pid_t pid, pid_t *tids, size_t capacity) {
+  char name[48];
+  size_t count = 0;
+
+  snprintf(name, sizeof(name), "%d/task", pid);
+  int fd = openat(proc_directory, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (fd < 0)
+    return 0;
+  DIR *directory = fdopendir(fd);
+  if (directory == NULL) {
+    close(fd);
+    return 0;
+  }
+  for (struct dirent *entry; (entry = readdir(directory)) != NULL;)
+    if (entry->d_name[0] != '.' && count < capacity)
+      tids[count++] = atoi(entry->d_name);
+  closedir(directory);
+  return count;
+}
+
+static struct task *find_task(struct freezing *freezing, pid_t tid) {
+  for (size_t i = 0; i < freezing->count; i++)
+    if (freezing->tasks[i].tid == tid)
+      return &freezing->tasks[i];
+  return NULL;
+}
+
+/* Waits a little longer each time: stops take microseconds, but a task may be in a long system call. */
+static void pause_before_retry(unsigned round) {
+  if (round < 50) {
+    sched_yield();
+    return;
+  }
+  struct timespec pause = {.tv_nsec = round < 100 ? 20000 : 200000};
+  nanosleep(&pause, NULL);
+}
+
+/* Looks once whether a task that was interrupted has stopped. 1: stopped or gone; 0: not yet. */
+static int poll_stopped(struct task *task) {
+  for (;;) {
+    int status;
+    pid_t pid = (pid_t)syscall(SYS_wait4, task->tid, &status, WNOHANG | __WALL, NULL);
+    if (pid < 0 && errno == EINTR)
+      continue;
+    if (pid < 0) {
+      task->gone = true;
+      return 1;
+    }
+    if (pid == 0)
+      return 0;
+    if (WIFEXITED(status) || WIFSIGNALED(status)) {
+      task->gone = true;
+      return 1;
+    }
+    if (status >> 16 == PTRACE_EVENT_STOP) {
+      task->stopped = true;
+      return 1;
+    }
+    /* A signal got there first. Let it be delivered; the pending interrupt stops the task again before it runs on. */
+    trace(PTRACE_CONT, task->tid, NULL, (void *)(uintptr_t)WSTOPSIG(status));
+  }
+}
+
+int wait_stopped(struct task *task, uint64_t deadline_nanos) {
+  for (unsigned round = 0; !poll_stopped(task); round++) {
+    if (now_nanos() > deadline_nanos)
+      return -ETIMEDOUT;
+    pause_before_retry(round);
+  }
+  return task->gone ? -ESRCH : 0;
+}
+
+int interrupt_task(struct task *task, uint64_t deadline_nanos) {
+  task->stopped = false;
+  long error = trace(PTRACE_INTERRUPT, task->tid, NULL, NULL);
+  if (error < 0)
+    return (int)error;
+  return wait_stopped(task, deadline_nanos);
+}
+
+char task_state(pid_t pid, pid_t tid) {
+  char name[48], *text = NULL;
+  size_t capacity = 0;
+
+  snprintf(name, sizeof(name), "%d/task/%d/stat", pid, tid);
+  ssize_t length = read_file_at(proc_directory, name, &text, &capacity);
+  const char *mark = length > 0 ? strrchr(text, ')') : NULL;
+  char state = mark != NULL && mark[1] == ' ' ? mark[2] : 0;
+  free(text);
+  return state;
+}
+
+static int add_task(struct freezing *freezing, pid_t pid, pid_t tid, bool visitor) {
+  if (freezing->count == freezing->capacity) {
+    size_t capacity = freezing->capacity ? freezing->capacity * 2 : 64;
+    struct task *moved = realloc(freezing->tasks, capacity * sizeof(*moved));
+    if (moved == NULL)
+      return -ENOMEM;
+    freezing->tasks = moved;
+    freezing->capacity = capacity;
+  }
+  long error = trace(PTRACE_SEIZE, tid, NULL, (void *)(uintptr_t)PTRACE_O_TRACESYSGOOD);
+  if (error == -ESRCH)
+    return 0; /* it ended meanwhile */
+  if (error == -EPERM) {
+    /* A task that has exited but not been reaped cannot be traced, and need not be. */
+    char state = task_state(pid, tid);
+    return state == 0 || state == 'Z' || state == 'X' ? 0 : -EBUSY; /* somebody else traces it */
+  }
+  if (error < 0)
+    return (int)error;
+  freezing->tasks[freezing->count++] = (struct task){.pid = pid, .tid = tid, .visitor = visitor};
+  error = trace(PTRACE_INTERRUPT, tid, NULL, NULL);
+  return error == -ESRCH ? 0 : (int)error;
+}
+
+/* Seizes what is new in the process and the processes below it. Returns how many tasks were new. */
+static int seize_tree(struct freezing *freezing, pid_t pid, bool visitor) {
+  pid_t tids[4096];
+  int fresh = 0;
+  size_t count = read_tasks(pid, tids, sizeof(tids) / sizeof(tids[0]));
+
+  for (size_t i = 0; i < count; i++) {
+    if (find_task(freezing, tids[i]) == NULL) {
+      size_t before = freezing->count;
+      int error = add_task(freezing, pid, tids[i], visitor);
+      if (error < 0)
+        return error;
+      fresh += (int)(freezing->count - before);
+    }
+    if (freezing->alone)
+      continue;
+    char name[64], *text = NULL;
+    size_t length = 0;
+    snprintf(name, sizeof(name), "%d/task/%d/children", pid, tids[i]);
+    if (read_file_at(proc_directory, name, &text, &length) > 0)
+      for (char *at = text, *end; *at; at = end + strspn(end, " \n")) {
+        long child = strtol(at, &end, 10);
+        if (end == at)
+          break;
+        int below = seize_tree(freezing, (pid_t)child, visitor);
+        if (below < 0) {
+          free(text);
+          return below;
+        }
+        fresh += below;
+      }
+    free(text);
+  }
+  return fresh;
+}
+
+int freeze_tasks(struct freezing *freezing, const pid_t *roots, size_t root_count, size_t visitor_roots_from,
+                 int (*idle)(void *context, struct freezing *freezing), void *context) {
+  /* A task that runs can start another until it has stopped: look again until nothing is new. */
+  for (;;) {
+    int fresh = 0;
+    for (size_t i = 0; i < root_count; i++) {
+      int n = seize_tree(freezing, roots[i], i >= visitor_roots_from);
+      if (n < 0)
+        return n;
+      fresh += n;
+    }
+    if (fresh == 0)
+      return 0;
+    for (unsigned round = 0;; round++) {
+      bool all = true;
+      for (size_t i = 0; i < freezing->count; i++) {
+        struct task *task = &freezing->tasks[i];
+        if (!task->stopped && !task->gone && !poll_stopped(task))
+          all = false;
+      }
+      if (all)
+        break;
+      if (idle != NULL) {
+        int error = idle(context, freezing);
+        if (error < 0)
+          return error;
+      }
+      if (now_nanos() > freezing->deadline_nanos)
+        return -ETIMEDOUT;
+      pause_before_retry(round);
+    }
+  }
+}
+
+int fetch_registers(struct task *task) {
+  struct iovec iov = {&task->registers, sizeof(task->registers)};
+  long error = trace(PTRACE_GETREGSET, task->tid, (void *)(uintptr_t)NT_PRSTATUS, &iov);
+  if (error >= 0)
+    error = trace(PTRACE_GETSIGMASK, task->tid, (void *)sizeof(task->mask), &task->mask);
+  task->registers_known = error >= 0;
+  return error < 0 ? (int)error : 0;
+}
+
+/*
+ * A system call that a bare stop ended with EINTR (epoll_wait, semtimedop, a receive with a timeout) would be noticed;
+ * where no signal is waiting to be delivered, it is made again instead.
+ */
+int hide_interruption(struct task *task) {
+  struct user_regs_struct *registers = &task->registers;
+  char name[48], *text = NULL;
+  size_t capacity = 0;
+  uint64_t pending = 0, shared = 0, blocked = 0, ignored = 0;
+
+  if ((long)registers->orig_rax < 0 || (long)registers->rax != -EINTR)
+    return 0;
+  snprintf(name, sizeof(name), "%d/task/%d/status", task->pid, task->tid);
+  ssize_t length = read_file_at(proc_directory, name, &text, &capacity);
+  if (length >= 0) {
+    text_number(text, "SigPnd", 16, &pending);
+    text_number(text, "ShdPnd", 16, &shared);
+    text_number(text, "SigBlk", 16, &blocked);
+    text_number(text, "SigIgn", 16, &ignored);
+  }
+  free(text);
+  if (length < 0)
+    return (int)length;
+  if (((pending | shared) & ~blocked & ~ignored) == 0) {
+    registers->rip -= 2; /* the system call instruction */
+    registers->rax = registers->orig_rax;
+    registers->orig_rax = (unsigned long)-1;
+    task->registers_changed = true;
+  }
+  return 0;
+}
+
+static int put_registers(struct task *task, const struct user_regs_struct *registers) {
+  struct iovec iov = {(void *)(uintptr_t)registers, sizeof(*registers)};
+  task->registers_changed = true;
+  long error = trace(PTRACE_SETREGSET, task->tid, (void *)(uintptr_t)NT_PRSTATUS, &iov);
+  return error < 0 ? (int)error : 0;
+}
+
+static int block_signals(struct task *task) {
+  uint64_t all = ~0ULL;
+  task->mask_changed = true;
+  long error = trace(PTRACE_SETSIGMASK, task->tid, (void *)sizeof(all), &all);
+  return error < 0 ? (int)error : 0;
+}
+
+void thaw_tasks(struct freezing *freezing) {
+  /* First everything as it was, then everything goes: nobody runs while another still has foreign registers. */
+  for (size_t i = 0; i < freezing->count; i++) {
+    struct task *task = &freezing->tasks[i];
+    if (task->gone)
+      continue;
+    if (!task->stopped)
+      interrupt_task(task, now_nanos() + 1000000000u);
+    if (task->registers_changed)
+      put_registers(task, &task->registers);
+    if (task->mask_changed)
+      trace(PTRACE_SETSIGMASK, task->tid, (void *)sizeof(task->mask), &task->mask);
+  }
+  for (size_t i = 0; i < freezing->count; i++)
+    if (!freezing->tasks[i].gone)
+      trace(PTRACE_DETACH, freezing->tasks[i].tid, NULL, NULL);
+  free(freezing->tasks);
+  freezing->tasks = NULL;
+  freezing->count = freezing->capacity = 0;
+}
+
+/* Runs to the next system call stop. */
+static int to_syscall_stop(struct task *task) {
+  for (;;) {
+    int status;
+    long error = trace(PTRACE_SYSCALL, task->tid, NULL, NULL);
+    if (error < 0)
+      return (int)error;
+    pid_t pid = TEMP_FAILURE_RETRY((pid_t)syscall(SYS_wait4, task->tid, &status, __WALL, NULL));
+    if (pid < 0 || WIFEXITED(status) || WIFSIGNALED(status)) {
+      task->gone = true;
+      return -ESRCH;
+    }
+    if (WIFSTOPPED(status) && WSTOPSIG(status) == (SIGTRAP | 0x80))
+      return 0;
+  }
+}
+
+int task_syscall(struct task *task, uint64_t instruction, long number, const uint64_t args[6], long *result) {
+  struct user_regs_struct words = task->registers;
+  int error;
+
+  if (!task->mask_changed && (error = block_signals(task)) < 0)
+    return error;
+  words.rax = (uint64_t)number;
+  words.rdi = args[0];
+  words.rsi = args[1];
+  words.rdx = args[2];
+  words.r10 = args[3];
+  words.r8 = args[4];
+  words.r9 = args[5];
+  words.rip = instruction;
+  words.orig_rax = (uint64_t)-1; /* or the kernel would try to restart the interrupted call */
+  if ((error = put_registers(task, &words)) < 0 || (error = to_syscall_stop(task)) < 0 ||
+      (error = to_syscall_stop(task)) < 0)
+    return error;
+  struct iovec iov = {&words, sizeof(words)};
+  if ((error = (int)trace(PTRACE_GETREGSET, task->tid, (void *)(uintptr_t)NT_PRSTATUS, &iov)) < 0)
+    return error;
+  *result = (long)words.rax;
+  return 0;
+}
+
+int start_in_task(struct task *task, uint64_t rip, uint64_t rsp, uint64_t rdi, uint64_t rsi, uint64_t rdx) {
+  struct user_regs_struct words = task->registers;
+  int error;
+
+  if (!task->mask_changed && (error = block_signals(task)) < 0)
+    return error;
+  words.rip = rip;
+  words.rsp = rsp;
+  words.rdi = rdi;
+  words.rsi = rsi;
+  words.rdx = rdx;
+  words.rax = 0;
+  words.orig_rax = (uint64_t)-1;
+  if ((error = put_registers(task, &words)) < 0)
+    return error;
+  task->stopped = false;
+  long result = trace(PTRACE_CONT, task->tid, NULL, NULL);
+  return result < 0 ? (int)result : 0;
+}
+
+/* The vdso is the same code in every process, so the keeper's own copy tells where in it a system call is. */
+int find_syscall_instruction(pid_t pid, uint64_t *address) {
+  static const uint8_t instruction[2] = {0x0f, 0x05};
+  const uint8_t *own = (const uint8_t *)getauxval(AT_SYSINFO_EHDR);
+  const uint8_t *found = own ? memmem(own, PAGE, instruction, sizeof(instruction)) : NULL;
+  char name[32], *text = NULL;
+  size_t capacity = 0;
+
+  if (found == NULL)
+    return -ENOSYS;
+  snprintf(name, sizeof(name), "%d/maps", pid);
+  ssize_t length = read_file_at(proc_directory, name, &text, &capacity);
+  if (length < 0)
+    return (int)length;
+  int result = -ENOENT;
+  char *mark = strstr(text, "[vdso]");
+  if (mark != NULL) {
+    while (mark > text && mark[-1] != '\n')
+      mark--;
+    *address = strtoull(mark, NULL, 16) + (uint64_t)(found - own);
+    result = 0;
+  }
+  free(text);
+  return result;
+}

@@ -1,0 +1,188 @@
+/* Copies directory trees: the writable layer of an instance, which an overlay keeps as files, whiteouts and attributes. */
+#include "keeper.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/sendfile.h>
+#include <sys/stat.h>
+#include <sys/xattr.h>
+#include <unistd.h>
+
+struct link {
+  dev_t device;
+  ino_t inode;
+  char *path; /* of the copy, below the root of the copy */
+};
+
+struct copying {
+  int to_root;
+  struct link *links; /* files that have further names */
+  size_t link_count;
+};
+
+static void self_path(char path[64], int fd) { snprintf(path, 64, "/proc/self/fd/%d", fd); }
+
+static int copy_attributes(int from, int to) {
+  char names[4096], value[65536], from_path[64], to_path[64];
+
+  self_path(from_path, from);
+  self_path(to_path, to);
+  ssize_t length = listxattr(from_path, names, sizeof(names));
+  if (length < 0)
+    return errno == ENOTSUP ? 0 : -errno;
+  for (const char *name = names; name < names + length; name += strlen(name) + 1) {
+    ssize_t n = getxattr(from_path, name, value, sizeof(value));
+    if (n < 0 || setxattr(to_path, name, value, (size_t)n, 0) < 0)
+      return -errno;
+  }
+  return 0;
+}
+
+static int copy_contents(int from, int to, off_t size) {
+  if (ftruncate(to, size) < 0)
+    return -errno;
+  for (off_t at = 0; at < size;) {
+    off_t data = lseek(from, at, SEEK_DATA);
+    if (data < 0)
+      break;
+    off_t hole = lseek(from, data, SEEK_HOLE);
+    if (hole < 0 || lseek(to, data, SEEK_SET) < 0)
+      return -errno;
+    while (data < hole) {
+      ssize_t n = sendfile(to, from, &data, (size_t)(hole - data));
+      if (n < 0)
+        return -errno;
+      if (n == 0)
+        break;
+    }
+    at = hole;
+  }
+  return 0;
+}
+
+/* The copy made earlier of a file that has several names; or remembers this one. 1: linked. */
+static int link_earlier(struct copying *copying, const struct stat *status, int to, const char *name, const char *path) {
+  for (size_t i = 0; i < copying->link_count; i++)
+    if (copying->links[i].device == status->st_dev && copying->links[i].inode == status->st_ino)
+      return linkat(copying->to_root, copying->links[i].path, to, name, 0) < 0 ? -errno : 1;
+  struct link *moved = realloc(copying->links, (copying->link_count + 1) * sizeof(*moved));
+  if (moved == NULL)
+    return -ENOMEM;
+  copying->links = moved;
+  moved[copying->link_count].path = strdup(path);
+  if (moved[copying->link_count].path == NULL)
+    return -ENOMEM;
+  moved[copying->link_count].device = status->st_dev;
+  moved[copying->link_count++].inode = status->st_ino;
+  return 0;
+}
+
+static int copy_directory(struct copying *copying, int from, int to, const char *path);
+
+static int copy_entry(struct copying *copying, int from, int to, const char *name, const char *path) {
+  struct stat status;
+  char target[4096];
+  cleanup_close int source = -1;
+  cleanup_close int copy = -1;
+
+  if (fstatat(from, name, &status, AT_SYMLINK_NOFOLLOW) < 0)
+    return -errno;
+  if (!S_ISDIR(status.st_mode) && status.st_nlink > 1) {
+    int linked = link_earlier(copying, &status, to, name, path);
+    if (linked != 0)
+      return linked < 0 ? linked : 0;
+  }
+  if (S_ISREG(status.st_mode)) {
+    source = openat(from, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+    copy = openat(to, name, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    if (source < 0 || copy < 0)
+      return -errno;
+    int error = copy_contents(source, copy, status.st_size);
+    if (error < 0)
+      return error;
+  } else if (S_ISDIR(status.st_mode)) {
+    if (mkdirat(to, name, 0700) < 0)
+      return -errno;
+    source = openat(from, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+    copy = openat(to, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+    if (source < 0 || copy < 0)
+      return -errno;
+    int error = copy_directory(copying, source, copy, path);
+    if (error < 0)
+      return error;
+  } else if (S_ISLNK(status.st_mode)) {
+    ssize_t length = readlinkat(from, name, target, sizeof(target) - 1);
+    if (length < 0)
+      return -errno;
+    target[length] = 0;
+    if (symlinkat(target, to, name) < 0)
+      return -errno;
+  } else if (mknodat(to, name, status.st_mode, status.st_rdev) < 0) {
+    return -errno;
+  }
+  if (source < 0) {
+    source = openat(from, name, O_PATH | O_CLOEXEC | O_NOFOLLOW);
+    copy = openat(to, name, O_PATH | O_CLOEXEC | O_NOFOLLOW);
+    if (source < 0 || copy < 0)
+      return -errno;
+  }
+  if (fchownat(copy, "", status.st_uid, status.st_gid, AT_EMPTY_PATH) < 0)
+    return -errno;
+  if (S_ISREG(status.st_mode) || S_ISDIR(status.st_mode)) {
+    int error = copy_attributes(source, copy);
+    if (error < 0)
+      return error;
+  }
+  if (!S_ISLNK(status.st_mode) && fchmodat(to, name, status.st_mode & 07777, 0) < 0)
+    return -errno;
+  struct timespec times[2] = {status.st_atim, status.st_mtim};
+  return utimensat(to, name, times, AT_SYMLINK_NOFOLLOW) < 0 ? -errno : 0;
+}
+
+static int copy_directory(struct copying *copying, int from, int to, const char *path) {
+  int list = openat(from, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  int error = 0;
+
+  if (list < 0)
+    return -errno;
+  DIR *directory = fdopendir(list);
+  if (directory == NULL) {
+    close_fd(&list);
+    return -ENOMEM;
+  }
+  for (struct dirent *entry; error >= 0 && (entry = readdir(directory)) != NULL;) {
+    if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0)
+      continue;
+    char *below = NULL;
+    if (asprintf(&below, "%s%s%s", path, *path ? "/" : "", entry->d_name) < 0)
+      error = -ENOMEM;
+    else
+      error = copy_entry(copying, from, to, entry->d_name, below);
+    free(below);
+  }
+  closedir(directory);
+  return error;
+}
+
+int copy_tree(int from, int to) {
+  struct copying copying = {.to_root = to};
+  struct stat status;
+  int error = copy_directory(&copying, from, to, "");
+
+  if (error >= 0 && fstat(from, &status) == 0) {
+    /* The root's own owner and mode are the root's of the file system that is stacked upon it. */
+    struct timespec times[2] = {status.st_atim, status.st_mtim};
+    error = copy_attributes(from, to);
+    if (error >= 0 && (fchown(to, status.st_uid, status.st_gid) < 0 || fchmod(to, status.st_mode & 07777) < 0 ||
+                       futimens(to, times) < 0))
+      error = -errno;
+  }
+  for (size_t i = 0; i < copying.link_count; i++)
+    free(copying.links[i].path);
+  free(copying.links);
+  return error;
+}
