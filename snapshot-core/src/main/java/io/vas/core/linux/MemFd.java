@@ -16,7 +16,20 @@ public final class MemFd {
   /** Executable, whatever sysctl vm.memfd_noexec says (Linux 6.3). */
   public static final int MFD_EXEC = 16;
 
+  /** No more seals. */
+  public static final int F_SEAL_SEAL = 1;
+
+  /** The file becomes no shorter. */
+  public static final int F_SEAL_SHRINK = 2;
+
+  /** The file becomes no longer. */
+  public static final int F_SEAL_GROW = 4;
+
+  /** What is in the file stays as it is, whoever opens it. */
+  public static final int F_SEAL_WRITE = 8;
+
   private static final int MFD_CLOEXEC = 1;
+  private static final int F_ADD_SEALS = 1033;
 
   private MemFd() {}
 
@@ -41,6 +54,20 @@ public final class MemFd {
     } catch (final LinuxException e) {
       fd.close();
       throw e;
+    }
+  }
+
+  /**
+   * Forbid changes for ever.
+   *
+   * @param fd a file made with {@link #MFD_ALLOW_SEALING}, open for writing.
+   * @param seals of the {@code F_SEAL_} constants.
+   * @throws LinuxException EBUSY while it is mapped shared and writable, EPERM if it can not be
+   *     sealed (any more).
+   */
+  public static void seal(final Fd fd, final int seals) {
+    if (LIBC.fcntl(fd.value(), F_ADD_SEALS, seals) < 0) {
+      throw Kernel.failure("fcntl", "fd", fd.value(), "command", "F_ADD_SEALS", "seals", seals);
     }
   }
 }

@@ -25,9 +25,16 @@ public final class Mounts {
   private static final int FSCONFIG_SET_STRING = 1;
   private static final int FSCONFIG_SET_FLAG = 0;
   private static final int FSCONFIG_CMD_CREATE = 6;
+  private static final int FSCONFIG_CMD_RECONFIGURE = 7;
+  private static final int FSPICK_CLOEXEC = 1;
+  private static final int FSPICK_EMPTY_PATH = 8;
+  private static final int MOVE_MOUNT_F_EMPTY_PATH = 4;
+  private static final int MNT_DETACH = 2;
+  private static final long MS_PRIVATE = 1 << 18;
   private static final int OPEN_TREE_CLONE = 1;
   private static final int AT_EMPTY_PATH = 0x1000;
   private static final int MOUNT_ATTR_LENGTH = 32;
+  private static final int MOUNT_ATTR_PROPAGATION_OFFSET = 16;
 
   private Mounts() {}
 
@@ -43,14 +50,7 @@ public final class Mounts {
   public static Fd create(
       final String type, final Map<String, String> options, final long attributes) {
     try (Fd context = context(type)) {
-      options.forEach(
-          (key, value) ->
-              configure(
-                  type,
-                  context,
-                  value.isEmpty() ? FSCONFIG_SET_FLAG : FSCONFIG_SET_STRING,
-                  key,
-                  value));
+      configure(type, context, options);
       configure(type, context, FSCONFIG_CMD_CREATE, "", "");
       final int mount =
           (int) Syscall.call(Syscall.FSMOUNT, context.value(), FSMOUNT_CLOEXEC, attributes);
@@ -120,6 +120,88 @@ public final class Mounts {
     return clone;
   }
 
+  /**
+   * Change the options of a file system, through any mount of it.
+   *
+   * @param type of the file system, for the message of an error.
+   * @param mount a mount of it.
+   * @param options those that change; an empty value makes a flag.
+   * @throws LinuxException if the kernel refuses; it holds what the kernel said about it.
+   */
+  public static void reconfigure(
+      final String type, final Fd mount, final Map<String, String> options) {
+    final UnsafeBuffer scratch = Scratch.zeroed(1);
+    final int value =
+        (int)
+            Syscall.call(
+                Syscall.FSPICK,
+                mount.value(),
+                scratch.addressOffset(),
+                FSPICK_CLOEXEC | FSPICK_EMPTY_PATH);
+    if (value < 0) {
+      throw Kernel.failure("fspick", "type", type, "fd", mount.value());
+    }
+    try (Fd context = Fd.owning(value)) {
+      configure(type, context, options);
+      configure(type, context, FSCONFIG_CMD_RECONFIGURE, "", "");
+    }
+  }
+
+  /**
+   * Make a mount visible below a directory, to this mount namespace and those that are cloned from
+   * it. What is mounted below it later goes to no other namespace.
+   *
+   * @param mount a mount that is attached nowhere.
+   * @param directory where; what is in it is hidden.
+   * @throws LinuxException if there is no such directory or the kernel refuses.
+   */
+  public static void attach(final Fd mount, final String directory) {
+    final UnsafeBuffer scratch = Scratch.buffer();
+    final byte[] path = RawText.path(directory);
+    scratch.putBytes(0, path);
+    scratch.putByte(path.length, (byte) 0);
+    if (Syscall.call(
+            Syscall.MOVE_MOUNT,
+            mount.value(),
+            scratch.addressOffset() + path.length,
+            OpenFlags.AT_FDCWD,
+            scratch.addressOffset(),
+            MOVE_MOUNT_F_EMPTY_PATH)
+        < 0) {
+      throw Kernel.failure("move_mount", "fd", mount.value(), "to", directory);
+    }
+    // Attached below a shared mount, it has become shared itself.
+    scratch.setMemory(0, Long.BYTES + MOUNT_ATTR_LENGTH, (byte) 0);
+    scratch.putLong(Long.BYTES + MOUNT_ATTR_PROPAGATION_OFFSET, MS_PRIVATE);
+    if (Syscall.call(
+            Syscall.MOUNT_SETATTR,
+            mount.value(),
+            scratch.addressOffset(),
+            AT_EMPTY_PATH,
+            scratch.addressOffset() + Long.BYTES,
+            MOUNT_ATTR_LENGTH)
+        < 0) {
+      final LinuxException failure =
+          Kernel.failure("mount_setattr", "fd", mount.value(), "propagation", "private");
+      detach(directory);
+      throw failure;
+    }
+  }
+
+  /**
+   * Take the topmost mount away from a directory. It lives on as long as something in it is open.
+   *
+   * @param directory where it is mounted.
+   * @throws LinuxException EINVAL if nothing is mounted there.
+   */
+  public static void detach(final String directory) {
+    final UnsafeBuffer scratch = Scratch.buffer();
+    scratch.putBytes(0, RawText.path(directory));
+    if (Syscall.call(Syscall.UMOUNT2, scratch.addressOffset(), MNT_DETACH) < 0) {
+      throw Kernel.failure("umount2", "directory", directory, "flags", "MNT_DETACH");
+    }
+  }
+
   private static Fd context(final String type) {
     final UnsafeBuffer scratch = Scratch.buffer();
     scratch.putBytes(0, RawText.path(type));
@@ -128,6 +210,18 @@ public final class Mounts {
       throw Kernel.failure("fsopen", "type", type);
     }
     return Fd.owning(value);
+  }
+
+  private static void configure(
+      final String type, final Fd context, final Map<String, String> options) {
+    options.forEach(
+        (key, value) ->
+            configure(
+                type,
+                context,
+                value.isEmpty() ? FSCONFIG_SET_FLAG : FSCONFIG_SET_STRING,
+                key,
+                value));
   }
 
   private static void configure(
@@ -156,7 +250,7 @@ public final class Mounts {
           "type",
           type,
           key.isEmpty() ? "command" : key,
-          key.isEmpty() ? "create" : value,
+          key.isEmpty() ? command == FSCONFIG_CMD_CREATE ? "create" : "reconfigure" : value,
           "kernel",
           message(context));
     }

@@ -146,6 +146,16 @@ public final class TmpfsMount implements AutoCloseable {
     return FileSystemStatus.of(readWrite);
   }
 
+  /**
+   * Change the limit.
+   *
+   * @param sizeBytes what its files may hold together from now on; more than 0.
+   * @throws LinuxException EINVAL if they hold more already.
+   */
+  public void limit(final long sizeBytes) {
+    Mounts.reconfigure("tmpfs", readWrite, Map.of("size", Long.toString(sizeBytes)));
+  }
+
   /** Close both descriptors. Files that are open somewhere, and their contents, stay. */
   @Override
   public void close() {

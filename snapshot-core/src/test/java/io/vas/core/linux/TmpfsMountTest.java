@@ -96,6 +96,19 @@ class TmpfsMountTest {
   }
 
   @Test
+  void shouldChangeTheLimitButNotBelowWhatIsUsed() {
+    try (TmpfsMount mount = TmpfsMount.create(MIB, HugePages.NEVER);
+        RegionFile file = mount.createFile()) {
+      mount.limit(3 * MIB);
+      FileIo.allocate(file.readWrite(), 0, 3 * MIB);
+      assertThatExceptionOfType(LinuxException.class)
+          .isThrownBy(() -> mount.limit(2 * MIB))
+          .satisfies(e -> assertThat(e.errno()).isEqualTo(Errno.EINVAL));
+      assertThat(mount.status().totalBytes()).isEqualTo(3 * MIB);
+    }
+  }
+
+  @Test
   void shouldGiveHugePagesOnlyWhereAsked() {
     assertThat(bytesUsedByOne(HugePages.ALWAYS, 1)).isEqualTo(2 * MIB);
     assertThat(bytesUsedByOne(HugePages.WITHIN_SIZE, 1)).isEqualTo(4096);
