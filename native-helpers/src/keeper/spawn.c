@@ -164,7 +164,7 @@ static int clone_child(struct attempt *attempt) {
   struct clone_args args = {.flags = spawn->clone_flags | CLONE_PIDFD | CLONE_CLEAR_SIGHAND,
                             .pidfd = (uintptr_t)&pidfd,
                             .exit_signal = SIGCHLD,
-                            .set_tid = (uintptr_t)&set_tid,
+                            .set_tid = spawn->pid ? (uintptr_t)&set_tid : 0,
                             .set_tid_size = spawn->pid ? 1 : 0};
   struct child child = {.spawn = spawn,
                         .program = attempt->request->fds[0],
