@@ -51,7 +51,7 @@ struct place {
   bool seen;       /* in the last look at the maps */
   bool backed;     /* maps an older region */
   uint64_t *bits;  /* one a page: stored */
-  uint64_t *zeros; /* one a page of a backed VMA: is zero now; or NULL */
+  uint64_t *zeros; /* one a page of a VMA with a file: is zero now; or NULL */
 };
 
 struct piece {
@@ -486,9 +486,10 @@ int pages_start(struct pages *pages, uint64_t deadline_nanos) {
       continue;
     size_t words = (place->vma.end - place->vma.start) / PAGE / 64 + 1;
     place->bits = calloc(words, sizeof(uint64_t));
-    if (place->backed)
+    /* Where a file lies underneath, a page of zeros is not the same as no page. */
+    if (place->vma.inode != 0)
       place->zeros = calloc(words, sizeof(uint64_t));
-    if (place->bits == NULL || (place->backed && place->zeros == NULL))
+    if (place->bits == NULL || (place->vma.inode != 0 && place->zeros == NULL))
       return -ENOMEM;
     for (uint64_t a = place->vma.start; a < place->vma.end;) {
       uint64_t end = ALIGN_UP(a + 1, PIECE);

@@ -285,7 +285,7 @@ struct vas_stored_pages {
 
 struct vas_run {
   uint64_t start;  /* address (pages) or offset in the object */
-  uint64_t length; /* bytes; with bit 0 set: pages that are zero now though the backing region holds others */
+  uint64_t length; /* bytes; with bit 0 set: pages that are zero now though the file underneath holds others */
 };
 
 struct vas_object {
