@@ -7,8 +7,8 @@ public final class NetworkNamespace {
   private NetworkNamespace() {}
 
   /**
-   * Moves the calling thread, and only it, into a process's network namespace: sockets that it makes
-   * from now on are there. The thread stays there until it ends.
+   * Moves the calling thread, and only it, into a process's network namespace: sockets that it
+   * makes from now on are there. The thread stays there until it ends.
    *
    * @param pid the process, on the host.
    * @throws LinuxException ENOENT if there is no such process, EPERM without CAP_SYS_ADMIN.

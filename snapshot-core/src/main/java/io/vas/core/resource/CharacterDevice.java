@@ -30,7 +30,7 @@ public final class CharacterDevice implements DescriptorResource {
   }
 
   @Override
-  public boolean recognises(final DescriptorRecord descriptor) {
+  public boolean recognises(final DescriptorRecord descriptor, final CaptureContext context) {
     return descriptor.status().type() == FileStatus.S_IFCHR;
   }
 

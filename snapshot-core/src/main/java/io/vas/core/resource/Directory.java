@@ -18,7 +18,7 @@ public final class Directory implements DescriptorResource {
   }
 
   @Override
-  public boolean recognises(final DescriptorRecord descriptor) {
+  public boolean recognises(final DescriptorRecord descriptor, final CaptureContext context) {
     return descriptor.status().type() == FileStatus.S_IFDIR;
   }
 

@@ -36,7 +36,7 @@ public final class Epoll implements DescriptorResource {
   }
 
   @Override
-  public boolean recognises(final DescriptorRecord descriptor) {
+  public boolean recognises(final DescriptorRecord descriptor, final CaptureContext context) {
     return descriptor.link().equals(LINK);
   }
 
@@ -56,9 +56,7 @@ public final class Epoll implements DescriptorResource {
   }
 
   private int fileOf(
-      final FdInfo.EpollTarget target,
-      final DescriptorRecord epoll,
-      final CaptureContext context) {
+      final FdInfo.EpollTarget target, final DescriptorRecord epoll, final CaptureContext context) {
     final List<DescriptorRecord> descriptors = epoll.process().descriptors();
     final Optional<DescriptorRecord> sameNumber =
         descriptors.stream().filter(d -> d.number() == target.descriptor()).findFirst();

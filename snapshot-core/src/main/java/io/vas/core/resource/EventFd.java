@@ -23,7 +23,7 @@ public final class EventFd implements DescriptorResource {
   }
 
   @Override
-  public boolean recognises(final DescriptorRecord descriptor) {
+  public boolean recognises(final DescriptorRecord descriptor, final CaptureContext context) {
     return descriptor.link().equals(LINK);
   }
 

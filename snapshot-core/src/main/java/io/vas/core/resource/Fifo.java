@@ -29,7 +29,7 @@ public final class Fifo implements DescriptorResource {
   }
 
   @Override
-  public boolean recognises(final DescriptorRecord descriptor) {
+  public boolean recognises(final DescriptorRecord descriptor, final CaptureContext context) {
     return descriptor.status().type() == FileStatus.S_IFIFO
         && descriptor.link().startsWith(LINK)
         && (descriptor.flags() & O_PATH) == 0;
@@ -64,10 +64,7 @@ public final class Fifo implements DescriptorResource {
   }
 
   private static Result open(
-      final String step,
-      final PipeImage image,
-      final int access,
-      final DescriptorRestore restore) {
+      final String step, final PipeImage image, final int access, final DescriptorRestore restore) {
     final ProgramBuilder program = restore.program();
     return program.call(
         restore.name(step),
@@ -83,8 +80,7 @@ public final class Fifo implements DescriptorResource {
     for (final FileImage file : restore.image().getFilesList()) {
       if (file.getKind().equals(kind())) {
         final PipeImage other = PipeImage.parseFrom(file.getState());
-        if (other.getInode() == image.getInode()
-            && (other.getFlags() & O_ACCMODE) != O_WRONLY) {
+        if (other.getInode() == image.getInode() && (other.getFlags() & O_ACCMODE) != O_WRONLY) {
           return file.getId() == restore.file().getId();
         }
       }

@@ -21,9 +21,30 @@ public final class InstanceLog implements DescriptorResource {
   }
 
   @Override
-  public boolean recognises(final DescriptorRecord descriptor) {
-    // Whether it is the log only the context knows; a file outside of the instance's tree has that in
-    // common with it.
-    return false;
+  public boolean recognises(final DescriptorRecord descriptor, final CaptureContext context) {
+    return context.isLog(descriptor.status()) && (descriptor.flags() & O_PATH) == 0;
+  }
+
+  @Override
+  public PathFileImage capture(final DescriptorRecord descriptor, final CaptureContext context) {
+    return PathFileImage.newBuilder()
+        .setFlags(OpenFiles.flags(descriptor, context, kind()))
+        .build();
+  }
+
+  /** Opens the log anew, so that flags are set for the instance alone. */
+  @Override
+  public void restore(final ByteString state, final DescriptorRestore restore)
+      throws InvalidProtocolBufferException {
+    final ProgramBuilder program = restore.program();
+    final int number = restore.descriptor();
+    program.call(restore.name("log"), SystemCall.DUP3, restore.log(), number, O_CLOEXEC);
+    restore.place(
+        program.call(
+            restore.name("open"),
+            SystemCall.OPENAT,
+            AT_FDCWD,
+            program.string(OpenFiles.pathOf(number)),
+            PathFileImage.parseFrom(state).getFlags() | O_CLOEXEC));
   }
 }

@@ -4,6 +4,7 @@ import static io.vas.core.linux.OpenFlags.AT_FDCWD;
 import static io.vas.core.linux.OpenFlags.O_CLOEXEC;
 import static io.vas.core.linux.OpenFlags.O_TMPFILE;
 
+import io.vas.core.VasException;
 import io.vas.core.image.FileLockKind;
 import io.vas.core.image.PathFileImage;
 import io.vas.core.program.ProgramBuilder;
@@ -59,10 +60,7 @@ final class PathFile {
         .setPosition(Math.max(descriptor.position(), 0))
         .addAllLocks(
             FileLocks.capture(
-                descriptor,
-                context,
-                kind,
-                EnumSet.of(FileLockKind.FLOCK, FileLockKind.OPEN_FILE)));
+                descriptor, context, kind, EnumSet.of(FileLockKind.FLOCK, FileLockKind.OPEN_FILE)));
   }
 
   /** Opens it with its flags, and goes to where it was. */
@@ -91,5 +89,19 @@ final class PathFile {
           SEEK_SET);
     }
     FileLocks.restore(image, restore);
+  }
+
+  /** A path that opens the file that holds the contents of one without a name. */
+  static String objectPath(final PathFileImage image, final Restore restore) {
+    return OpenFiles.pathOf(
+        restore
+            .object(image.getDevice(), image.getInode())
+            .orElseThrow(
+                () ->
+                    new VasException(
+                        "the snapshot has no contents of inode "
+                            + image.getInode()
+                            + " of device "
+                            + image.getDevice())));
   }
 }

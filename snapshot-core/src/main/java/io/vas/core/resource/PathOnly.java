@@ -18,7 +18,7 @@ public final class PathOnly implements DescriptorResource {
   }
 
   @Override
-  public boolean recognises(final DescriptorRecord descriptor) {
+  public boolean recognises(final DescriptorRecord descriptor, final CaptureContext context) {
     return (descriptor.flags() & O_PATH) != 0;
   }
 

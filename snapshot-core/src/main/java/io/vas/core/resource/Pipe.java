@@ -19,8 +19,9 @@ import java.util.Map;
 import java.util.Optional;
 
 /**
- * Pipes with what is in them. An end that only processes outside of the instance had is not there in
- * a fork: its other end reads what is left and then the end of the file, or writes to a broken pipe.
+ * Pipes with what is in them. An end that only processes outside of the instance had is not there
+ * in a fork: its other end reads what is left and then the end of the file, or writes to a broken
+ * pipe.
  */
 public final class Pipe implements DescriptorResource {
   private static final String LINK = "pipe:[";
@@ -34,7 +35,7 @@ public final class Pipe implements DescriptorResource {
   }
 
   @Override
-  public boolean recognises(final DescriptorRecord descriptor) {
+  public boolean recognises(final DescriptorRecord descriptor, final CaptureContext context) {
     return descriptor.link().startsWith(LINK);
   }
 

@@ -125,7 +125,8 @@ final class PipeContents {
     if (!arePackets) {
       return List.of();
     }
-    if (lengths.stream().mapToInt(Integer::intValue).sum() != descriptor.bytes().get(0).capacity()) {
+    if (lengths.stream().mapToInt(Integer::intValue).sum()
+        != descriptor.bytes().get(0).capacity()) {
       throw context.unsupported(
           descriptor, kind, "more than " + PACKETS_MAX + " packets (O_DIRECT) are in it");
     }
@@ -140,8 +141,7 @@ final class PipeContents {
       final ByteString contents,
       final List<Integer> packets) {
     final ProgramBuilder program = restore.program();
-    program.call(
-        restore.name("capacity"), SystemCall.FCNTL, writeEnd, F_SETPIPE_SZ, capacity);
+    program.call(restore.name("capacity"), SystemCall.FCNTL, writeEnd, F_SETPIPE_SZ, capacity);
     if (contents.isEmpty()) {
       return;
     }

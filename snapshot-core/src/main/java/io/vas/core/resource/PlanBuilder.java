@@ -89,9 +89,9 @@ public final class PlanBuilder {
   }
 
   /**
-   * Run steps in the keeper, on a duplicate of each descriptor whose link begins with a prefix, once
-   * for each open file description. The duplicate shares the file's position and flags with the
-   * instance: steps must put back what they change.
+   * Run steps in the keeper, on a duplicate of each descriptor whose link begins with a prefix,
+   * once for each open file description. The duplicate shares the file's position and flags with
+   * the instance: steps must put back what they change.
    *
    * @param linkPrefix for example {@code socket:} or {@code anon_inode:[eventpoll]}; resources that
    *     give the same prefix add to the same program.

@@ -40,8 +40,7 @@ public final class RecordLocks implements ProcessResource {
       if (descriptor.info().contains("lock:") && files.add(descriptor.file())) {
         for (final FileLockImage lock :
             FileLocks.capture(descriptor, context, kind(), EnumSet.of(FileLockKind.POSIX))) {
-          image.addLocks(
-              RecordLockImage.newBuilder().setNumber(descriptor.number()).setLock(lock));
+          image.addLocks(RecordLockImage.newBuilder().setNumber(descriptor.number()).setLock(lock));
         }
       }
     }

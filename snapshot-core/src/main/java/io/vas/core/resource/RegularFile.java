@@ -16,7 +16,7 @@ public final class RegularFile implements DescriptorResource {
   }
 
   @Override
-  public boolean recognises(final DescriptorRecord descriptor) {
+  public boolean recognises(final DescriptorRecord descriptor, final CaptureContext context) {
     return descriptor.status().type() == FileStatus.S_IFREG;
   }
 

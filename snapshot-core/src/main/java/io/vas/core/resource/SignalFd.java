@@ -21,7 +21,7 @@ public final class SignalFd implements DescriptorResource {
   }
 
   @Override
-  public boolean recognises(final DescriptorRecord descriptor) {
+  public boolean recognises(final DescriptorRecord descriptor, final CaptureContext context) {
     return descriptor.link().equals(LINK);
   }
 

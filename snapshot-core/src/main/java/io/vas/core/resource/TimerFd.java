@@ -45,14 +45,14 @@ public final class TimerFd implements DescriptorResource {
   }
 
   @Override
-  public boolean recognises(final DescriptorRecord descriptor) {
+  public boolean recognises(final DescriptorRecord descriptor, final CaptureContext context) {
     return descriptor.link().equals(LINK);
   }
 
   /**
-   * fdinfo tells neither how often a periodic timer has expired nor, once it has, where it is in its
-   * period: the kernel works that out when it is read. So the timer is read, and what was read is
-   * put back.
+   * fdinfo tells neither how often a periodic timer has expired nor, once it has, where it is in
+   * its period: the kernel works that out when it is read. So the timer is read, and what was read
+   * is put back.
    */
   @Override
   public void plan(final PlanBuilder plan) {
