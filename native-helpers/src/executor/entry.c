@@ -26,7 +26,11 @@ static inline long syscall4(long number, uintptr_t a, uintptr_t b, uintptr_t c, 
 void vas_entry(struct vas_program_header *program, struct vas_report *report, uint32_t entry) {
   uint32_t running = VAS_REPORT_RUNNING;
 
-  vas_execute(program, report, entry, 0);
+  while (vas_execute(program, report, entry, 0) == 0 && report->next != 0) {
+    program = (struct vas_program_header *)(uintptr_t)report->next;
+    report->next = 0;
+    entry = 0;
+  }
   __atomic_compare_exchange_n(&report->state, &running, VAS_REPORT_DONE, 0, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE);
   syscall4(SYS_futex, (uintptr_t)&report->state, FUTEX_WAKE, 0x7fffffff, 0);
   if (report->exits)

@@ -205,8 +205,11 @@ static void record_files(struct freeze *freeze) {
 
 /* ---- programs in the tasks ---- */
 
+/* Where in the area a thread's programs, report and stack are. */
 struct slot {
-  uint32_t program_offset, report_offset, stack_top;
+  struct task *task;
+  uint32_t programs[2]; /* offsets: the task's, then in the first thread the process's */
+  uint32_t report, stack_top;
 };
 
 #define TASK_STACK 8192u
@@ -251,32 +254,28 @@ static void unmap_area(struct freeze *freeze, struct task *leader, uint64_t inst
   freeze->task_area = 0;
 }
 
-static struct slot place_program(struct freeze *freeze, uint32_t *used, const struct vas_program_header *program) {
-  struct slot slot = {.report_offset = *used};
-  slot.program_offset = *used + (uint32_t)ALIGN_UP(sizeof(struct vas_report), 64);
-  slot.stack_top = (uint32_t)ALIGN_UP(slot.program_offset + program->length, 64) + TASK_STACK;
-  *used = slot.stack_top;
-  memcpy(freeze->area + slot.program_offset, program, program->length);
-  return slot;
+static uint32_t place(struct freeze *freeze, uint32_t *used, const void *what, size_t length) {
+  uint32_t at = *used;
+  if (what != NULL)
+    memcpy(freeze->area + at, what, length);
+  *used = (uint32_t)ALIGN_UP(at + length, 64);
+  return at;
 }
 
-static int wait_done(struct freeze *freeze, struct task *task, const struct slot *slot) {
-  struct vas_report *report = (struct vas_report *)(freeze->area + slot->report_offset);
+static struct vas_report *report_of(const struct freeze *freeze, const struct slot *slot) {
+  return (struct vas_report *)(freeze->area + slot->report);
+}
 
-  for (;;) {
-    uint32_t state = __atomic_load_n(&report->state, __ATOMIC_ACQUIRE);
-    if (state != VAS_REPORT_RUNNING)
-      return 0;
+/* Spins first: to be put to sleep and woken takes longer than the programs run. */
+static int wait_done(struct freeze *freeze, const struct slot *slot) {
+  for (unsigned round = 0; __atomic_load_n(&report_of(freeze, slot)->state, __ATOMIC_ACQUIRE) == VAS_REPORT_RUNNING; round++) {
     if (now_nanos() > freeze->freezing.deadline_nanos)
       return -ETIMEDOUT;
-    uint64_t turn = now_nanos() + 10000000u; /* look now and then whether the task was killed */
-    if (futex_wait_shared(&report->state, VAS_REPORT_RUNNING, turn) == -ETIMEDOUT) {
-      char name[32];
-      snprintf(name, sizeof(name), "%d/task/%d", task->pid, task->tid);
-      if (faccessat(proc_directory, name, F_OK, 0) < 0)
-        return -ESRCH;
-    }
+    if (round > 1000 && task_state(slot->task->pid, slot->task->tid) == 0)
+      return -ESRCH;
+    pause_before_retry(round);
   }
+  return 0;
 }
 
 static bool has_seccomp(pid_t pid) {
@@ -291,7 +290,37 @@ static bool has_seccomp(pid_t pid) {
   return mode != 0;
 }
 
-/* Runs the process's program in its first thread and the task program in every thread, all at once. */
+static void record_slot(struct freeze *freeze, const struct slot *slot, uint32_t type, uint32_t program_offset) {
+  const struct vas_program_header *program = (const void *)(freeze->area + program_offset);
+  record_entry(&freeze->record, type, slot->task->pid, slot->task->tid, 0,
+               freeze->area + program_offset + program->results_offset, program->length - program->results_offset);
+}
+
+/* Starts every thread on its programs, waits for all, stops them again. */
+static int run_slots(struct freeze *freeze, struct slot *slots, size_t count) {
+  int error = 0;
+
+  for (size_t i = 0; i < count && error >= 0; i++)
+    error = start_in_task(slots[i].task, freeze->task_area, freeze->task_area + slots[i].stack_top - 8,
+                          freeze->task_area + slots[i].programs[0], freeze->task_area + slots[i].report, 0);
+  for (size_t i = 0; i < count && error >= 0; i++) {
+    error = wait_done(freeze, &slots[i]);
+    if (error >= 0)
+      error = interrupt_task(slots[i].task, freeze->freezing.deadline_nanos);
+  }
+  for (size_t i = 0; i < count && error >= 0; i++) {
+    record_slot(freeze, &slots[i], VAS_ENTRY_TASK_PROGRAM, slots[i].programs[0]);
+    if (slots[i].programs[1] != 0)
+      record_slot(freeze, &slots[i], VAS_ENTRY_PROCESS_PROGRAM, slots[i].programs[1]);
+  }
+  /* On the way out of a failure some may still be in their programs: all must stop before these are unmapped. */
+  for (size_t i = 0; i < count; i++)
+    if (!slots[i].task->gone && !slots[i].task->stopped)
+      interrupt_task(slots[i].task, now_nanos() + 1000000000u);
+  return error;
+}
+
+/* Runs the task program in every thread, and the process's in the first, all at once. */
 static int run_programs(struct freeze *freeze, pid_t pid) {
   const struct vas_program_header *process_program = plan_program(&freeze->plan, freeze->plan.header->process_program);
   const struct vas_program_header *task_program = plan_program(&freeze->plan, freeze->plan.header->task_program);
@@ -299,74 +328,45 @@ static int run_programs(struct freeze *freeze, pid_t pid) {
   struct task *leader = NULL;
   size_t threads = 0;
 
-  for (size_t i = 0; i < freezing->count; i++)
-    if (freezing->tasks[i].pid == pid && !freezing->tasks[i].gone) {
-      threads++;
-      if (freezing->tasks[i].tid == pid)
-        leader = &freezing->tasks[i];
-    }
-  if (leader == NULL)
-    return -ESRCH;
   if (process_program == NULL || task_program == NULL)
     return 0;
   /* A filter would kill the task for our calls. */
   if (has_seccomp(pid))
     return -EOPNOTSUPP;
-  uint64_t instruction = freeze->instance->syscall_address;
-  int error = instruction ? 0 : find_syscall_instruction(pid, &instruction);
-  if (error < 0)
-    return error;
-  size_t room = sizeof(struct vas_report) + TASK_STACK + 192;
-  uint64_t length = ALIGN_UP(executor_length, PAGE) +
-                    ALIGN_UP(process_program->length + room + threads * (task_program->length + room), PAGE);
-  struct slot *slots = calloc(threads, sizeof(*slots));
+  struct slot *slots = calloc(freezing->count ? freezing->count : 1, sizeof(*slots));
   if (slots == NULL)
     return -ENOMEM;
-  error = map_area(freeze, leader, instruction, length);
-  if (error >= 0) {
-    uint32_t used = (uint32_t)ALIGN_UP(executor_length, PAGE);
-    memcpy(freeze->area, executor_code, executor_length);
-    struct slot process_slot = place_program(freeze, &used, process_program);
-    for (size_t i = 0; i < threads; i++)
-      slots[i] = place_program(freeze, &used, task_program);
-    /* The first thread's two programs run one after the other. */
-    for (int pass = 0; pass < 2 && error >= 0; pass++) {
-      size_t at = 0;
-      for (size_t i = 0; i < freezing->count && error >= 0; i++) {
-        struct task *task = &freezing->tasks[i];
-        if (task->pid != pid || task->gone)
-          continue;
-        const struct slot *slot = pass == 0 ? &process_slot : &slots[at++];
-        if (pass == 0 && task != leader)
-          continue;
-        error = start_in_task(task, freeze->task_area, freeze->task_area + slot->stack_top - 8,
-                              freeze->task_area + slot->program_offset, freeze->task_area + slot->report_offset, 0);
-      }
-      at = 0;
-      for (size_t i = 0; i < freezing->count && error >= 0; i++) {
-        struct task *task = &freezing->tasks[i];
-        if (task->pid != pid || task->gone)
-          continue;
-        const struct slot *slot = pass == 0 ? &process_slot : &slots[at++];
-        if (pass == 0 && task != leader)
-          continue;
-        error = wait_done(freeze, task, slot);
-        if (error >= 0)
-          error = interrupt_task(task, freezing->deadline_nanos);
-        if (error < 0)
-          break;
-        const struct vas_program_header *program = pass == 0 ? process_program : task_program;
-        record_entry(&freeze->record, pass == 0 ? VAS_ENTRY_PROCESS_PROGRAM : VAS_ENTRY_TASK_PROGRAM, pid, task->tid, 0,
-                     freeze->area + slot->program_offset + program->results_offset,
-                     program->length - program->results_offset);
-      }
-    }
+  for (size_t i = 0; i < freezing->count; i++) {
+    struct task *task = &freezing->tasks[i];
+    if (task->pid != pid || task->gone)
+      continue;
+    slots[threads++].task = task;
+    if (task->tid == pid)
+      leader = task;
   }
-  /* On the way out of a failure some threads may still be in their program: all must stop before it is unmapped. */
-  for (size_t i = 0; i < freezing->count; i++)
-    if (freezing->tasks[i].pid == pid && !freezing->tasks[i].gone && !freezing->tasks[i].stopped)
-      interrupt_task(&freezing->tasks[i], now_nanos() + 1000000000u);
-  unmap_area(freeze, leader, instruction);
+  uint64_t instruction = freeze->instance->syscall_address;
+  int error = leader == NULL ? -ESRCH : instruction ? 0 : find_syscall_instruction(pid, &instruction);
+  if (error >= 0) {
+    size_t room = ALIGN_UP(sizeof(struct vas_report), 64) + TASK_STACK + 128;
+    error = map_area(freeze, leader, instruction,
+                     ALIGN_UP(executor_length + 64 + process_program->length + threads * (task_program->length + room),
+                              PAGE));
+    if (error >= 0) {
+      uint32_t used = 0;
+      place(freeze, &used, executor_code, executor_length);
+      for (size_t i = 0; i < threads; i++) {
+        slots[i].programs[0] = place(freeze, &used, task_program, task_program->length);
+        slots[i].report = place(freeze, &used, NULL, sizeof(struct vas_report));
+        slots[i].stack_top = place(freeze, &used, NULL, TASK_STACK) + TASK_STACK;
+        if (slots[i].task == leader) {
+          slots[i].programs[1] = place(freeze, &used, process_program, process_program->length);
+          report_of(freeze, &slots[i])->next = freeze->task_area + slots[i].programs[1];
+        }
+      }
+      error = run_slots(freeze, slots, threads);
+    }
+    unmap_area(freeze, leader, instruction);
+  }
   free(slots);
   return error;
 }
@@ -389,14 +389,15 @@ static int record_frozen(struct freeze *freeze) {
   for (size_t i = 0; i < freezing->count; i++)
     if (!freezing->tasks[i].gone && (error = record_task(freeze, &freezing->tasks[i])) < 0)
       return error;
+  /* Before the copiers keep the processors busy: programs are a matter of quick turns between two tasks. */
+  if ((error = enter(freeze, VAS_FREEZE_PROGRAMS)) < 0 || (error = run_programs(freeze, instance->pid)) < 0)
+    return error;
   if ((error = enter(freeze, VAS_FREEZE_SCAN)) < 0 || (error = pages_start(freeze->pages, freezing->deadline_nanos)) < 0)
     return error;
   if ((error = enter(freeze, VAS_FREEZE_FILES)) < 0)
     return error;
   record_files(freeze);
   if ((error = record_mapped_files(&freeze->plan, freeze->pages, &freeze->record, instance->pid)) < 0)
-    return error;
-  if ((error = enter(freeze, VAS_FREEZE_PROGRAMS)) < 0 || (error = run_programs(freeze, instance->pid)) < 0)
     return error;
   if ((error = enter(freeze, VAS_FREEZE_DESCRIPTORS)) < 0 ||
       (error = record_descriptors(&freeze->plan, freeze->pages, &freeze->record, instance->pid, instance->pidfd,

@@ -40,6 +40,8 @@ uint64_t now_nanos(void);
 ssize_t read_file_at(int directory, const char *name, char **buffer, size_t *capacity);
 /* The number behind `key` in a text of "key:\tvalue" lines, in the given base; -ENOENT if there is none. */
 int text_number(const char *text, const char *key, int base, uint64_t *value);
+/* Waiting in rounds: first spinning, because what is waited for takes microseconds, then sleeping a little. */
+void pause_before_retry(unsigned round);
 int futex_wait_shared(uint32_t *word, uint32_t seen, uint64_t deadline_nanos);
 void futex_wake_shared(uint32_t *word);
 

@@ -76,6 +76,7 @@ int vas_print_layout(void) {
   FIELD(vas_report, stack);
   FIELD(vas_report, barriers);
   FIELD(vas_report, stamps);
+  FIELD(vas_report, next);
   SIZE(vas_report);
   /* vas/protocol.h */
   CONSTANT(VAS_PROTOCOL_VERSION);

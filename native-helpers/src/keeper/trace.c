@@ -56,16 +56,6 @@ static struct task *find_task(struct freezing *freezing, pid_t tid) {
   return NULL;
 }
 
-/* Waits a little longer each time: stops take microseconds, but a task may be in a long system call. */
-static void pause_before_retry(unsigned round) {
-  if (round < 50) {
-    sched_yield();
-    return;
-  }
-  struct timespec pause = {.tv_nsec = round < 100 ? 20000 : 200000};
-  nanosleep(&pause, NULL);
-}
-
 /* Looks once whether a task that was interrupted has stopped. 1: stopped or gone; 0: not yet. */
 static int poll_stopped(struct task *task) {
   for (;;) {
@@ -298,7 +288,9 @@ static int to_syscall_stop(struct task *task) {
     long error = trace(PTRACE_SYSCALL, task->tid, NULL, NULL);
     if (error < 0)
       return (int)error;
-    pid_t pid = TEMP_FAILURE_RETRY((pid_t)syscall(SYS_wait4, task->tid, &status, __WALL, NULL));
+    pid_t pid;
+    for (unsigned round = 0; (pid = (pid_t)syscall(SYS_wait4, task->tid, &status, WNOHANG | __WALL, NULL)) == 0; round++)
+      pause_before_retry(round);
     if (pid < 0 || WIFEXITED(status) || WIFSIGNALED(status)) {
       task->gone = true;
       return -ESRCH;

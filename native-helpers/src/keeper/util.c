@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/futex.h>
+#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/syscall.h>
@@ -62,3 +63,12 @@ int futex_wait_shared(uint32_t *word, uint32_t seen, uint64_t deadline_nanos) {
 }
 
 void futex_wake_shared(uint32_t *word) { syscall(SYS_futex, word, FUTEX_WAKE, 0x7fffffff, NULL, NULL, 0); }
+
+void pause_before_retry(unsigned round) {
+  if (round < 100) {
+    sched_yield();
+    return;
+  }
+  struct timespec pause = {.tv_nsec = round < 150 ? 20000 : 200000};
+  nanosleep(&pause, NULL);
+}

@@ -99,6 +99,7 @@ struct vas_report {
   uint64_t stack; /* address of the stack area, set by who maps it */
   uint32_t barriers[VAS_REPORT_BARRIERS];
   uint64_t stamps[VAS_REPORT_STAMPS]; /* programs may clock_gettime() into pairs of these: s, ns */
+  uint64_t next; /* address of a program to run when this one has ended, or 0 */
 };
 
 #endif

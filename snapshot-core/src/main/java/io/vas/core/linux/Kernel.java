@@ -6,6 +6,7 @@ import jnr.ffi.Runtime;
 
 /** Loads {@link LibC}, and is the one place where its failures become exceptions. */
 final class Kernel {
+  private static final long PAGE = 4096;
   static final LibC.Calls LIBC;
   private static final Runtime RUNTIME;
 
@@ -53,14 +54,17 @@ final class Kernel {
    * so, rather than map the wrong bytes.
    */
   private static void checkSixthArgument() {
-    final int anonymous = 0x20;
-    final int notPageAligned = 1;
-    final long address =
-        LIBC.mmap(0, 4096, 0, MappedMemory.MAP_PRIVATE | anonymous, -1, notPageAligned);
-    if (address != -1 || lastError() != Errno.EINVAL.number()) {
+    if (acceptsOffset(1) || !acceptsOffset(PAGE)) {
       throw new ExceptionInInitializerError(
           "jnr-ffi passes the sixth argument of calls wrongly: start Java with"
               + " -Djnr.ffi.x86asm.enabled=false");
     }
+  }
+
+  /** Whether the offset is seen to be a multiple of the page size; nothing is mapped there. */
+  private static boolean acceptsOffset(final long offset) {
+    final int flags = MappedMemory.MAP_PRIVATE | MappedMemory.MAP_ANONYMOUS;
+    final long address = LIBC.mmap(0, PAGE, MappedMemory.PROT_NONE, flags, -1, offset);
+    return address != -1 && LIBC.munmap(address, PAGE) == 0;
   }
 }

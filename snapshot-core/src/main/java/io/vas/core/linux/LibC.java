@@ -48,8 +48,6 @@ final class LibC {
     long copy_file_range(
         int from, long fromOffsetAddress, int to, long toOffsetAddress, long length, int flags);
 
-    long sendfile(int to, int from, long fromOffsetAddress, long length);
-
     int flock(int fd, int operation);
 
     int memfd_create(@In byte[] name, int flags);

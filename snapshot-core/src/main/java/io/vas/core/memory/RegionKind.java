@@ -3,9 +3,15 @@ package io.vas.core.memory;
 /** The two files that hold the pages of a snapshot. */
 public enum RegionKind {
   /** Huge pages: dense memory. */
-  HUGE,
+  HUGE(0),
   /** Pages of 4 KiB: short scattered runs. */
-  SMALL;
+  SMALL(1);
+
+  private final int number;
+
+  RegionKind(final int number) {
+    this.number = number;
+  }
 
   /**
    * The kind with a number.
@@ -28,6 +34,6 @@ public enum RegionKind {
    * @return as in protocol.h.
    */
   public int number() {
-    return ordinal();
+    return number;
   }
 }

@@ -253,7 +253,11 @@ public final class ProgramDescriptor {
       REPORT_BARRIERS_OFFSET + REPORT_BARRIERS * Integer.BYTES;
 
   /** Bytes of a report. */
-  public static final int REPORT_LENGTH = REPORT_STAMPS_OFFSET + REPORT_STAMPS * Long.BYTES;
+  /** Address of a program to run when this one has ended, or 0. 8 bytes. */
+  public static final int REPORT_NEXT_OFFSET = REPORT_STAMPS_OFFSET + REPORT_STAMPS * Long.BYTES;
+
+  /** Size of the report in bytes. */
+  public static final int REPORT_LENGTH = REPORT_NEXT_OFFSET + Long.BYTES;
 
   private ProgramDescriptor() {}
 }

@@ -1,0 +1,539 @@
+package io.vas.core.keeper;
+
+/**
+ * The messages between daemon and keeper, twin of the first parts of {@code vas/protocol.h}.
+ * Whoever changes one changes both, and {@link #PROTOCOL_VERSION}. Little endian. A message is a
+ * struct vas_message and the body that belongs to its type.
+ *
+ * <pre>
+ *   0                   1                   2                   3
+ *   0 1 2 3 4 5 6 7 8 9 0 1 2 3 4 5 6 7 8 9 0 1 2 3 4 5 6 7 8 9 0 1
+ *
+ *  vas_message
+ *  +---------------------------------------------------------------+
+ *  |                              type                             |
+ *  +---------------------------------------------------------------+
+ *  |                             length                            |
+ *  +---------------------------------------------------------------+
+ *  |                            request                            |
+ *  |                                                               |
+ *  +---------------------------------------------------------------+
+ *  |                            subject                            |
+ *  |                                                               |
+ *  +---------------------------------------------------------------+
+ *  |                             status                            |
+ *  +---------------------------------------------------------------+
+ *  |                             stage                             |
+ *  +---------------------------------------------------------------+
+ *
+ *  vas_hello
+ *  +---------------------------------------------------------------+
+ *  |                            version                            |
+ *  +---------------------------------------------------------------+
+ *  |                              pid                              |
+ *  +---------------------------------------------------------------+
+ *
+ *  vas_param
+ *  +---------------------------------------------------------------+
+ *  |                              kind                             |
+ *  +---------------------------------------------------------------+
+ *  |                              slot                             |
+ *  +---------------------------------------------------------------+
+ *  |                             value                             |
+ *  |                                                               |
+ *  +---------------------------------------------------------------+
+ *
+ *  vas_spawn
+ *  +---------------------------------------------------------------+
+ *  |                          clone_flags                          |
+ *  |                                                               |
+ *  +---------------------------------------------------------------+
+ *  |                        deadline_micros                        |
+ *  |                                                               |
+ *  +---------------------------------------------------------------+
+ *  |                            visited                            |
+ *  |                                                               |
+ *  +---------------------------------------------------------------+
+ *  |                              base                             |
+ *  |                                                               |
+ *  +---------------------------------------------------------------+
+ *  |                          code_length                          |
+ *  +---------------------------------------------------------------+
+ *  |                         program_length                        |
+ *  +---------------------------------------------------------------+
+ *  |                          stack_length                         |
+ *  +---------------------------------------------------------------+
+ *  |                             entry                             |
+ *  +---------------------------------------------------------------+
+ *  |                              mode                             |
+ *  +---------------------------------------------------------------+
+ *  |                              pid                              |
+ *  +---------------------------------------------------------------+
+ *  |                          param_count                          |
+ *  +---------------------------------------------------------------+
+ *  |                            reserved                           |
+ *  +---------------------------------------------------------------+
+ *
+ *  vas_spawned
+ *  +---------------------------------------------------------------+
+ *  |                              pid                              |
+ *  +---------------------------------------------------------------+
+ *  |                          failed_step                          |
+ *  +---------------------------------------------------------------+
+ *  |                         failed_result                         |
+ *  |                                                               |
+ *  +---------------------------------------------------------------+
+ *  |                         received_nanos                        |
+ *  |                                                               |
+ *  +---------------------------------------------------------------+
+ *  |                          cloned_nanos                         |
+ *  |                                                               |
+ *  +---------------------------------------------------------------+
+ *  |                          ready_nanos                          |
+ *  |                                                               |
+ *  +---------------------------------------------------------------+
+ *  |                         released_nanos                        |
+ *  |                                                               |
+ *  +---------------------------------------------------------------+
+ *  |                        stamps (u64[64])                       ...
+ *  +---------------------------------------------------------------+
+ *
+ *  vas_ready
+ *  +---------------------------------------------------------------+
+ *  |                             count                             |
+ *  +---------------------------------------------------------------+
+ *  |                    role (u32[VAS_KEPT_MAX])                   ...
+ *  +---------------------------------------------------------------+
+ *
+ *  vas_signal
+ *  +---------------------------------------------------------------+
+ *  |                             signal                            |
+ *  +---------------------------------------------------------------+
+ *  |                            reserved                           |
+ *  +---------------------------------------------------------------+
+ *
+ *  vas_exited
+ *  +---------------------------------------------------------------+
+ *  |                          wait_status                          |
+ *  +---------------------------------------------------------------+
+ *  |                            reserved                           |
+ *  +---------------------------------------------------------------+
+ *
+ *  vas_listed
+ *  +---------------------------------------------------------------+
+ *  |                            instance                           |
+ *  |                                                               |
+ *  +---------------------------------------------------------------+
+ *  |                            visited                            |
+ *  |                                                               |
+ *  +---------------------------------------------------------------+
+ *  |                              pid                              |
+ *  +---------------------------------------------------------------+
+ *  |                            reserved                           |
+ *  +---------------------------------------------------------------+
+ *
+ *  vas_freeze
+ *  +---------------------------------------------------------------+
+ *  |                        deadline_micros                        |
+ *  |                                                               |
+ *  +---------------------------------------------------------------+
+ *  |                          param_count                          |
+ *  +---------------------------------------------------------------+
+ *  |                          fault_stage                          |
+ *  +---------------------------------------------------------------+
+ *  |                             fault                             |
+ *  +---------------------------------------------------------------+
+ *  |                            threads                            |
+ *  +---------------------------------------------------------------+
+ *
+ *  vas_frozen
+ *  +---------------------------------------------------------------+
+ *  |                         record_length                         |
+ *  |                                                               |
+ *  +---------------------------------------------------------------+
+ *  |                          frozen_nanos                         |
+ *  |                                                               |
+ *  +---------------------------------------------------------------+
+ *  |                          total_nanos                          |
+ *  |                                                               |
+ *  +---------------------------------------------------------------+
+ *  |                             pages                             |
+ *  |                                                               |
+ *  +---------------------------------------------------------------+
+ *  |                     stage_nanos (u64[16])                     ...
+ *  +---------------------------------------------------------------+
+ * </pre>
+ */
+public final class KeeperProtocolDescriptor {
+  /** See protocol.h. */
+  public static final int PROTOCOL_VERSION = 1;
+
+  /** See protocol.h. */
+  public static final int MESSAGE_MAX = 65536;
+
+  /** See protocol.h. */
+  public static final int MESSAGE_FDS_MAX = 64;
+
+  // ---- enum vas_message_type: ---- messages ----
+
+  /** Body: vas_hello; answered with vas_hello. */
+  public static final int HELLO = 1;
+
+  /** Keep the attached descriptor under header.subject. */
+  public static final int HOLD = 2;
+
+  /** Close what is held under header.subject. */
+  public static final int DROP = 3;
+
+  /** Answered with a copy of the descriptor held under header.subject. */
+  public static final int TAKE = 4;
+
+  /** Body: vas_spawn, vas_param[param_count]; descriptors: program, then those that params name. */
+  public static final int SPAWN = 5;
+
+  /**
+   * Body: vas_freeze, vas_param[param_count]; descriptors: plan, record, regions[2], then params'.
+   */
+  public static final int FREEZE = 6;
+
+  /** Body: vas_signal; to the first task of instance header.subject. */
+  public static final int SIGNAL = 7;
+
+  /** Answered with vas_listed[]. */
+  public static final int LIST = 8;
+
+  /** End all instances and exit. */
+  public static final int SHUTDOWN = 9;
+
+  /** Event, not asked for; body: vas_exited. */
+  public static final int EXITED = 64;
+
+  // ---- struct vas_message
+
+  /** u32. */
+  public static final int MESSAGE_TYPE_OFFSET = 0;
+
+  /** u32: of the whole message, bytes. */
+  public static final int MESSAGE_LENGTH_OFFSET = MESSAGE_TYPE_OFFSET + Integer.BYTES;
+
+  /** u64: an answer repeats its request's number; 0 in events. */
+  public static final int MESSAGE_REQUEST_OFFSET = MESSAGE_LENGTH_OFFSET + Integer.BYTES;
+
+  /** u64: an instance's id, or a held descriptor's. */
+  public static final int MESSAGE_SUBJECT_OFFSET = MESSAGE_REQUEST_OFFSET + Long.BYTES;
+
+  /** s32: of an answer: 0, or -errno. */
+  public static final int MESSAGE_STATUS_OFFSET = MESSAGE_SUBJECT_OFFSET + Long.BYTES;
+
+  /** u32: of an answer that failed: enum vas_spawn_stage or vas_freeze_stage. */
+  public static final int MESSAGE_STAGE_OFFSET = MESSAGE_STATUS_OFFSET + Integer.BYTES;
+
+  /** Bytes of a struct vas_message. */
+  public static final int MESSAGE_LENGTH = MESSAGE_STAGE_OFFSET + Integer.BYTES;
+
+  // ---- struct vas_hello
+
+  /** u32. */
+  public static final int HELLO_VERSION_OFFSET = 0;
+
+  /** s32: of the keeper, as the host sees it; 0 in the request. */
+  public static final int HELLO_PID_OFFSET = HELLO_VERSION_OFFSET + Integer.BYTES;
+
+  /** Bytes of a struct vas_hello. */
+  public static final int HELLO_LENGTH = HELLO_PID_OFFSET + Integer.BYTES;
+
+  // ---- enum vas_param_kind
+
+  /** Param immediate. */
+  public static final int PARAM_IMMEDIATE = 0;
+
+  /** The number of the descriptor held under value. */
+  public static final int PARAM_HELD = 1;
+
+  /** The number of the value-th descriptor of this message. */
+  public static final int PARAM_ATTACHED = 2;
+
+  /** The child's end of its socket to the keeper. */
+  public static final int PARAM_CONTROL = 3;
+
+  /** Where the keeper's [vvar]..[vdso] begins, which a child inherits. */
+  public static final int PARAM_VDSO_START = 4;
+
+  /** Bytes. */
+  public static final int PARAM_VDSO_LENGTH = 5;
+
+  /** The value-th descriptor that the instance (for a visitor: its host) sent when ready. */
+  public static final int PARAM_KEPT = 6;
+
+  /** Of the instance's first task (for a visitor: its host's). */
+  public static final int PARAM_PIDFD = 7;
+
+  // ---- struct vas_param
+
+  /** u32. */
+  public static final int PARAM_KIND_OFFSET = 0;
+
+  /** u32. */
+  public static final int PARAM_SLOT_OFFSET = PARAM_KIND_OFFSET + Integer.BYTES;
+
+  /** u64. */
+  public static final int PARAM_VALUE_OFFSET = PARAM_SLOT_OFFSET + Integer.BYTES;
+
+  /** Bytes of a struct vas_param. */
+  public static final int PARAM_LENGTH = PARAM_VALUE_OFFSET + Long.BYTES;
+
+  // ---- enum vas_spawn_mode
+
+  /** The program ends in execve, which closes the control socket. */
+  public static final int SPAWN_EXEC = 1;
+
+  /** The program waits for report.release and ends in rt_sigreturn. */
+  public static final int SPAWN_RELEASE = 2;
+
+  // ---- enum vas_spawn_stage
+
+  /** Before there was a child. */
+  public static final int SPAWN_PREPARE = 1;
+
+  /** Spawn clone. */
+  public static final int SPAWN_CLONE = 2;
+
+  /** Failed_step and failed_result say where. */
+  public static final int SPAWN_PROGRAM = 3;
+
+  /** Spawn deadline. */
+  public static final int SPAWN_DEADLINE = 4;
+
+  /** Spawn guard. */
+  public static final int SPAWN_GUARD = 5;
+
+  /** The child ended without a word; status is -ECHILD. */
+  public static final int SPAWN_DIED = 6;
+
+  // ---- struct vas_spawn
+
+  /** u64. */
+  public static final int SPAWN_CLONE_FLAGS_OFFSET = 0;
+
+  /** u64: from now on. */
+  public static final int SPAWN_DEADLINE_MICROS_OFFSET = SPAWN_CLONE_FLAGS_OFFSET + Long.BYTES;
+
+  /** u64: 0, or the instance whose pid namespace the child is to live in. */
+  public static final int SPAWN_VISITED_OFFSET = SPAWN_DEADLINE_MICROS_OFFSET + Long.BYTES;
+
+  /**
+   * u64: where the executor's area begins: a multiple of the page size, free in keeper and program.
+   */
+  public static final int SPAWN_BASE_OFFSET = SPAWN_VISITED_OFFSET + Long.BYTES;
+
+  /** u32: bytes of executor code at the start of the program file; a multiple of the page size. */
+  public static final int SPAWN_CODE_LENGTH_OFFSET = SPAWN_BASE_OFFSET + Long.BYTES;
+
+  /** u32: bytes of program behind it; a multiple of the page size. */
+  public static final int SPAWN_PROGRAM_LENGTH_OFFSET = SPAWN_CODE_LENGTH_OFFSET + Integer.BYTES;
+
+  /** u32: bytes; a multiple of the page size. The first task's stack is its upper end. */
+  public static final int SPAWN_STACK_LENGTH_OFFSET = SPAWN_PROGRAM_LENGTH_OFFSET + Integer.BYTES;
+
+  /** u32: first operation. */
+  public static final int SPAWN_ENTRY_OFFSET = SPAWN_STACK_LENGTH_OFFSET + Integer.BYTES;
+
+  /** u32: enum vas_spawn_mode. */
+  public static final int SPAWN_MODE_OFFSET = SPAWN_ENTRY_OFFSET + Integer.BYTES;
+
+  /** s32: the child's pid in its pid namespace, or 0. */
+  public static final int SPAWN_PID_OFFSET = SPAWN_MODE_OFFSET + Integer.BYTES;
+
+  /** u32. */
+  public static final int SPAWN_PARAM_COUNT_OFFSET = SPAWN_PID_OFFSET + Integer.BYTES;
+
+  /** u32. */
+  public static final int SPAWN_RESERVED_OFFSET = SPAWN_PARAM_COUNT_OFFSET + Integer.BYTES;
+
+  /** Bytes of a struct vas_spawn. */
+  public static final int SPAWN_LENGTH = SPAWN_RESERVED_OFFSET + Integer.BYTES;
+
+  // ---- struct vas_spawned
+
+  /** s32: as the host sees it. */
+  public static final int SPAWNED_PID_OFFSET = 0;
+
+  /** u32. */
+  public static final int SPAWNED_FAILED_STEP_OFFSET = SPAWNED_PID_OFFSET + Integer.BYTES;
+
+  /** s64. */
+  public static final int SPAWNED_FAILED_RESULT_OFFSET = SPAWNED_FAILED_STEP_OFFSET + Integer.BYTES;
+
+  /** u64. */
+  public static final int SPAWNED_RECEIVED_NANOS_OFFSET = SPAWNED_FAILED_RESULT_OFFSET + Long.BYTES;
+
+  /** u64. */
+  public static final int SPAWNED_CLONED_NANOS_OFFSET = SPAWNED_RECEIVED_NANOS_OFFSET + Long.BYTES;
+
+  /** u64. */
+  public static final int SPAWNED_READY_NANOS_OFFSET = SPAWNED_CLONED_NANOS_OFFSET + Long.BYTES;
+
+  /** u64. */
+  public static final int SPAWNED_RELEASED_NANOS_OFFSET = SPAWNED_READY_NANOS_OFFSET + Long.BYTES;
+
+  /** u64[64]: the report's, as the program left them. */
+  public static final int SPAWNED_STAMPS_OFFSET = SPAWNED_RELEASED_NANOS_OFFSET + Long.BYTES;
+
+  /** Bytes of a struct vas_spawned. */
+  public static final int SPAWNED_LENGTH = SPAWNED_STAMPS_OFFSET + 64 * Long.BYTES;
+
+  /**
+   * What a child sends over its control socket, with descriptors, when all is done but execve or
+   * the release.
+   */
+  public static final int KEPT_MAX = 16;
+
+  // ---- enum vas_kept_role
+
+  /** Kept plain. */
+  public static final int KEPT_PLAIN = 0;
+
+  /** The guard of the child's memory. */
+  public static final int KEPT_USERFAULTFD = 1;
+
+  // ---- struct vas_ready
+
+  /** u32. */
+  public static final int READY_COUNT_OFFSET = 0;
+
+  /** u32[KEPT_MAX]. */
+  public static final int READY_ROLE_OFFSET = READY_COUNT_OFFSET + Integer.BYTES;
+
+  /** Bytes of a struct vas_ready. */
+  public static final int READY_LENGTH = READY_ROLE_OFFSET + KEPT_MAX * Integer.BYTES;
+
+  // ---- struct vas_signal
+
+  /** s32. */
+  public static final int SIGNAL_SIGNAL_OFFSET = 0;
+
+  /** u32. */
+  public static final int SIGNAL_RESERVED_OFFSET = SIGNAL_SIGNAL_OFFSET + Integer.BYTES;
+
+  /** Bytes of a struct vas_signal. */
+  public static final int SIGNAL_LENGTH = SIGNAL_RESERVED_OFFSET + Integer.BYTES;
+
+  // ---- struct vas_exited
+
+  /** s32: as of wait4. */
+  public static final int EXITED_WAIT_STATUS_OFFSET = 0;
+
+  /** u32. */
+  public static final int EXITED_RESERVED_OFFSET = EXITED_WAIT_STATUS_OFFSET + Integer.BYTES;
+
+  /** Bytes of a struct vas_exited. */
+  public static final int EXITED_LENGTH = EXITED_RESERVED_OFFSET + Integer.BYTES;
+
+  // ---- struct vas_listed
+
+  /** u64. */
+  public static final int LISTED_INSTANCE_OFFSET = 0;
+
+  /** u64. */
+  public static final int LISTED_VISITED_OFFSET = LISTED_INSTANCE_OFFSET + Long.BYTES;
+
+  /** s32. */
+  public static final int LISTED_PID_OFFSET = LISTED_VISITED_OFFSET + Long.BYTES;
+
+  /** u32. */
+  public static final int LISTED_RESERVED_OFFSET = LISTED_PID_OFFSET + Integer.BYTES;
+
+  /** Bytes of a struct vas_listed. */
+  public static final int LISTED_LENGTH = LISTED_RESERVED_OFFSET + Integer.BYTES;
+
+  // ---- enum vas_freeze_stage: ---- freeze ----
+
+  /** Live: layout of the pages, space made. */
+  public static final int FREEZE_PREPARE = 1;
+
+  /** Freeze seize. */
+  public static final int FREEZE_SEIZE = 2;
+
+  /** Freeze registers. */
+  public static final int FREEZE_REGISTERS = 3;
+
+  /** Freeze programs. */
+  public static final int FREEZE_PROGRAMS = 4;
+
+  /** Freeze files. */
+  public static final int FREEZE_FILES = 5;
+
+  /** Freeze descriptors. */
+  public static final int FREEZE_DESCRIPTORS = 6;
+
+  /** Freeze scan. */
+  public static final int FREEZE_SCAN = 7;
+
+  /** Freeze copy. */
+  public static final int FREEZE_COPY = 8;
+
+  /** Freeze objects. */
+  public static final int FREEZE_OBJECTS = 9;
+
+  /** Freeze instance. */
+  public static final int FREEZE_INSTANCE = 10;
+
+  /** Freeze thaw. */
+  public static final int FREEZE_THAW = 11;
+
+  // ---- enum vas_fault: For tests: make the given stage fail.
+
+  /** Fault none. */
+  public static final int FAULT_NONE = 0;
+
+  /** As if a call had returned EIO. */
+  public static final int FAULT_ERRNO = 1;
+
+  /** As if the deadline had passed. */
+  public static final int FAULT_DEADLINE = 2;
+
+  /** The instance is killed. */
+  public static final int FAULT_KILL = 3;
+
+  // ---- struct vas_freeze
+
+  /** u64: for the frozen time. */
+  public static final int FREEZE_DEADLINE_MICROS_OFFSET = 0;
+
+  /** u32: for the plan's instance program. */
+  public static final int FREEZE_PARAM_COUNT_OFFSET = FREEZE_DEADLINE_MICROS_OFFSET + Long.BYTES;
+
+  /** u32. */
+  public static final int FREEZE_FAULT_STAGE_OFFSET = FREEZE_PARAM_COUNT_OFFSET + Integer.BYTES;
+
+  /** u32. */
+  public static final int FREEZE_FAULT_OFFSET = FREEZE_FAULT_STAGE_OFFSET + Integer.BYTES;
+
+  /** u32: that copy pages; 0: one a processor. */
+  public static final int FREEZE_THREADS_OFFSET = FREEZE_FAULT_OFFSET + Integer.BYTES;
+
+  /** Bytes of a struct vas_freeze. */
+  public static final int FREEZE_LENGTH = FREEZE_THREADS_OFFSET + Integer.BYTES;
+
+  // ---- struct vas_frozen
+
+  /** u64: bytes. */
+  public static final int FROZEN_RECORD_LENGTH_OFFSET = 0;
+
+  /** u64: from the first task's stop to the last one's release. */
+  public static final int FROZEN_FROZEN_NANOS_OFFSET = FROZEN_RECORD_LENGTH_OFFSET + Long.BYTES;
+
+  /** u64. */
+  public static final int FROZEN_TOTAL_NANOS_OFFSET = FROZEN_FROZEN_NANOS_OFFSET + Long.BYTES;
+
+  /** u64: stored. */
+  public static final int FROZEN_PAGES_OFFSET = FROZEN_TOTAL_NANOS_OFFSET + Long.BYTES;
+
+  /** u64[16]: by enum vas_freeze_stage. */
+  public static final int FROZEN_STAGE_NANOS_OFFSET = FROZEN_PAGES_OFFSET + Long.BYTES;
+
+  /** Bytes of a struct vas_frozen. */
+  public static final int FROZEN_LENGTH = FROZEN_STAGE_NANOS_OFFSET + 16 * Long.BYTES;
+
+  private KeeperProtocolDescriptor() {}
+}
