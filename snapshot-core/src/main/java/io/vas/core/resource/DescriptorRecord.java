@@ -1,5 +1,6 @@
 package io.vas.core.resource;
 
+import io.vas.core.linux.FdInfo;
 import io.vas.core.program.ProgramResults;
 import java.util.List;
 import java.util.Optional;
@@ -74,6 +75,13 @@ public interface DescriptorRecord {
    * @return the text.
    */
   String info();
+
+  /**
+   * Its file below /proc/PID/fdinfo, read.
+   *
+   * @return what it says.
+   */
+  FdInfo fdInfo();
 
   /**
    * What the rule's program found.

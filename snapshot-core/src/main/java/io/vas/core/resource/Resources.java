@@ -6,7 +6,7 @@ import java.util.List;
 public final class Resources {
   private static final List<ProcessResource> PROCESS = List.of();
 
-  private static final List<TaskResource> TASK = List.of();
+  private static final List<TaskResource> TASK = List.of(new Registers());
 
   private static final List<DescriptorResource> DESCRIPTOR = List.of();
 

@@ -1,0 +1,115 @@
+package io.vas.api.cli;
+
+import io.vas.api.StateDirectory;
+import io.vas.api.client.VasClient;
+import io.vas.api.daemon.Daemon;
+import io.vas.api.daemon.LocalEngine;
+import io.vas.api.v1.DaemonInfo;
+import io.vas.core.VasException;
+import java.util.Optional;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Option;
+
+@Command(
+    name = "daemon",
+    header = "Run the daemon, in the foreground.",
+    description = {
+      "Commands start it by themselves. It keeps its socket, log and lock in the directory that"
+          + " VAS_STATE names, /run/vas by default; there is one daemon for each such directory.",
+      "When it is ended by --stop, SIGTERM or Ctrl-C, all instances and snapshots end with it."
+    },
+    footer = {"", "Example:", "  vas daemon --status", "  VAS_STATE=/run/vas-test vas daemon"})
+final class DaemonCommand extends Verb {
+  private static final int END_SECONDS = 60;
+
+  @Option(names = "--stop", description = "End the running daemon, its instances and snapshots.")
+  private boolean stop;
+
+  @Option(names = "--status", description = "Say who serves, and how full the store is.")
+  private boolean status;
+
+  DaemonCommand(final Console console) {
+    super(console);
+  }
+
+  @Override
+  int execute() throws InterruptedException {
+    if (stop && status) {
+      throw usage("--stop and --status exclude each other");
+    }
+    final StateDirectory state = console().state().get();
+    if (stop) {
+      return stop(state);
+    }
+    return status ? status(state) : serve(state);
+  }
+
+  private int serve(final StateDirectory state) throws InterruptedException {
+    Daemon.openLog(state.create());
+    final Daemon daemon = Daemon.start(state, LocalEngine::new);
+    // SIGTERM and Ctrl-C: the JVM runs this before it ends.
+    final Thread hook = new Thread(daemon::close, "vas-end");
+    Runtime.getRuntime().addShutdownHook(hook);
+    if (console().errIsTerminal()) {
+      console().err().println("vas daemon: serving " + state.socket() + "; Ctrl-C ends it");
+    }
+    daemon.awaitShutdown();
+    daemon.close();
+    return 0;
+  }
+
+  private int stop(final StateDirectory state) throws InterruptedException {
+    final DaemonInfo info;
+    try (VasClient client = VasClient.connect(state)) {
+      info = client.info();
+      client.shutdown();
+    }
+    awaitEnd(info.getPid());
+    if (json()) {
+      printJson(JsonViews.daemon(info));
+    }
+    return 0;
+  }
+
+  private static void awaitEnd(final int pid) throws InterruptedException {
+    final Optional<ProcessHandle> daemon = ProcessHandle.of(pid);
+    if (daemon.isEmpty()) {
+      return;
+    }
+    try {
+      final ProcessHandle ended = daemon.get().onExit().get(END_SECONDS, TimeUnit.SECONDS);
+      assert ended.pid() == pid;
+    } catch (final TimeoutException e) {
+      throw new VasException(
+          "the daemon (pid " + pid + ") has not ended after " + END_SECONDS + " s", e);
+    } catch (final ExecutionException e) {
+      throw new VasException("cannot wait for the daemon (pid " + pid + ")", e);
+    }
+  }
+
+  private int status(final StateDirectory state) {
+    final DaemonInfo info;
+    try (VasClient client = VasClient.connect(state)) {
+      info = client.info();
+    }
+    if (json()) {
+      printJson(JsonViews.daemon(info));
+      return 0;
+    }
+    new Table("PID", "KEEPER", "VERSION", "STARTED", "INSTANCES", "SNAPSHOTS", "STORE", "STATE")
+        .add(
+            info.getPid(),
+            info.getKeeperPid(),
+            info.getVersion(),
+            Texts.age(info.getStartedUnixUs()),
+            info.getInstances(),
+            info.getSnapshots(),
+            Texts.size(info.getStoreBytes()) + " of " + Texts.size(info.getStoreBudgetBytes()),
+            info.getStateDirectory())
+        .print(console().out());
+    return 0;
+  }
+}

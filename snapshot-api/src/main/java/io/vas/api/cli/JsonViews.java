@@ -1,0 +1,127 @@
+package io.vas.api.cli;
+
+import io.vas.api.v1.DaemonInfo;
+import io.vas.api.v1.ForkInfo;
+import io.vas.api.v1.InstanceDetails;
+import io.vas.api.v1.InstanceInfo;
+import io.vas.api.v1.InstanceState;
+import io.vas.api.v1.MemoryRange;
+import io.vas.api.v1.SnapshotDetails;
+import io.vas.api.v1.SnapshotInfo;
+import io.vas.api.v1.Stage;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+
+/** The JSON of each kind of answer. Names are a contract: they stay once they are there. */
+final class JsonViews {
+  private JsonViews() {}
+
+  static Map<String, Object> instance(final InstanceInfo info) {
+    final boolean exited = info.getState() == InstanceState.EXITED;
+    return Json.object(
+        "id", info.getId(),
+        "name", info.getName(),
+        "state", Texts.state(info.getState()),
+        "pid", exited ? null : info.getPid(),
+        "command", info.getCommandList(),
+        "created", Texts.timestamp(info.getCreatedUnixUs()),
+        "snapshot", orNull(info.getSnapshot()),
+        "exit_code", exited ? info.getExitCode() : null,
+        "ended", exited ? Texts.timestamp(info.getEndedUnixUs()) : null);
+  }
+
+  static Map<String, Object> snapshot(final SnapshotInfo info) {
+    return Json.object(
+        "id", info.getId(),
+        "instance", info.getInstance(),
+        "parent", orNull(info.getParent()),
+        "frozen_us", info.getFrozenUs(),
+        "total_us", info.getTotalUs(),
+        "pages", info.getPages(),
+        "pages_copied", info.getPagesCopied(),
+        "bytes", info.getBytes());
+  }
+
+  static Map<String, Object> listedSnapshot(final SnapshotInfo info) {
+    final Map<String, Object> listed = new LinkedHashMap<>();
+    listed.put("id", info.getId());
+    listed.put("name", orNull(info.getName()));
+    listed.put("created", Texts.timestamp(info.getCreatedUnixUs()));
+    snapshot(info).forEach(listed::putIfAbsent);
+    return listed;
+  }
+
+  static Map<String, Object> fork(final ForkInfo info) {
+    return Json.object(
+        "id", info.getId(),
+        "instance", info.getInstance(),
+        "snapshot", info.getSnapshot(),
+        "fork_us", info.getForkUs());
+  }
+
+  static Map<String, Object> details(final InstanceDetails details) {
+    final Map<String, Object> all = instance(details.getInfo());
+    all.put("working_directory", details.getWorkingDirectory());
+    all.put("environment", details.getEnvironmentMap());
+    all.put("capabilities", details.getCapabilitiesList());
+    all.put("privileged", details.getPrivileged());
+    all.put("log", details.getLog());
+    all.put(
+        "memory",
+        details.hasMemory()
+            ? Json.object(
+                "own_bytes", details.getMemory().getOwnBytes(),
+                "resident_bytes", details.getMemory().getResidentBytes(),
+                "page_table_bytes", details.getMemory().getPageTableBytes())
+            : null);
+    if (!details.getInfo().getSnapshot().isEmpty()) {
+      all.put("fork_us", details.getForkUs());
+      all.put("memory_strategy", details.getMemoryStrategy());
+      final List<Object> ranges = new ArrayList<>();
+      for (final MemoryRange range : details.getRangesList()) {
+        ranges.add(
+            Json.object(
+                "start", Texts.address(range.getStart()),
+                "bytes", range.getBytes(),
+                "strategy", range.getStrategy(),
+                "reason", orNull(range.getReason())));
+      }
+      all.put("ranges", ranges);
+    }
+    return all;
+  }
+
+  static Map<String, Object> details(final SnapshotDetails details) {
+    final Map<String, Object> all = listedSnapshot(details.getInfo());
+    all.put("command", details.getCommandList());
+    all.put("threads", details.getThreads());
+    all.put("descriptors", details.getDescriptors());
+    all.put("vmas", details.getVmas());
+    all.put("forks", details.getForksList());
+    final Map<String, Object> stages = new LinkedHashMap<>();
+    for (final Stage stage : details.getStagesList()) {
+      stages.put(stage.getName() + "_us", stage.getUs());
+    }
+    all.put("stages", stages);
+    return all;
+  }
+
+  static Map<String, Object> daemon(final DaemonInfo info) {
+    return Json.object(
+        "version", info.getVersion(),
+        "pid", info.getPid(),
+        "keeper_pid", info.getKeeperPid(),
+        "state_directory", info.getStateDirectory(),
+        "started", Texts.timestamp(info.getStartedUnixUs()),
+        "instances", info.getInstances(),
+        "snapshots", info.getSnapshots(),
+        "store_bytes", info.getStoreBytes(),
+        "store_budget_bytes", info.getStoreBudgetBytes());
+  }
+
+  private static Object orNull(final String text) {
+    return text.isEmpty() ? null : text;
+  }
+}

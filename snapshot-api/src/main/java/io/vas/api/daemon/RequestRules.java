@@ -1,0 +1,136 @@
+package io.vas.api.daemon;
+
+import io.vas.api.v1.ExecStart;
+import io.vas.api.v1.ForkRequest;
+import io.vas.api.v1.RunRequest;
+import io.vas.api.v1.SnapshotMode;
+import io.vas.api.v1.SnapshotRequest;
+import io.vas.core.InvalidRequestException;
+import io.vas.core.UnsupportedException;
+import java.util.Map;
+import java.util.regex.Pattern;
+
+/** The rules that can be checked by looking at a request alone. */
+public final class RequestRules {
+  /** The most instances that one fork request may start. */
+  public static final int FORK_COUNT_MAX = 1000;
+
+  /** The greatest signal number of Linux. */
+  public static final int SIGNAL_MAX = 64;
+
+  private static final Pattern NAME = Pattern.compile("[a-zA-Z0-9][a-zA-Z0-9_.-]{0,63}");
+
+  private static final Pattern NAME_TAG =
+      Pattern.compile("[a-zA-Z0-9][a-zA-Z0-9_.-]{0,63}(:[a-zA-Z0-9_.-]{1,64})?");
+
+  private RequestRules() {}
+
+  static void check(final RunRequest request) {
+    if (!request.getName().isEmpty()) {
+      checkName(request.getName());
+    }
+    checkCommand(request.getCommandList());
+    checkEnvironment(request.getEnvironmentMap());
+    checkDirectory(request.getWorkingDirectory());
+  }
+
+  static void check(final ExecStart request) {
+    checkReference(request.getInstance(), "instance");
+    checkCommand(request.getCommandList());
+    checkEnvironment(request.getEnvironmentMap());
+    checkDirectory(request.getWorkingDirectory());
+  }
+
+  static void check(final SnapshotRequest request) {
+    checkReference(request.getInstance(), "instance");
+    if (!request.getName().isEmpty() && !NAME_TAG.matcher(request.getName()).matches()) {
+      throw new InvalidRequestException(
+          "snapshot name '"
+              + request.getName()
+              + "' is not NAME:TAG, each 1 to 64 of a-z A-Z 0-9 _ . -, the first a letter or digit");
+    }
+    if (request.getMode() == SnapshotMode.LIVE) {
+      throw new UnsupportedException(
+          "snapshot "
+              + request.getInstance()
+              + ": mode live is not there yet; --mode stop is, and the default");
+    }
+  }
+
+  static void check(final ForkRequest request) {
+    checkReference(request.getSource(), "snapshot or instance");
+    checkForkCount(request.getCount() == 0 ? 1 : request.getCount());
+    if (!request.getName().isEmpty()) {
+      checkName(request.getName());
+    }
+    if (request.getPaused()) {
+      throw new UnsupportedException(
+          "fork " + request.getSource() + ": paused instances are not there yet");
+    }
+  }
+
+  /**
+   * How many instances one request may start.
+   *
+   * @param count as asked for.
+   * @throws InvalidRequestException unless it is 1 to {@value #FORK_COUNT_MAX}.
+   */
+  public static void checkForkCount(final int count) {
+    if (count < 1 || count > FORK_COUNT_MAX) {
+      throw new InvalidRequestException(
+          "a fork starts 1 to " + FORK_COUNT_MAX + " instances, not " + count);
+    }
+  }
+
+  static void checkSignal(final int signal) {
+    if (signal < 1 || signal > SIGNAL_MAX) {
+      throw new InvalidRequestException(
+          "a signal is a number from 1 to " + SIGNAL_MAX + ", not " + signal);
+    }
+  }
+
+  static void checkReference(final String reference, final String what) {
+    if (reference.isEmpty()) {
+      throw new InvalidRequestException("no " + what + " named");
+    }
+  }
+
+  private static void checkName(final String name) {
+    if (!NAME.matcher(name).matches()) {
+      throw new InvalidRequestException(
+          "instance name '"
+              + name
+              + "' is not 1 to 64 of a-z A-Z 0-9 _ . -, the first a letter or digit");
+    }
+  }
+
+  private static void checkCommand(final Iterable<String> command) {
+    if (!command.iterator().hasNext() || command.iterator().next().isEmpty()) {
+      throw new InvalidRequestException("no command to run");
+    }
+    for (final String argument : command) {
+      if (argument.indexOf('\0') >= 0) {
+        throw new InvalidRequestException("an argument of the command holds a zero byte");
+      }
+    }
+  }
+
+  private static void checkEnvironment(final Map<String, String> environment) {
+    for (final Map.Entry<String, String> variable : environment.entrySet()) {
+      final String name = variable.getKey();
+      if (name.isEmpty() || name.indexOf('=') >= 0 || name.indexOf('\0') >= 0) {
+        throw new InvalidRequestException("'" + name + "' can't be an environment variable's name");
+      }
+      if (variable.getValue().indexOf('\0') >= 0) {
+        throw new InvalidRequestException("environment variable " + name + " holds a zero byte");
+      }
+    }
+  }
+
+  private static void checkDirectory(final String directory) {
+    if (!directory.isEmpty() && (!directory.startsWith("/") || directory.indexOf('\0') >= 0)) {
+      throw new InvalidRequestException(
+          "working directory '" + directory + "' is not an absolute path");
+    }
+  }
+}

@@ -1,0 +1,360 @@
+package io.vas.api.daemon;
+
+import com.google.protobuf.ByteString;
+import io.grpc.Context;
+import io.grpc.Deadline;
+import io.grpc.stub.ServerCallStreamObserver;
+import io.grpc.stub.StreamObserver;
+import io.vas.api.v1.CheckReply;
+import io.vas.api.v1.CheckRequest;
+import io.vas.api.v1.DaemonInfo;
+import io.vas.api.v1.ExecInput;
+import io.vas.api.v1.ExecOutput;
+import io.vas.api.v1.ForkInfo;
+import io.vas.api.v1.ForkReply;
+import io.vas.api.v1.ForkRequest;
+import io.vas.api.v1.InfoRequest;
+import io.vas.api.v1.InspectReply;
+import io.vas.api.v1.InspectRequest;
+import io.vas.api.v1.InstanceInfo;
+import io.vas.api.v1.KillRequest;
+import io.vas.api.v1.LogChunk;
+import io.vas.api.v1.LogsRequest;
+import io.vas.api.v1.PsReply;
+import io.vas.api.v1.PsRequest;
+import io.vas.api.v1.RmReply;
+import io.vas.api.v1.RmRequest;
+import io.vas.api.v1.RunRequest;
+import io.vas.api.v1.ShutdownReply;
+import io.vas.api.v1.ShutdownRequest;
+import io.vas.api.v1.SnapshotInfo;
+import io.vas.api.v1.SnapshotRequest;
+import io.vas.api.v1.SnapshotUpdate;
+import io.vas.api.v1.SnapshotsReply;
+import io.vas.api.v1.SnapshotsRequest;
+import io.vas.api.v1.StopRequest;
+import io.vas.api.v1.VasGrpc;
+import io.vas.api.v1.WaitReply;
+import io.vas.api.v1.WaitRequest;
+import io.vas.api.wire.Errors;
+import io.vas.core.InvalidRequestException;
+import io.vas.core.VasException;
+import java.time.Duration;
+import java.util.List;
+import java.util.concurrent.Executor;
+import java.util.concurrent.TimeUnit;
+import java.util.function.Consumer;
+import java.util.function.Supplier;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/** The gRPC side of the {@link Engine}: streams, deadlines, cancelled calls and errors. */
+final class VasService extends VasGrpc.VasImplBase {
+  private static final Logger LOG = LoggerFactory.getLogger(VasService.class);
+
+  /** What a call without a deadline may take. */
+  private static final Duration DEFAULT_TIMEOUT = Duration.ofMinutes(10);
+
+  /**
+   * The part of a call's time that is kept back, so that the engine's own error, which says more,
+   * is there before gRPC ends the call.
+   */
+  private static final Duration ANSWER_TIME = Duration.ofMillis(50);
+
+  private final Engine engine;
+  private final Supplier<DaemonInfo.Builder> identity;
+  private final Runnable shutdown;
+  private final Executor executor;
+
+  /**
+   * The service.
+   *
+   * @param engine that does the work.
+   * @param identity who serves: what the engine does not know of a {@link DaemonInfo}.
+   * @param shutdown ends the daemon; must return at once.
+   * @param executor for what outlives a method of the service.
+   */
+  VasService(
+      final Engine engine,
+      final Supplier<DaemonInfo.Builder> identity,
+      final Runnable shutdown,
+      final Executor executor) {
+    this.engine = engine;
+    this.identity = identity;
+    this.shutdown = shutdown;
+    this.executor = executor;
+  }
+
+  @Override
+  public void info(final InfoRequest request, final StreamObserver<DaemonInfo> observer) {
+    answer(
+        observer,
+        () -> {
+          final DaemonInfo.Builder info = identity.get();
+          engine.describe(info);
+          return info.build();
+        });
+  }
+
+  @Override
+  public void shutdown(
+      final ShutdownRequest request, final StreamObserver<ShutdownReply> observer) {
+    answer(
+        observer,
+        () -> {
+          shutdown.run();
+          return ShutdownReply.getDefaultInstance();
+        });
+  }
+
+  @Override
+  public void check(final CheckRequest request, final StreamObserver<CheckReply> observer) {
+    answer(observer, engine::check);
+  }
+
+  @Override
+  public void run(final RunRequest request, final StreamObserver<InstanceInfo> observer) {
+    final CallTime time = callTime();
+    answer(
+        observer,
+        () -> {
+          RequestRules.check(request);
+          return engine.run(request, time);
+        },
+        instance -> remove(List.of(instance.getId())));
+  }
+
+  @Override
+  public void ps(final PsRequest request, final StreamObserver<PsReply> observer) {
+    answer(
+        observer,
+        () -> PsReply.newBuilder().addAllInstances(engine.instances(request.getAll())).build());
+  }
+
+  @Override
+  public void inspect(final InspectRequest request, final StreamObserver<InspectReply> observer) {
+    answer(
+        observer,
+        () -> {
+          RequestRules.checkReference(request.getReference(), "instance or snapshot");
+          return engine.inspect(request.getReference());
+        });
+  }
+
+  @Override
+  public void logs(final LogsRequest request, final StreamObserver<LogChunk> observer) {
+    final StreamSender<LogChunk> sender = sender(observer);
+    executor.execute(
+        () -> {
+          try {
+            RequestRules.checkReference(request.getInstance(), "instance");
+            if (request.getTail() < 0) {
+              throw new InvalidRequestException(
+                  "the number of lines is 0 or more, not " + request.getTail());
+            }
+            new LogFollower(
+                    engine.log(request.getInstance()),
+                    (bytes, length) -> sender.send(chunk(bytes, length)),
+                    sender::isCancelled)
+                .read(request.getTail(), request.getFollow());
+            sender.complete();
+          } catch (final Exception e) {
+            sender.fail(logged("logs", e));
+          }
+        });
+  }
+
+  @Override
+  public void wait(final WaitRequest request, final StreamObserver<WaitReply> observer) {
+    final StreamSender<WaitReply> sender = sender(observer);
+    try {
+      RequestRules.checkReference(request.getInstance(), "instance");
+      final var unused =
+          engine
+              .log(request.getInstance())
+              .exit()
+              .whenCompleteAsync((code, error) -> ended(sender, code, error), executor);
+    } catch (final RuntimeException e) {
+      sender.fail(logged("wait", e));
+    }
+  }
+
+  private static void ended(
+      final StreamSender<WaitReply> sender, final Integer exitCode, final Throwable error) {
+    if (error == null) {
+      sender.send(WaitReply.newBuilder().setExitCode(exitCode).build());
+      sender.complete();
+    } else {
+      sender.fail(logged("wait", error));
+    }
+  }
+
+  @Override
+  public StreamObserver<ExecInput> exec(final StreamObserver<ExecOutput> observer) {
+    final CallTime time = callTime();
+    return new ExecCall(start -> engine.exec(start, time), sender(observer), executor);
+  }
+
+  @Override
+  public void stop(final StopRequest request, final StreamObserver<InstanceInfo> observer) {
+    final CallTime time = callTime();
+    answer(
+        observer,
+        () -> {
+          RequestRules.checkReference(request.getInstance(), "instance");
+          if (request.getGraceMs() < 0) {
+            throw new InvalidRequestException(
+                "the grace period is 0 or more, not " + request.getGraceMs() + " ms");
+          }
+          return engine.stop(request.getInstance(), Duration.ofMillis(request.getGraceMs()), time);
+        });
+  }
+
+  @Override
+  public void kill(final KillRequest request, final StreamObserver<InstanceInfo> observer) {
+    answer(
+        observer,
+        () -> {
+          RequestRules.checkReference(request.getInstance(), "instance");
+          RequestRules.checkSignal(request.getSignal());
+          return engine.kill(request.getInstance(), request.getSignal());
+        });
+  }
+
+  @Override
+  public void rm(final RmRequest request, final StreamObserver<RmReply> observer) {
+    final CallTime time = callTime();
+    answer(
+        observer,
+        () -> {
+          if (request.getReferencesCount() == 0) {
+            throw new InvalidRequestException("no instance or snapshot named");
+          }
+          request
+              .getReferencesList()
+              .forEach(name -> RequestRules.checkReference(name, "instance or snapshot"));
+          return RmReply.newBuilder()
+              .addAllRemoved(engine.remove(request.getReferencesList(), request.getForce(), time))
+              .build();
+        });
+  }
+
+  @Override
+  public void snapshot(
+      final SnapshotRequest request, final StreamObserver<SnapshotUpdate> observer) {
+    final CallTime time = callTime();
+    final ServerCallStreamObserver<SnapshotUpdate> stream = server(observer);
+    stream.setOnCancelHandler(() -> {});
+    answer(
+        observer,
+        () -> {
+          RequestRules.check(request);
+          final SnapshotInfo snapshot =
+              engine.snapshot(
+                  request,
+                  progress -> {
+                    synchronized (stream) {
+                      // Progress is for eyes: what the client can't take now is left out.
+                      if (stream.isReady() && !stream.isCancelled()) {
+                        stream.onNext(SnapshotUpdate.newBuilder().setProgress(progress).build());
+                      }
+                    }
+                  },
+                  time);
+          return SnapshotUpdate.newBuilder().setResult(snapshot).build();
+        },
+        update -> remove(List.of(update.getResult().getId())));
+  }
+
+  @Override
+  public void snapshots(
+      final SnapshotsRequest request, final StreamObserver<SnapshotsReply> observer) {
+    answer(observer, () -> SnapshotsReply.newBuilder().addAllSnapshots(engine.snapshots()).build());
+  }
+
+  @Override
+  public void fork(final ForkRequest request, final StreamObserver<ForkReply> observer) {
+    final CallTime time = callTime();
+    answer(
+        observer,
+        () -> {
+          RequestRules.check(request);
+          return ForkReply.newBuilder().addAllForks(engine.fork(request, time)).build();
+        },
+        reply -> remove(reply.getForksList().stream().map(ForkInfo::getId).toList()));
+  }
+
+  private static <T> void answer(final StreamObserver<T> observer, final Supplier<T> action) {
+    answer(observer, action, reply -> {});
+  }
+
+  /**
+   * Answers a call.
+   *
+   * @param observer to be answered.
+   * @param action makes the answer.
+   * @param undo undoes the action, when its client has gone meanwhile: nobody would know what was
+   *     made.
+   */
+  private static <T> void answer(
+      final StreamObserver<T> observer, final Supplier<T> action, final Consumer<T> undo) {
+    final ServerCallStreamObserver<T> call = server(observer);
+    final Context context = Context.current();
+    try {
+      final T reply = action.get();
+      if (context.isCancelled()) {
+        undo.accept(reply);
+        return;
+      }
+      synchronized (call) {
+        call.onNext(reply);
+        call.onCompleted();
+      }
+    } catch (final RuntimeException | Error e) {
+      logged("request", e);
+      if (!call.isCancelled()) {
+        call.onError(Errors.toStatus(e));
+      }
+    }
+  }
+
+  private void remove(final List<String> ids) {
+    LOG.info("the client has gone: {} undone", ids);
+    engine.remove(ids, true, new CallTime(System.nanoTime(), DEFAULT_TIMEOUT));
+  }
+
+  private static Throwable logged(final String what, final Throwable error) {
+    if (error instanceof VasException) {
+      LOG.info("{}: {}", what, error.getMessage());
+      LOG.debug("{}", what, error);
+    } else {
+      LOG.error("{}", what, error);
+    }
+    return error;
+  }
+
+  private static CallTime callTime() {
+    final long arrival = ArrivalTime.nanos();
+    final Deadline deadline = Context.current().getDeadline();
+    if (deadline == null) {
+      return new CallTime(arrival, DEFAULT_TIMEOUT);
+    }
+    final long elapsed = System.nanoTime() - arrival;
+    final Duration given = Duration.ofNanos(deadline.timeRemaining(TimeUnit.NANOSECONDS) + elapsed);
+    final Duration kept =
+        ANSWER_TIME.compareTo(given.dividedBy(10)) < 0 ? ANSWER_TIME : given.dividedBy(10);
+    return new CallTime(arrival, given.minus(kept));
+  }
+
+  private static LogChunk chunk(final byte[] bytes, final int length) {
+    return LogChunk.newBuilder().setData(ByteString.copyFrom(bytes, 0, length)).build();
+  }
+
+  private static <T> StreamSender<T> sender(final StreamObserver<T> observer) {
+    return new StreamSender<>(server(observer));
+  }
+
+  private static <T> ServerCallStreamObserver<T> server(final StreamObserver<T> observer) {
+    return (ServerCallStreamObserver<T>) observer;
+  }
+}

@@ -1,0 +1,213 @@
+package io.vas.core.checkpoint;
+
+import static java.nio.ByteOrder.LITTLE_ENDIAN;
+
+import io.vas.core.keeper.KeeperProtocolDescriptor;
+import io.vas.core.keeper.PlanDescriptor;
+import io.vas.core.linux.DeviceNumber;
+import io.vas.core.linux.RawText;
+import io.vas.core.program.Program;
+import io.vas.core.program.ProgramBuilder;
+import io.vas.core.resource.DescriptorResource;
+import io.vas.core.resource.PlanBuilder;
+import io.vas.core.resource.ProcessResource;
+import io.vas.core.resource.Resources;
+import io.vas.core.resource.TaskResource;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.function.Consumer;
+import org.agrona.BitUtil;
+import org.agrona.ExpandableArrayBuffer;
+import org.agrona.concurrent.UnsafeBuffer;
+
+/**
+ * What the keeper is to record while an instance is frozen. Made once from all resources, and good
+ * for every instance. Immutable.
+ */
+public final class Plan {
+  private final List<String> processFiles;
+  private final List<String> taskFiles;
+  private final List<String> processLinks;
+  private final Program processProgram;
+  private final Program taskProgram;
+  private final Program instanceProgram;
+  private final List<Rule> descriptorRules = new ArrayList<>();
+  private final byte[] bytes;
+
+  /**
+   * A program for descriptors of some kind.
+   *
+   * @param linkPrefix their links begin with it.
+   * @param program what is run on them.
+   */
+  record Rule(String linkPrefix, Program program) {}
+
+  private Plan(final PlanBuilder builder, final DeviceNumber sharedMemory) {
+    processFiles = builder.processFiles();
+    taskFiles = builder.taskFiles();
+    processLinks = builder.processLinks();
+    processProgram = build(builder.processProgram());
+    taskProgram = build(builder.taskProgram());
+    instanceProgram = build(builder.instanceProgram());
+    for (final Map.Entry<String, ProgramBuilder> rule : builder.descriptorRules().entrySet()) {
+      descriptorRules.add(new Rule(rule.getKey(), build(rule.getValue())));
+    }
+    bytes = encode(sharedMemory);
+  }
+
+  /**
+   * The plan of all resources.
+   *
+   * @param sharedMemory the device of memfds and shared anonymous memory.
+   * @param more asks for what is recorded besides.
+   * @return the plan.
+   */
+  static Plan ofAllResources(final DeviceNumber sharedMemory, final Consumer<PlanBuilder> more) {
+    final PlanBuilder builder = new PlanBuilder();
+    for (final ProcessResource resource : Resources.process()) {
+      builder.processProgram().resource(resource.kind());
+      builder.instanceProgram().resource(resource.kind());
+      resource.plan(builder);
+    }
+    for (final TaskResource resource : Resources.task()) {
+      builder.taskProgram().resource(resource.kind());
+      resource.plan(builder);
+    }
+    for (final DescriptorResource resource : Resources.descriptor()) {
+      builder.instanceProgram().resource(resource.kind());
+      resource.plan(builder);
+    }
+    more.accept(builder);
+    return new Plan(builder, sharedMemory);
+  }
+
+  private static Program build(final ProgramBuilder builder) {
+    builder.end();
+    return builder.build();
+  }
+
+  List<String> processFiles() {
+    return processFiles;
+  }
+
+  List<String> taskFiles() {
+    return taskFiles;
+  }
+
+  List<String> processLinks() {
+    return processLinks;
+  }
+
+  Program processProgram() {
+    return processProgram;
+  }
+
+  Program taskProgram() {
+    return taskProgram;
+  }
+
+  Program instanceProgram() {
+    return instanceProgram;
+  }
+
+  /** The rules whose programs run on a descriptor, in their order. */
+  List<Rule> rulesFor(final String link) {
+    return descriptorRules.stream().filter(rule -> link.startsWith(rule.linkPrefix())).toList();
+  }
+
+  /**
+   * The plan as the keeper reads it.
+   *
+   * @param huge the device of regions with huge pages.
+   * @param small the device of regions with small pages.
+   * @return a new array.
+   */
+  byte[] bytes(final DeviceNumber huge, final DeviceNumber small) {
+    final byte[] copy = bytes.clone();
+    final UnsafeBuffer buffer =
+        new UnsafeBuffer(copy);
+    buffer.putLong(PlanDescriptor.REGION_DEVICE_OFFSET, huge.encoded(), LITTLE_ENDIAN);
+    buffer.putLong(
+        PlanDescriptor.REGION_DEVICE_OFFSET + Long.BYTES, small.encoded(), LITTLE_ENDIAN);
+    return copy;
+  }
+
+  private byte[] encode(final DeviceNumber sharedMemory) {
+    final Encoder encoder = new Encoder();
+    encoder.putLong(PlanDescriptor.MAGIC_OFFSET, PlanDescriptor.MAGIC);
+    encoder.putInt(PlanDescriptor.VERSION_OFFSET, KeeperProtocolDescriptor.PROTOCOL_VERSION);
+    encoder.putInt(PlanDescriptor.PROCESS_FILES_OFFSET_OFFSET, encoder.names(processFiles));
+    encoder.putInt(PlanDescriptor.PROCESS_FILES_COUNT_OFFSET, processFiles.size());
+    encoder.putInt(PlanDescriptor.TASK_FILES_OFFSET_OFFSET, encoder.names(taskFiles));
+    encoder.putInt(PlanDescriptor.TASK_FILES_COUNT_OFFSET, taskFiles.size());
+    encoder.putInt(PlanDescriptor.PROCESS_LINKS_OFFSET_OFFSET, encoder.names(processLinks));
+    encoder.putInt(PlanDescriptor.PROCESS_LINKS_COUNT_OFFSET, processLinks.size());
+    encoder.putInt(PlanDescriptor.PROCESS_PROGRAM_OFFSET, encoder.program(processProgram));
+    encoder.putInt(PlanDescriptor.TASK_PROGRAM_OFFSET, encoder.program(taskProgram));
+    encoder.putInt(PlanDescriptor.INSTANCE_PROGRAM_OFFSET, encoder.program(instanceProgram));
+    final int rules = encoder.allocate(descriptorRules.size() * PlanDescriptor.RULE_LENGTH);
+    for (int i = 0; i < descriptorRules.size(); i++) {
+      final Rule rule = descriptorRules.get(i);
+      final int offset = rules + i * PlanDescriptor.RULE_LENGTH;
+      encoder.putInt(
+          offset + PlanDescriptor.RULE_PREFIX_OFFSET_OFFSET,
+          encoder.names(List.of(rule.linkPrefix())));
+      encoder.putInt(
+          offset + PlanDescriptor.RULE_PROGRAM_OFFSET, encoder.program(rule.program()));
+    }
+    encoder.putInt(PlanDescriptor.DESCRIPTOR_RULES_OFFSET_OFFSET, rules);
+    encoder.putInt(PlanDescriptor.DESCRIPTOR_RULES_COUNT_OFFSET, descriptorRules.size());
+    encoder.putLong(PlanDescriptor.SHM_DEVICE_OFFSET, sharedMemory.encoded());
+    return encoder.finish();
+  }
+
+  private static final class Encoder {
+    private final ExpandableArrayBuffer buffer = new ExpandableArrayBuffer(16384);
+    private int length = PlanDescriptor.LENGTH;
+
+    int allocate(final int bytes) {
+      final int offset = BitUtil.align(length, Long.BYTES);
+      length = offset + bytes;
+      buffer.checkLimit(length);
+      return offset;
+    }
+
+    int names(final List<String> names) {
+      int total = 0;
+      for (final String name : names) {
+        total += RawText.encode(name).length + 1;
+      }
+      final int start = allocate(total);
+      int offset = start;
+      for (final String name : names) {
+        final byte[] encoded = RawText.encode(name);
+        buffer.putBytes(offset, encoded);
+        buffer.putByte(offset + encoded.length, (byte) 0);
+        offset += encoded.length + 1;
+      }
+      return start;
+    }
+
+    int program(final Program program) {
+      final int offset = allocate(program.length());
+      program.writeTo(buffer, offset);
+      return offset;
+    }
+
+    void putInt(final int offset, final int value) {
+      buffer.putInt(offset, value, LITTLE_ENDIAN);
+    }
+
+    void putLong(final int offset, final long value) {
+      buffer.putLong(offset, value, LITTLE_ENDIAN);
+    }
+
+    byte[] finish() {
+      final byte[] bytes = new byte[BitUtil.align(length, Long.BYTES)];
+      putInt(PlanDescriptor.LENGTH_OFFSET, bytes.length);
+      buffer.getBytes(0, bytes, 0, length);
+      return bytes;
+    }
+  }
+}

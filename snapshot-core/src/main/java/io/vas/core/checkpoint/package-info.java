@@ -1,0 +1,2 @@
+/** Taking a snapshot: plan, frozen record, interpretation. */
+package io.vas.core.checkpoint;
