@@ -28,13 +28,9 @@ public final class Mounts {
   private static final int FSCONFIG_CMD_RECONFIGURE = 7;
   private static final int FSPICK_CLOEXEC = 1;
   private static final int FSPICK_EMPTY_PATH = 8;
-  private static final int MOVE_MOUNT_F_EMPTY_PATH = 4;
-  private static final int MNT_DETACH = 2;
-  private static final long MS_PRIVATE = 1 << 18;
   private static final int OPEN_TREE_CLONE = 1;
   private static final int AT_EMPTY_PATH = 0x1000;
   private static final int MOUNT_ATTR_LENGTH = 32;
-  private static final int MOUNT_ATTR_PROPAGATION_OFFSET = 16;
 
   private Mounts() {}
 
@@ -144,61 +140,6 @@ public final class Mounts {
     try (Fd context = Fd.owning(value)) {
       configure(type, context, options);
       configure(type, context, FSCONFIG_CMD_RECONFIGURE, "", "");
-    }
-  }
-
-  /**
-   * Make a mount visible below a directory, to this mount namespace and those that are cloned from
-   * it. What is mounted below it later goes to no other namespace.
-   *
-   * @param mount a mount that is attached nowhere.
-   * @param directory where; what is in it is hidden.
-   * @throws LinuxException if there is no such directory or the kernel refuses.
-   */
-  public static void attach(final Fd mount, final String directory) {
-    final UnsafeBuffer scratch = Scratch.buffer();
-    final byte[] path = RawText.path(directory);
-    scratch.putBytes(0, path);
-    scratch.putByte(path.length, (byte) 0);
-    if (Syscall.call(
-            Syscall.MOVE_MOUNT,
-            mount.value(),
-            scratch.addressOffset() + path.length,
-            OpenFlags.AT_FDCWD,
-            scratch.addressOffset(),
-            MOVE_MOUNT_F_EMPTY_PATH)
-        < 0) {
-      throw Kernel.failure("move_mount", "fd", mount.value(), "to", directory);
-    }
-    // Attached below a shared mount, it has become shared itself.
-    scratch.setMemory(0, Long.BYTES + MOUNT_ATTR_LENGTH, (byte) 0);
-    scratch.putLong(Long.BYTES + MOUNT_ATTR_PROPAGATION_OFFSET, MS_PRIVATE);
-    if (Syscall.call(
-            Syscall.MOUNT_SETATTR,
-            mount.value(),
-            scratch.addressOffset(),
-            AT_EMPTY_PATH,
-            scratch.addressOffset() + Long.BYTES,
-            MOUNT_ATTR_LENGTH)
-        < 0) {
-      final LinuxException failure =
-          Kernel.failure("mount_setattr", "fd", mount.value(), "propagation", "private");
-      detach(directory);
-      throw failure;
-    }
-  }
-
-  /**
-   * Take the topmost mount away from a directory. It lives on as long as something in it is open.
-   *
-   * @param directory where it is mounted.
-   * @throws LinuxException EINVAL if nothing is mounted there.
-   */
-  public static void detach(final String directory) {
-    final UnsafeBuffer scratch = Scratch.buffer();
-    scratch.putBytes(0, RawText.path(directory));
-    if (Syscall.call(Syscall.UMOUNT2, scratch.addressOffset(), MNT_DETACH) < 0) {
-      throw Kernel.failure("umount2", "directory", directory, "flags", "MNT_DETACH");
     }
   }
 

@@ -5,14 +5,12 @@ import static io.vas.core.linux.Kernel.LIBC;
 /** Numbers, on x86-64, of the calls that the C library of Debian 12 has no function for. */
 final class Syscall {
   static final long ARCH_PRCTL = 158;
-  static final long UMOUNT2 = 166;
   static final long KCMP = 312;
   static final long SETNS = 308;
   static final long PROCESS_VM_READV = 310;
   static final long USERFAULTFD = 323;
   static final long PIDFD_SEND_SIGNAL = 424;
   static final long OPEN_TREE = 428;
-  static final long MOVE_MOUNT = 429;
   static final long FSOPEN = 430;
   static final long FSCONFIG = 431;
   static final long FSMOUNT = 432;

@@ -1,0 +1,26 @@
+package io.vas.store;
+
+import io.vas.core.linux.Fd;
+
+/**
+ * Who keeps descriptors open under numbers of ours: the keeper, which hands them to the instances
+ * it starts.
+ */
+public interface DescriptorHolder {
+  /**
+   * Keep a copy of a descriptor.
+   *
+   * @param id the number it will be known by; nothing is held under it yet.
+   * @param descriptor stays the caller's.
+   * @throws io.vas.core.VasException if it can not be kept.
+   */
+  void hold(long id, Fd descriptor);
+
+  /**
+   * Close a copy.
+   *
+   * @param id the number it was held under.
+   * @throws io.vas.core.VasException if nothing is.
+   */
+  void drop(long id);
+}

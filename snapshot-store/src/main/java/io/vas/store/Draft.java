@@ -1,0 +1,168 @@
+package io.vas.store;
+
+import io.vas.core.StoreFullException;
+import io.vas.core.linux.DeviceNumber;
+import io.vas.core.linux.Fd;
+import io.vas.core.linux.FileStatus;
+import io.vas.core.linux.TmpfsMount.RegionFile;
+import io.vas.core.memory.PageSink;
+import io.vas.core.memory.RegionKind;
+import io.vas.store.Budget.Reservation;
+import io.vas.store.Layers.Layer;
+import java.util.EnumMap;
+import java.util.List;
+import java.util.Map;
+
+/**
+ * A snapshot that is being taken: its name and its room in the store are its own already. {@link
+ * SnapshotStore#publish} makes it a snapshot; closed without that, it leaves nothing behind.
+ */
+public final class Draft implements PageSink, AutoCloseable {
+  private final SnapshotStore store;
+  private final SnapshotId id;
+  private final SnapshotRequest request;
+  private final Map<RegionKind, RegionFile> regions = new EnumMap<>(RegionKind.class);
+  private final Map<RegionKind, DeviceNumber> devices = new EnumMap<>(RegionKind.class);
+  private final Reservation reservation;
+  private final Layer layer;
+  private final List<SharedLayer> baseLayers;
+
+  private State state = State.OPEN;
+
+  private enum State {
+    OPEN,
+    PUBLISHING,
+    PUBLISHED,
+    CLOSED
+  }
+
+  Draft(
+      final SnapshotStore store,
+      final SnapshotId id,
+      final SnapshotRequest request,
+      final Map<RegionKind, RegionFile> regions,
+      final Map<RegionKind, DeviceNumber> devices,
+      final Reservation reservation,
+      final Layer layer,
+      final List<SharedLayer> baseLayers) {
+    this.store = store;
+    this.id = id;
+    this.request = request;
+    this.regions.putAll(regions);
+    this.devices.putAll(devices);
+    this.reservation = reservation;
+    this.layer = layer;
+    this.baseLayers = baseLayers;
+  }
+
+  SnapshotId snapshotId() {
+    return id;
+  }
+
+  SnapshotRequest request() {
+    return request;
+  }
+
+  Map<RegionKind, RegionFile> regions() {
+    return regions;
+  }
+
+  Reservation reservation() {
+    return reservation;
+  }
+
+  Layer ownLayer() {
+    return layer;
+  }
+
+  List<SharedLayer> baseLayers() {
+    return baseLayers;
+  }
+
+  /**
+   * The id that the snapshot will have.
+   *
+   * @return 12 hexadecimal digits.
+   */
+  public String id() {
+    return id.toString();
+  }
+
+  /**
+   * What its pages take by now.
+   *
+   * @return bytes.
+   */
+  public long usedBytes() {
+    return usedBytes(regions);
+  }
+
+  static long usedBytes(final Map<RegionKind, RegionFile> regions) {
+    return regions.values().stream()
+        .mapToLong(file -> FileStatus.of(file.readOnly()).allocated())
+        .sum();
+  }
+
+  /**
+   * The error to report when writing to a region or the layer ended with ENOSPC.
+   *
+   * @param cause what told so.
+   * @return the error, saying how much there is.
+   */
+  public StoreFullException full(final Throwable cause) {
+    final StoreStatus status = store.status();
+    return new StoreFullException(
+        String.format(
+            "the store is full: the snapshot of %s needs more than the %s it has taken, %s of %s"
+                + " are free",
+            request.instance(),
+            ByteCount.of(usedBytes()),
+            ByteCount.of(status.freeBytes()),
+            ByteCount.of(status.budgetBytes())),
+        cause);
+  }
+
+  @Override
+  public Fd region(final RegionKind kind) {
+    return regions.get(kind).readWrite();
+  }
+
+  @Override
+  public DeviceNumber device(final RegionKind kind) {
+    return devices.get(kind);
+  }
+
+  @Override
+  public Fd layer() {
+    return layer.readWrite();
+  }
+
+  synchronized void beginPublishing() {
+    if (state != State.OPEN) {
+      throw new IllegalStateException("the draft of snapshot " + id + " is " + state);
+    }
+    state = State.PUBLISHING;
+  }
+
+  synchronized void endPublishing(final boolean published) {
+    state = published ? State.PUBLISHED : State.OPEN;
+  }
+
+  /**
+   * Throw it away, unless it was published. Only the first call does something. Nobody writes to it
+   * any more.
+   */
+  @Override
+  public void close() {
+    synchronized (this) {
+      if (state == State.PUBLISHED || state == State.CLOSED) {
+        return;
+      }
+      if (state == State.PUBLISHING) {
+        throw new IllegalStateException("snapshot " + id + " is being published");
+      }
+      state = State.CLOSED;
+    }
+    store.discard(this);
+  }
+}

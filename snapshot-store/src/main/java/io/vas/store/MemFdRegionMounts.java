@@ -1,0 +1,117 @@
+package io.vas.store;
+
+import io.vas.core.linux.DeviceNumber;
+import io.vas.core.linux.Errno;
+import io.vas.core.linux.Fd;
+import io.vas.core.linux.FileStatus;
+import io.vas.core.linux.LinuxException;
+import io.vas.core.linux.MemFd;
+import io.vas.core.linux.OpenFlags;
+import io.vas.core.linux.TmpfsMount.RegionFile;
+import io.vas.core.memory.RegionKind;
+import java.util.ArrayList;
+import java.util.EnumMap;
+import java.util.Iterator;
+import java.util.List;
+import java.util.Map;
+
+/**
+ * Regions without mounts, where those are not allowed. No huge pages, unless the host gives them to
+ * every memfd; no limit by the kernel; what keeps a file from being changed is a seal.
+ */
+final class MemFdRegionMounts implements RegionMounts {
+  private final String reason;
+  private final Map<RegionKind, List<RegionFile>> files = new EnumMap<>(RegionKind.class);
+  private final DeviceNumber device;
+
+  MemFdRegionMounts(final String reason) {
+    this.reason = reason;
+    for (final RegionKind kind : RegionKind.values()) {
+      files.put(kind, new ArrayList<>());
+    }
+    try (Fd fd = create("vas-probe")) {
+      device = FileStatus.of(fd).device();
+    }
+  }
+
+  private static Fd create(final String name) {
+    try {
+      return MemFd.create(name, 0, MemFd.MFD_ALLOW_SEALING | MemFd.MFD_EXEC);
+    } catch (final LinuxException e) {
+      if (e.errno() != Errno.EINVAL) {
+        throw e;
+      }
+      // Before Linux 6.3 all of them are executable.
+      return MemFd.create(name, 0, MemFd.MFD_ALLOW_SEALING);
+    }
+  }
+
+  @Override
+  public synchronized RegionFile createFile(final RegionKind kind, final String name) {
+    final Fd readWrite = create(name);
+    try {
+      final RegionFile file =
+          new RegionFile(
+              readWrite, Fd.open("/proc/self/fd/" + readWrite.value(), OpenFlags.O_RDONLY));
+      files.get(kind).add(file);
+      return file;
+    } catch (final LinuxException e) {
+      readWrite.close();
+      throw e;
+    }
+  }
+
+  @Override
+  public void seal(final RegionFile file) {
+    MemFd.seal(
+        file.readWrite(),
+        MemFd.F_SEAL_WRITE | MemFd.F_SEAL_SHRINK | MemFd.F_SEAL_GROW | MemFd.F_SEAL_SEAL);
+    file.readWrite().close();
+  }
+
+  @Override
+  public DeviceNumber device(final RegionKind kind) {
+    return device;
+  }
+
+  /** Of the files that are open here: what only instances map still is not known. */
+  @Override
+  public synchronized long usedBytes(final RegionKind kind) {
+    long bytes = 0;
+    for (final Iterator<RegionFile> i = files.get(kind).iterator(); i.hasNext(); ) {
+      final Fd fd = i.next().readOnly();
+      if (fd.isOpen()) {
+        bytes += FileStatus.of(fd).allocated();
+      } else {
+        i.remove();
+      }
+    }
+    return bytes;
+  }
+
+  @Override
+  public void limit(final RegionKind kind, final long bytes) {
+    // The store looks at what is used before and after each snapshot; that is all there is.
+  }
+
+  @Override
+  public boolean isLimitedByKernel() {
+    return false;
+  }
+
+  @Override
+  public boolean hasHugePages() {
+    return false;
+  }
+
+  @Override
+  public List<String> limitations() {
+    return List.of(
+        reason, "regions are memfds: no huge pages, and the budget is kept by the store alone");
+  }
+
+  @Override
+  public void close() {
+    // Each file is closed by its owner.
+  }
+}

@@ -1,0 +1,46 @@
+package io.vas.store;
+
+import java.util.List;
+import java.util.Optional;
+
+/**
+ * How full the store is.
+ *
+ * @param budgetBytes what it may hold.
+ * @param usedBytes what it holds.
+ * @param reservedBytes what is set aside for snapshots that are being taken.
+ * @param removedBytes part of what it holds: removed snapshots that instances still use.
+ * @param hugePages whether there are huge pages behind the regions.
+ * @param limitedByKernel whether the kernel enforces the budget, not only the store.
+ * @param limitations what this kernel or this user does not allow, one line each.
+ * @param entries what each snapshot takes, the oldest first.
+ */
+public record StoreStatus(
+    long budgetBytes,
+    long usedBytes,
+    long reservedBytes,
+    long removedBytes,
+    boolean hugePages,
+    boolean limitedByKernel,
+    List<String> limitations,
+    List<Entry> entries) {
+
+  /**
+   * One snapshot.
+   *
+   * @param id its id.
+   * @param name its name, if it has one.
+   * @param space what it takes.
+   * @param uses how many forks and other users it has.
+   */
+  public record Entry(String id, Optional<SnapshotName> name, SnapshotSpace space, int uses) {}
+
+  /**
+   * What a new snapshot can have.
+   *
+   * @return bytes, 0 or more.
+   */
+  public long freeBytes() {
+    return Math.max(0, budgetBytes - usedBytes - reservedBytes);
+  }
+}
