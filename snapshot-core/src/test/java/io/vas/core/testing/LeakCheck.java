@@ -91,8 +91,7 @@ public final class LeakCheck implements BeforeEachCallback, AfterEachCallback {
     for (final int keeper : keepers) {
       ProcessHandle.of(keeper)
           .ifPresent(
-              handle ->
-                  handle.descendants().forEach(child -> add(counts, "instances' processes")));
+              handle -> handle.descendants().forEach(child -> add(counts, "instances' processes")));
     }
     for (final String line : text(PROC.resolve("self/mountinfo")).split("\n")) {
       final String[] fields = line.split(" ");
