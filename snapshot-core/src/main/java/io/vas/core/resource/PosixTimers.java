@@ -42,7 +42,9 @@ public final class PosixTimers implements ProcessResource {
   /** Ids up to here are come to by making and deleting timers where the kernel takes none. */
   private static final int MAX_COUNTED_ID = 256;
 
-  private static final int CLOCK_THREAD_CPUTIME_ID = 3;
+  // Clocks of processor time: the tid is in the upper bits, inverted; 0 is whoever made the timer.
+  private static final int CPUCLOCK_TID_SHIFT = 3;
+  private static final int CPUCLOCK_PERTHREAD = 4;
 
   /** Lower three bits of a clock that a descriptor stands for. */
   private static final int CLOCKFD = 3;
@@ -140,7 +142,11 @@ public final class PosixTimers implements ProcessResource {
 
   private static void refuseUnsupported(
       final PosixTimer timer, final ProcessRecord process, final CaptureContext context) {
-    if (timer.clock() == CLOCK_THREAD_CPUTIME_ID && process.tasks().size() > 1) {
+    final boolean ofItsMaker =
+        timer.clock() < 0
+            && (timer.clock() & CPUCLOCK_PERTHREAD) != 0
+            && ~(timer.clock() >> CPUCLOCK_TID_SHIFT) == 0;
+    if (ofItsMaker && process.tasks().size() > 1) {
       throw context.unsupported(
           process,
           "POSIX timer " + timer.id(),
