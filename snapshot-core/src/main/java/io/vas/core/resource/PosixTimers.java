@@ -63,8 +63,21 @@ public final class PosixTimers implements ProcessResource {
   private static final int EVENT_NOTIFY_OFFSET = 12;
   private static final int EVENT_THREAD_OFFSET = 16;
 
+  private final int chooseIds;
+
   /** The kind. */
-  public PosixTimers() {}
+  public PosixTimers() {
+    this(PR_TIMER_CREATE_RESTORE_IDS);
+  }
+
+  /**
+   * The kind, with another option of prctl(2) to choose ids by.
+   *
+   * @param chooseIds one that the kernel does not know makes it an older kernel, to tests.
+   */
+  PosixTimers(final int chooseIds) {
+    this.chooseIds = chooseIds;
+  }
 
   @Override
   public String kind() {
@@ -181,7 +194,7 @@ public final class PosixTimers implements ProcessResource {
             .toList();
     final Result chooses =
         program.callAny(
-            restore.name("choose ids"), SystemCall.PRCTL, PR_TIMER_CREATE_RESTORE_IDS, 1, 0, 0, 0);
+            restore.name("choose ids"), SystemCall.PRCTL, chooseIds, 1, 0, 0, 0);
     int next = 0;
     for (final PosixTimerState timer : timers) {
       if (timer.getId() <= MAX_COUNTED_ID) {
@@ -197,7 +210,7 @@ public final class PosixTimers implements ProcessResource {
           id);
     }
     program.callAny(
-        restore.name("choose no ids"), SystemCall.PRCTL, PR_TIMER_CREATE_RESTORE_IDS, 0, 0, 0, 0);
+        restore.name("choose no ids"), SystemCall.PRCTL, chooseIds, 0, 0, 0, 0);
     for (final PosixTimerState timer : timers) {
       // Also those that do not run: it fails if there is no timer with this id.
       program.call(
