@@ -278,16 +278,17 @@ static int wait_done(struct freeze *freeze, const struct slot *slot) {
   return 0;
 }
 
-static bool has_seccomp(pid_t pid) {
+/* Filters of the program's own. A fork has one more, with which restore denies what the guard cannot see. */
+static bool has_seccomp(const struct instance *instance, pid_t pid) {
   char name[32], *text = NULL;
   size_t capacity = 0;
-  uint64_t mode = 0;
+  uint64_t filters = 0;
 
   snprintf(name, sizeof(name), "%d/status", pid);
   if (read_file_at(proc_directory, name, &text, &capacity) >= 0)
-    text_number(text, "Seccomp", 10, &mode);
+    text_number(text, "Seccomp_filters", 10, &filters);
   free(text);
-  return mode != 0;
+  return filters > (instance->area_start != 0 ? 1 : 0);
 }
 
 static void record_slot(struct freeze *freeze, const struct slot *slot, uint32_t type, uint32_t program_offset) {
@@ -331,7 +332,7 @@ static int run_programs(struct freeze *freeze, pid_t pid) {
   if (process_program == NULL || task_program == NULL)
     return 0;
   /* A filter would kill the task for our calls. */
-  if (has_seccomp(pid))
+  if (has_seccomp(freeze->instance, pid))
     return -EOPNOTSUPP;
   struct slot *slots = calloc(freezing->count ? freezing->count : 1, sizeof(*slots));
   if (slots == NULL)

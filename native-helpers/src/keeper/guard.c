@@ -23,6 +23,10 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#ifndef MREMAP_DONTUNMAP
+#define MREMAP_DONTUNMAP 4 /* Linux 5.7 */
+#endif
+
 #define STOP_LIMIT 5000000000u /* ns; a task that does not stop by then is stuck in the kernel */
 #define FILL HUGE_PAGE         /* zeros given at once to a task that comes upon a hole */
 #define GROWN_BY_ZEROS (64UL << 20)
@@ -205,6 +209,13 @@ static int zero_tail(struct instance *instance, struct freezing *freezing, const
   struct task *task = find_caller(freezing, guarded->pid, SYS_mremap, message->arg.remap.to);
   if (task == NULL)
     return -ESRCH;
+  if (task->registers.r10 & MREMAP_DONTUNMAP) {
+    /* The old range stays, without its pages: zeros. */
+    int left = fill_with_zeros(guarded->fd, message->arg.remap.from,
+                               message->arg.remap.from + ALIGN_UP(message->arg.remap.len, PAGE));
+    if (left < 0 && left != -ENOENT)
+      return left;
+  }
   uint64_t start = message->arg.remap.to + ALIGN_UP(message->arg.remap.len, PAGE);
   uint64_t end = message->arg.remap.to + ALIGN_UP(task->registers.rdx, PAGE);
   if (start >= end)

@@ -55,19 +55,8 @@ static void *take_stack(void) {
   return stack;
 }
 
-static void end_instance(struct instance *instance) {
-  siginfo_t info = {0};
-  struct vas_exited exited = {0};
-
-  waitid(P_PIDFD, (id_t)instance->pidfd, &info, WEXITED | __WALL);
-  exited.wait_status = info.si_code == CLD_EXITED ? (info.si_status & 0xff) << 8
-                                                  : (info.si_status & 0x7f) | (info.si_code == CLD_DUMPED ? 0x80 : 0);
-  unregister(instance);
-  for (struct freeze_job *job = instance->jobs, *next; job != NULL; job = next) {
-    next = job->next;
-    answer(&job->header, -ESRCH, VAS_FREEZE_PREPARE, NULL, 0, -1);
-    freeze_job_free(job);
-  }
+/* The last that a warden does: closes all and leaves its stack to others. */
+static void dispose(struct instance *instance) {
   for (uint32_t i = 0; i < instance->kept_count; i++)
     close_fd(&instance->kept[i]);
   for (size_t i = 0; i < instance->guarded_count; i++)
@@ -83,15 +72,38 @@ static void end_instance(struct instance *instance) {
     ended = record;
     pthread_mutex_unlock(&stack_lock);
   }
-  /* Told last: whoever hears of it finds nothing left. */
-  send_event(VAS_EXITED, instance->id, &exited, sizeof(exited));
   free(instance);
+}
+
+static void end_instance(struct instance *instance) {
+  siginfo_t info = {0};
+  struct vas_exited exited = {0};
+  uint64_t id = instance->id;
+
+  waitid(P_PIDFD, (id_t)instance->pidfd, &info, WEXITED | __WALL);
+  exited.wait_status = info.si_code == CLD_EXITED ? (info.si_status & 0xff) << 8
+                                                  : (info.si_status & 0x7f) | (info.si_code == CLD_DUMPED ? 0x80 : 0);
+  unregister(instance);
+  for (struct freeze_job *job = instance->jobs, *next; job != NULL; job = next) {
+    next = job->next;
+    answer(&job->header, -ESRCH, VAS_FREEZE_PREPARE, NULL, 0, -1);
+    freeze_job_free(job);
+  }
+  dispose(instance);
+  /* Told last: whoever hears of it finds nothing left. */
+  send_event(VAS_EXITED, id, &exited, sizeof(exited));
 }
 
 static void *warden(void *argument) {
   struct instance *instance = argument;
   struct pollfd *fds = NULL;
 
+  while (__atomic_load_n(&instance->begun, __ATOMIC_ACQUIRE) == INSTANCE_PREPARED)
+    futex_wait_shared(&instance->begun, INSTANCE_PREPARED, now_nanos() + 1000000000u);
+  if (__atomic_load_n(&instance->begun, __ATOMIC_ACQUIRE) == INSTANCE_ABANDONED) {
+    dispose(instance);
+    return NULL;
+  }
   for (;;) {
     size_t count = 2 + instance->guarded_count;
     struct pollfd *moved = realloc(fds, count * sizeof(*fds));
@@ -131,14 +143,14 @@ static void *warden(void *argument) {
   return NULL;
 }
 
-int instance_start(const struct instance *model, struct instance **started) {
-  struct instance *instance = malloc(sizeof(*instance));
+int instance_prepare(uint64_t id, struct instance **prepared) {
+  struct instance *instance = calloc(1, sizeof(*instance));
   pthread_attr_t attributes;
 
   if (instance == NULL)
     return -ENOMEM;
-  *instance = *model;
-  instance->jobs = NULL;
+  instance->id = id;
+  instance->pidfd = -1;
   instance->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
   instance->stack = take_stack();
   if (instance->wake < 0 || instance->stack == NULL) {
@@ -146,15 +158,9 @@ int instance_start(const struct instance *model, struct instance **started) {
     free(instance);
     return -ENOMEM;
   }
-  pthread_mutex_lock(&registry_lock);
-  instance->next = registry;
-  registry = instance;
   pthread_attr_init(&attributes);
   pthread_attr_setstack(&attributes, instance->stack, WARDEN_STACK);
   int error = pthread_create(&instance->warden, &attributes, warden, instance);
-  if (error != 0)
-    registry = instance->next;
-  pthread_mutex_unlock(&registry_lock);
   pthread_attr_destroy(&attributes);
   if (error != 0) {
     munmap(instance->stack, WARDEN_STACK);
@@ -162,10 +168,25 @@ int instance_start(const struct instance *model, struct instance **started) {
     free(instance);
     return -error;
   }
-  if (started != NULL)
-    *started = instance;
+  *prepared = instance;
   return 0;
 }
+
+static void set_step(struct instance *instance, enum instance_step step) {
+  __atomic_store_n(&instance->begun, step, __ATOMIC_RELEASE);
+  futex_wake_shared(&instance->begun);
+}
+
+void instance_begin(struct instance *instance) {
+  pthread_mutex_lock(&registry_lock);
+  instance->next = registry;
+  registry = instance;
+  /* Under the lock: the warden may end the instance as soon as it is on duty. */
+  set_step(instance, INSTANCE_BEGUN);
+  pthread_mutex_unlock(&registry_lock);
+}
+
+void instance_abandon(struct instance *instance) { set_step(instance, INSTANCE_ABANDONED); }
 
 static struct instance *find(uint64_t id) {
   for (struct instance *instance = registry; instance != NULL; instance = instance->next)

@@ -79,6 +79,8 @@ struct guard_event;
 
 struct freeze_job;
 
+enum instance_step { INSTANCE_PREPARED = 0, INSTANCE_BEGUN = 1, INSTANCE_ABANDONED = 2 };
+
 struct instance {
   uint64_t id;
   uint64_t visited;
@@ -94,16 +96,22 @@ struct instance {
   size_t guarded_count;
   struct guard_event *events; /* read and not yet settled */
   size_t event_count;
-  int wake; /* eventfd: there is a job */
-  pthread_mutex_t lock;
+  int wake;        /* eventfd: there is a job */
+  uint32_t begun;  /* enum instance_step; a futex */
   struct freeze_job *jobs;
   pthread_t warden;
   void *stack;
   struct instance *next;
 };
 
-/* Takes over everything in *model, starts the warden. */
-int instance_start(const struct instance *model, struct instance **started);
+/*
+ * In two steps, so that the first runs beside the child's program. instance_prepare() makes the instance and its warden,
+ * who waits; the caller fills in the rest. instance_begin() makes it known and puts the warden on duty;
+ * instance_abandon() undoes the first step. Whoever began it owns nothing of it any more.
+ */
+int instance_prepare(uint64_t id, struct instance **prepared);
+void instance_begin(struct instance *instance);
+void instance_abandon(struct instance *instance);
 /* Under the registry's lock, calls use() on the instance with this id. -ESRCH if there is none. */
 int instance_use(uint64_t id, int (*use)(struct instance *instance, void *context), void *context);
 int instance_post(uint64_t id, struct freeze_job *job);

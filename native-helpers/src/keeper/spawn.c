@@ -110,7 +110,7 @@ struct attempt {
   const struct vas_spawn *spawn;
   const struct vas_param *params;
   struct vas_spawned result;
-  struct instance model;
+  struct instance *instance; /* being made; NULL once it is on its own */
   struct vas_report *report;
   int64_t *presets;
   uint32_t preset_count;
@@ -185,8 +185,8 @@ static int clone_child(struct attempt *attempt) {
   }
   if (pid < 0)
     return -error;
-  attempt->model.pid = (pid_t)pid;
-  attempt->model.pidfd = pidfd;
+  attempt->instance->pid = (pid_t)pid;
+  attempt->instance->pidfd = pidfd;
   return 0;
 }
 
@@ -214,13 +214,13 @@ static int receive_ready(struct attempt *attempt) {
   for (int i = 0; i < count; i++) {
     if (ready.role[i] == VAS_KEPT_USERFAULTFD) {
       struct guarded *moved =
-          realloc(attempt->model.guarded, (attempt->model.guarded_count + 1) * sizeof(*moved));
+          realloc(attempt->instance->guarded, (attempt->instance->guarded_count + 1) * sizeof(*moved));
       if (moved == NULL)
         return -ENOMEM;
-      attempt->model.guarded = moved;
-      attempt->model.guarded[attempt->model.guarded_count++] = (struct guarded){fds[i], attempt->model.pid};
+      attempt->instance->guarded = moved;
+      attempt->instance->guarded[attempt->instance->guarded_count++] = (struct guarded){fds[i], attempt->instance->pid};
     } else {
-      attempt->model.kept[attempt->model.kept_count++] = fds[i];
+      attempt->instance->kept[attempt->instance->kept_count++] = fds[i];
     }
   }
   return 1;
@@ -241,7 +241,7 @@ static int await_child(struct attempt *attempt, uint64_t deadline, uint32_t *sta
 
   *stage = VAS_SPAWN_PROGRAM;
   for (;;) {
-    struct pollfd fds[2] = {{.fd = attempt->control, .events = POLLIN}, {.fd = attempt->model.pidfd, .events = POLLIN}};
+    struct pollfd fds[2] = {{.fd = attempt->control, .events = POLLIN}, {.fd = attempt->instance->pidfd, .events = POLLIN}};
     uint64_t now = now_nanos();
     int left = now >= deadline ? 0 : (int)((deadline - now + 999999) / 1000000);
     int n = poll(fds, 2, left);
@@ -282,16 +282,13 @@ static int await_child(struct attempt *attempt, uint64_t deadline, uint32_t *sta
 static void discard(struct attempt *attempt) {
   siginfo_t info;
 
-  if (attempt->model.pidfd >= 0) {
-    kill(attempt->model.pid, SIGKILL);
-    waitid(P_PIDFD, (id_t)attempt->model.pidfd, &info, WEXITED | __WALL);
+  if (attempt->instance == NULL)
+    return;
+  if (attempt->instance->pidfd >= 0) {
+    kill(attempt->instance->pid, SIGKILL);
+    waitid(P_PIDFD, (id_t)attempt->instance->pidfd, &info, WEXITED | __WALL);
   }
-  for (uint32_t i = 0; i < attempt->model.kept_count; i++)
-    close_fd(&attempt->model.kept[i]);
-  for (size_t i = 0; i < attempt->model.guarded_count; i++)
-    close_fd(&attempt->model.guarded[i].fd);
-  free(attempt->model.guarded);
-  close_fd(&attempt->model.pidfd);
+  instance_abandon(attempt->instance);
 }
 
 static int run(struct attempt *attempt, uint32_t *stage) {
@@ -300,34 +297,30 @@ static int run(struct attempt *attempt, uint32_t *stage) {
   int error;
 
   *stage = VAS_SPAWN_PREPARE;
-  if ((error = prepare(attempt)) < 0)
+  if ((error = instance_prepare(attempt->request->header.subject, &attempt->instance)) < 0 ||
+      (error = prepare(attempt)) < 0)
     return error;
   *stage = VAS_SPAWN_CLONE;
   if ((error = clone_child(attempt)) < 0)
     return error;
   attempt->result.cloned_nanos = now_nanos();
   close_fd(&attempt->child_control);
-  if ((error = await_child(attempt, deadline, stage)) < 0)
-    return error;
-  attempt->model.id = attempt->request->header.subject;
-  attempt->model.visited = spawn->visited;
+  struct instance *instance = attempt->instance;
+  instance->visited = spawn->visited;
+  instance->host_pid = attempt->result.pid = host_pid(instance->pidfd);
   if (spawn->mode == VAS_SPAWN_RELEASE) {
     const uint8_t instruction[2] = {0x0f, 0x05};
     const uint8_t *found = memmem(executor_code, executor_length, instruction, sizeof(instruction));
-    attempt->model.area_start = spawn->base;
-    attempt->model.area_end = spawn->base + spawn->code_length + spawn->program_length + spawn->stack_length + PAGE;
-    attempt->model.syscall_address = found ? spawn->base + (uint64_t)(found - executor_code) : 0;
+    instance->area_start = spawn->base;
+    instance->area_end = spawn->base + spawn->code_length + spawn->program_length + spawn->stack_length + PAGE;
+    instance->syscall_address = found ? spawn->base + (uint64_t)(found - executor_code) : 0;
   }
-  attempt->model.host_pid = attempt->result.pid = host_pid(attempt->model.pidfd);
-  memcpy(attempt->result.stamps, attempt->report->stamps, sizeof(attempt->result.stamps));
-  *stage = VAS_SPAWN_GUARD;
-  /* The guard is on duty before the first instruction of the instance. */
-  if ((error = instance_start(&attempt->model, NULL)) < 0)
+  if ((error = await_child(attempt, deadline, stage)) < 0)
     return error;
-  attempt->model.pidfd = -1; /* the warden's now, with all the rest */
-  attempt->model.kept_count = 0;
-  attempt->model.guarded_count = 0;
-  attempt->model.guarded = NULL;
+  memcpy(attempt->result.stamps, attempt->report->stamps, sizeof(attempt->result.stamps));
+  /* The guard is on duty before the first instruction of the instance. */
+  instance_begin(instance);
+  attempt->instance = NULL;
   if (spawn->mode == VAS_SPAWN_RELEASE) {
     __atomic_store_n(&attempt->report->release, 1, __ATOMIC_RELEASE);
     futex_wake_shared(&attempt->report->release);
@@ -345,7 +338,7 @@ void spawn(struct request *request) {
   attempt.request = request;
   attempt.spawn = spawn;
   attempt.params = (const void *)(request->body + sizeof(*spawn));
-  attempt.control = attempt.child_control = attempt.model.pidfd = attempt.model.wake = -1;
+  attempt.control = attempt.child_control = -1;
   attempt.visited.pidfd = -1;
   attempt.result.received_nanos = now_nanos();
   int error = -EBADMSG;

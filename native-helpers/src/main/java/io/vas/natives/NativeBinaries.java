@@ -21,6 +21,9 @@ public final class NativeBinaries {
   /** File name of the executor in the jar. */
   public static final String EXECUTOR = "executor.bin";
 
+  /** File name of the store that the demonstration runs where there is no Redis. */
+  public static final String DEMO_STORE = "vas-demo-store";
+
   private static final FileAttribute<Set<PosixFilePermission>> OWNER_ONLY =
       PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rwx------"));
 
@@ -61,9 +64,21 @@ public final class NativeBinaries {
    * @throws IOException if the keeper was not built in, or cannot be written.
    */
   public static Path extractKeeper(final Path dir) throws IOException {
-    final byte[] program = read(KEEPER);
-    final Path target = dir.resolve(KEEPER);
-    final Path part = Files.createTempFile(dir, KEEPER, ".part", OWNER_ONLY);
+    return extract(KEEPER, dir);
+  }
+
+  /**
+   * Writes one of the native programs to a directory, as {@link #extractKeeper(Path)} does.
+   *
+   * @param name {@link #KEEPER} or {@link #DEMO_STORE}.
+   * @param dir an existing directory on a file system that allows execution.
+   * @return the file.
+   * @throws IOException if the program was not built in, or cannot be written.
+   */
+  public static Path extract(final String name, final Path dir) throws IOException {
+    final byte[] program = read(name);
+    final Path target = dir.resolve(name);
+    final Path part = Files.createTempFile(dir, name, ".part", OWNER_ONLY);
     try {
       Files.write(part, program);
       Files.move(part, target, StandardCopyOption.ATOMIC_MOVE);

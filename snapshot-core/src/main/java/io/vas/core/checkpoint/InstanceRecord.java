@@ -121,10 +121,10 @@ final class InstanceRecord {
   private void read(
       final int type, final int pid, final int tid, final int index, final DirectBuffer entry) {
     switch (type) {
-      case RecordDescriptor.ENTRY_PROCESS_FILE -> process(pid).files.put(
-          plan.processFiles().get(index), entry);
-      case RecordDescriptor.ENTRY_TASK_FILE -> task(pid, tid).files.put(
-          plan.taskFiles().get(index), entry);
+      case RecordDescriptor.ENTRY_PROCESS_FILE ->
+          process(pid).files.put(plan.processFiles().get(index), entry);
+      case RecordDescriptor.ENTRY_TASK_FILE ->
+          task(pid, tid).files.put(plan.taskFiles().get(index), entry);
       case RecordDescriptor.ENTRY_PROCESS_LINK -> {
         if (entry.capacity() > 0) {
           process(pid)
@@ -137,37 +137,31 @@ final class InstanceRecord {
       }
       case RecordDescriptor.ENTRY_REGISTERS -> task(pid, tid).registers = entry;
       case RecordDescriptor.ENTRY_XSTATE -> task(pid, tid).xstate = entry;
-      case RecordDescriptor.ENTRY_SIGNAL_MASK -> task(pid, tid).signalMask =
-          entry.getLong(0, LITTLE_ENDIAN);
+      case RecordDescriptor.ENTRY_SIGNAL_MASK ->
+          task(pid, tid).signalMask = entry.getLong(0, LITTLE_ENDIAN);
       case RecordDescriptor.ENTRY_PENDING_TASK -> task(pid, tid).pending = entry;
       case RecordDescriptor.ENTRY_PENDING_SHARED -> process(pid).pending = entry;
       case RecordDescriptor.ENTRY_RSEQ -> task(pid, tid).rseq = entry;
-      case RecordDescriptor.ENTRY_PROCESS_PROGRAM -> process(pid).program =
-          new ProgramResults(plan.processProgram(), entry);
-      case RecordDescriptor.ENTRY_TASK_PROGRAM -> task(pid, tid).program =
-          new ProgramResults(plan.taskProgram(), entry);
-      case RecordDescriptor.ENTRY_INSTANCE_PROGRAM -> program =
-          new ProgramResults(plan.instanceProgram(), entry);
+      case RecordDescriptor.ENTRY_PROCESS_PROGRAM ->
+          process(pid).program = new ProgramResults(plan.processProgram(), entry);
+      case RecordDescriptor.ENTRY_TASK_PROGRAM ->
+          task(pid, tid).program = new ProgramResults(plan.taskProgram(), entry);
+      case RecordDescriptor.ENTRY_INSTANCE_PROGRAM ->
+          program = new ProgramResults(plan.instanceProgram(), entry);
       case RecordDescriptor.ENTRY_DESCRIPTOR -> process(pid).addDescriptor(index, entry);
       case RecordDescriptor.ENTRY_DESCRIPTOR_INFO -> process(pid).descriptor(index).info = entry;
-      case RecordDescriptor.ENTRY_DESCRIPTOR_PROGRAM -> process(pid)
-          .descriptor(index)
-          .file
-          .addProgram(entry);
-      case RecordDescriptor.ENTRY_BYTES -> (index == -1
-              ? bytes
-              : process(pid).descriptor(index).file.bytes)
-          .add(entry);
-      case RecordDescriptor.ENTRY_MESSAGE -> process(pid)
-          .descriptor(index)
-          .file
-          .messages
-          .add(message(entry));
-      case RecordDescriptor.ENTRY_MAPPED_FILE -> mappedFiles.add(
-          new MappedFile(
-              entry.getLong(0, LITTLE_ENDIAN),
-              status(entry, Long.BYTES),
-              text(entry, Long.BYTES + RecordDescriptor.FILE_STATUS_LENGTH)));
+      case RecordDescriptor.ENTRY_DESCRIPTOR_PROGRAM ->
+          process(pid).descriptor(index).file.addProgram(entry);
+      case RecordDescriptor.ENTRY_BYTES ->
+          (index == -1 ? bytes : process(pid).descriptor(index).file.bytes).add(entry);
+      case RecordDescriptor.ENTRY_MESSAGE ->
+          process(pid).descriptor(index).file.messages.add(message(entry));
+      case RecordDescriptor.ENTRY_MAPPED_FILE ->
+          mappedFiles.add(
+              new MappedFile(
+                  entry.getLong(0, LITTLE_ENDIAN),
+                  status(entry, Long.BYTES),
+                  text(entry, Long.BYTES + RecordDescriptor.FILE_STATUS_LENGTH)));
       case RecordDescriptor.ENTRY_PAGES -> pages.add(storedPages(entry));
       case RecordDescriptor.ENTRY_OBJECT -> objects.add(storedObject(entry));
       default -> throw new VasException("the keeper recorded an entry of unknown type " + type);
@@ -237,8 +231,7 @@ final class InstanceRecord {
     final List<Run> runs = new ArrayList<>(count);
     for (int i = 0; i < count; i++) {
       final int offset = RecordDescriptor.STORED_PAGES_LENGTH + i * RecordDescriptor.RUN_LENGTH;
-      final long length =
-          entry.getLong(offset + RecordDescriptor.RUN_LENGTH_OFFSET, LITTLE_ENDIAN);
+      final long length = entry.getLong(offset + RecordDescriptor.RUN_LENGTH_OFFSET, LITTLE_ENDIAN);
       runs.add(
           new Run(
               entry.getLong(offset + RecordDescriptor.RUN_START_OFFSET, LITTLE_ENDIAN),

@@ -125,8 +125,7 @@ public final class Plan {
    */
   byte[] bytes(final DeviceNumber huge, final DeviceNumber small) {
     final byte[] copy = bytes.clone();
-    final UnsafeBuffer buffer =
-        new UnsafeBuffer(copy);
+    final UnsafeBuffer buffer = new UnsafeBuffer(copy);
     buffer.putLong(PlanDescriptor.REGION_DEVICE_OFFSET, huge.encoded(), LITTLE_ENDIAN);
     buffer.putLong(
         PlanDescriptor.REGION_DEVICE_OFFSET + Long.BYTES, small.encoded(), LITTLE_ENDIAN);
@@ -153,8 +152,7 @@ public final class Plan {
       encoder.putInt(
           offset + PlanDescriptor.RULE_PREFIX_OFFSET_OFFSET,
           encoder.names(List.of(rule.linkPrefix())));
-      encoder.putInt(
-          offset + PlanDescriptor.RULE_PROGRAM_OFFSET, encoder.program(rule.program()));
+      encoder.putInt(offset + PlanDescriptor.RULE_PROGRAM_OFFSET, encoder.program(rule.program()));
     }
     encoder.putInt(PlanDescriptor.DESCRIPTOR_RULES_OFFSET_OFFSET, rules);
     encoder.putInt(PlanDescriptor.DESCRIPTOR_RULES_COUNT_OFFSET, descriptorRules.size());

@@ -8,8 +8,8 @@ import org.agrona.DirectBuffer;
 
 /**
  * What was recorded of a descriptor while its process was frozen. What belongs to the open file
- * description is the same for all descriptors that refer to it. Its buffers are views of the record:
- * copy what is to outlive the capture.
+ * description is the same for all descriptors that refer to it. Its buffers are views of the
+ * record: copy what is to outlive the capture.
  */
 public interface DescriptorRecord {
   /**
@@ -29,7 +29,7 @@ public interface DescriptorRecord {
   /**
    * Where its link below /proc/PID/fd leads.
    *
-   * @return a path, with {@code  (deleted)} behind it if it was unlinked, or a text such as {@code
+   * @return a path, with {@code (deleted)} behind it if it was unlinked, or a text such as {@code
    *     socket:[1234]}.
    */
   String link();

@@ -7,7 +7,8 @@ import com.google.protobuf.Message;
 /**
  * A kind of file that descriptors refer to. Instances have no state of their own.
  *
- * <p>Captured and restored is the open file description, once, however many descriptors refer to it.
+ * <p>Captured and restored is the open file description, once, however many descriptors refer to
+ * it.
  */
 public interface DescriptorResource {
   /**
@@ -18,13 +19,14 @@ public interface DescriptorResource {
   String kind();
 
   /**
-   * Whether a descriptor is of this kind. The first resource in {@link Resources} that says yes gets
-   * it; one that none recognises is refused.
+   * Whether a descriptor is of this kind. The first resource in {@link Resources} that says yes
+   * gets it; one that none recognises is refused.
    *
    * @param descriptor what was recorded.
+   * @param context the rest of the record.
    * @return whether {@link #capture} is to be asked.
    */
-  boolean recognises(DescriptorRecord descriptor);
+  boolean recognises(DescriptorRecord descriptor, CaptureContext context);
 
   /**
    * Ask for what {@link #capture} will need.
@@ -55,8 +57,8 @@ public interface DescriptorResource {
   void restore(ByteString state, DescriptorRestore restore) throws InvalidProtocolBufferException;
 
   /**
-   * Emit the steps that need the other files: called for every file when all are at the numbers that
-   * the process knows them by, and still at {@link DescriptorRestore#descriptor()}.
+   * Emit the steps that need the other files: called for every file when all are at the numbers
+   * that the process knows them by, and still at {@link DescriptorRestore#descriptor()}.
    *
    * @param state what {@link #capture} returned.
    * @param restore where the steps go.

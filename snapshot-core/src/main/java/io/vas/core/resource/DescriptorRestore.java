@@ -8,8 +8,8 @@ import java.util.List;
  * Where the steps that restore an open file description go.
  *
  * <p>Each file has a number of its own out of the way of those that the process knows, fixed in the
- * program: {@link #descriptor(int)}. When all files are there, the frame-work duplicates each to the
- * numbers of the process, asks for {@link DescriptorResource#complete}, and closes the former.
+ * program: {@link #descriptor(int)}. When all files are there, the frame-work duplicates each to
+ * the numbers of the process, asks for {@link DescriptorResource#complete}, and closes the former.
  */
 public interface DescriptorRestore extends Restore {
   /**

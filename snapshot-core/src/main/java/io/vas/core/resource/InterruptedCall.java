@@ -12,9 +12,9 @@ import java.util.OptionalInt;
  *
  * <p>The kernel leaves an error of its own in rax that says how the call is to be continued, and
  * does so itself when the task goes on. A task that is made anew has no such call, so the registers
- * must be set as the kernel would have set them (arch/x86/kernel/signal.c). What it can not be given
- * is the time that was left of a relative timeout (the kernel's restart block): such a call is made
- * again with its full time.
+ * must be set as the kernel would have set them (arch/x86/kernel/signal.c). What it can not be
+ * given is the time that was left of a relative timeout (the kernel's restart block): such a call
+ * is made again with its full time.
  */
 final class InterruptedCall {
   private static final long ERESTARTSYS = -512;

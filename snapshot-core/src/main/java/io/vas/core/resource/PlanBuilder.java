@@ -2,13 +2,19 @@ package io.vas.core.resource;
 
 import io.vas.core.program.ProgramBuilder;
 import io.vas.core.program.Value;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Set;
 import java.util.function.BiConsumer;
+import org.agrona.DirectBuffer;
+import org.agrona.concurrent.UnsafeBuffer;
 
 /**
  * What is to be recorded while an instance is frozen. Resources add to it; what two ask for is
@@ -28,10 +34,42 @@ public final class PlanBuilder {
   private final ProgramBuilder instanceProgram = new ProgramBuilder();
   private final Map<String, DescriptorProgram> descriptorRules = new LinkedHashMap<>();
 
+  private final Optional<Path> process;
+
   private record DescriptorProgram(ProgramBuilder program, Value descriptor) {}
 
-  /** An empty plan. */
-  public PlanBuilder() {}
+  /** An empty plan for any instance. */
+  public PlanBuilder() {
+    process = Optional.empty();
+  }
+
+  /**
+   * An empty plan for one instance, for which a plan for any was not enough ({@link
+   * PlanOutdatedException}).
+   *
+   * @param process the directory of its first process below /proc.
+   */
+  public PlanBuilder(final Path process) {
+    this.process = Optional.of(process);
+  }
+
+  /**
+   * What a file of the first process says now, while the instance runs. It may say something else
+   * when the instance is frozen.
+   *
+   * @param name below /proc/PID, for example {@code timers}.
+   * @return its contents, empty if it can not be read or the plan is for any instance.
+   */
+  public DirectBuffer now(final String name) {
+    if (process.isEmpty()) {
+      return new UnsafeBuffer(new byte[0]);
+    }
+    try {
+      return new UnsafeBuffer(Files.readAllBytes(process.get().resolve(name)));
+    } catch (final IOException e) {
+      return new UnsafeBuffer(new byte[0]);
+    }
+  }
 
   /**
    * Record a file of each process.
@@ -89,9 +127,9 @@ public final class PlanBuilder {
   }
 
   /**
-   * Run steps in the keeper, on a duplicate of each descriptor whose link begins with a prefix, once
-   * for each open file description. The duplicate shares the file's position and flags with the
-   * instance: steps must put back what they change.
+   * Run steps in the keeper, on a duplicate of each descriptor whose link begins with a prefix,
+   * once for each open file description. The duplicate shares the file's position and flags with
+   * the instance: steps must put back what they change.
    *
    * @param linkPrefix for example {@code socket:} or {@code anon_inode:[eventpoll]}; resources that
    *     give the same prefix add to the same program.

@@ -6,8 +6,8 @@ import java.util.Optional;
 import org.agrona.DirectBuffer;
 
 /**
- * What was recorded of a process while it was frozen. Its buffers are views of the record: copy what
- * is to outlive the capture.
+ * What was recorded of a process while it was frozen. Its buffers are views of the record: copy
+ * what is to outlive the capture.
  */
 public interface ProcessRecord {
   /**

@@ -10,5 +10,4 @@ import org.agrona.DirectBuffer;
  * @param flags msg_flags.
  * @param controlLength bytes of ancillary data, which was not recorded.
  */
-public record RecordedMessage(
-    DirectBuffer name, DirectBuffer data, int flags, int controlLength) {}
+public record RecordedMessage(DirectBuffer name, DirectBuffer data, int flags, int controlLength) {}

@@ -4,9 +4,42 @@ import java.util.List;
 
 /** The kinds of resources, each list in the order in which they are captured and restored. */
 public final class Resources {
-  private static final List<ProcessResource> PROCESS = List.of();
+  private static final List<ProcessResource> PROCESS =
+      List.of(
+          new Namespaces(),
+          new SystemVIpc(),
+          new Session(),
+          new HostNames(),
+          new Umask(),
+          new OomScore(),
+          new CoreDumpFilter(),
+          new BoundingSet(),
+          new SignalActions(),
+          new SharedPendingSignals(),
+          new PosixTimers(),
+          new IntervalTimers(),
+          new ProcessControls(),
+          new LockFuture(),
+          new Directories(),
+          new Limits());
 
-  private static final List<TaskResource> TASK = List.of(new Registers());
+  private static final List<TaskResource> TASK =
+      List.of(
+          new Seccomp(),
+          new Sharing(),
+          new Registers(),
+          new SignalStack(),
+          new RobustList(),
+          new TidAddress(),
+          new Rseq(),
+          new TaskName(),
+          new PendingSignals(),
+          new Scheduling(),
+          new MemoryPolicy(),
+          new TaskControls(),
+          new Credentials(),
+          new ParentDeathSignal(),
+          new Dumpable());
 
   private static final List<DescriptorResource> DESCRIPTOR = List.of();
 

@@ -51,8 +51,8 @@ public interface Restore {
    *
    * @param device of the file in the snapshot, as {@code dev_t}.
    * @param inode of the file in the snapshot.
-   * @return a number that is fixed, so that {@code /proc/self/fd/NUMBER} can be opened; empty if the
-   *     image has no such object.
+   * @return a number that is fixed, so that {@code /proc/self/fd/NUMBER} can be opened; empty if
+   *     the image has no such object.
    */
   Optional<Integer> object(long device, long inode);
 }

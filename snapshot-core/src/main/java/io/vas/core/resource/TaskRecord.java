@@ -4,8 +4,8 @@ import io.vas.core.program.ProgramResults;
 import org.agrona.DirectBuffer;
 
 /**
- * What was recorded of a task while it was frozen. Its buffers are views of the record: copy what is
- * to outlive the capture.
+ * What was recorded of a task while it was frozen. Its buffers are views of the record: copy what
+ * is to outlive the capture.
  */
 public interface TaskRecord {
   /**

@@ -1,0 +1,78 @@
+package io.vas.core.keeper;
+
+import io.vas.core.linux.Fd;
+import java.time.Duration;
+
+/** What the keeper is to know to freeze and record an instance. */
+public final class FreezeRequest {
+  final long instance;
+  final Fd plan;
+  final Fd record;
+  final Fd hugeRegion;
+  final Fd smallRegion;
+  final Duration deadline;
+  Params params;
+  int faultStage;
+  int fault = KeeperProtocolDescriptor.FAULT_NONE;
+  int threads;
+
+  /**
+   * A freeze.
+   *
+   * @param instance its id.
+   * @param plan a file that holds the plan, see {@link PlanDescriptor}.
+   * @param record a file that the record is written to, see {@link RecordDescriptor}.
+   * @param hugeRegion a file for pages of large runs.
+   * @param smallRegion a file for pages of short runs.
+   * @param deadline how long the instance may be frozen.
+   */
+  public FreezeRequest(
+      final long instance,
+      final Fd plan,
+      final Fd record,
+      final Fd hugeRegion,
+      final Fd smallRegion,
+      final Duration deadline) {
+    this.instance = instance;
+    this.plan = plan;
+    this.record = record;
+    this.hugeRegion = hugeRegion;
+    this.smallRegion = smallRegion;
+    this.deadline = deadline;
+  }
+
+  /**
+   * Values for the parameters of the plan's instance program.
+   *
+   * @param values of {@link Params#forFreeze}.
+   * @return this.
+   */
+  public FreezeRequest params(final Params values) {
+    params = values;
+    return this;
+  }
+
+  /**
+   * How many threads copy pages.
+   *
+   * @param count 0: one for each processor.
+   * @return this.
+   */
+  public FreezeRequest threads(final int count) {
+    threads = count;
+    return this;
+  }
+
+  /**
+   * For tests: make a stage fail.
+   *
+   * @param stage which one.
+   * @param kind one of {@link KeeperProtocolDescriptor}'s FAULT_*.
+   * @return this.
+   */
+  public FreezeRequest fault(final FreezeStage stage, final int kind) {
+    faultStage = stage.number();
+    fault = kind;
+    return this;
+  }
+}

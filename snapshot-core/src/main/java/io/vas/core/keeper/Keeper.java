@@ -1,0 +1,662 @@
+package io.vas.core.keeper;
+
+import static io.vas.core.keeper.KeeperProtocolDescriptor.*;
+import static java.nio.ByteOrder.LITTLE_ENDIAN;
+import static java.util.concurrent.TimeUnit.MILLISECONDS;
+
+import io.vas.core.ConflictException;
+import io.vas.core.DeadlineException;
+import io.vas.core.NotFoundException;
+import io.vas.core.VasException;
+import io.vas.core.linux.Errno;
+import io.vas.core.linux.Fd;
+import io.vas.core.linux.LinuxException;
+import io.vas.core.linux.Pidfd;
+import io.vas.core.linux.SeqPacketSocket;
+import io.vas.core.program.Program;
+import io.vas.natives.NativeBinaries;
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.EnumMap;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.TimeoutException;
+import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.concurrent.atomic.AtomicLong;
+import org.agrona.concurrent.UnsafeBuffer;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * The connection to a keeper. Methods may be called by many threads at once; spawns are done by the
+ * keeper one after the other.
+ *
+ * <p>A keeper outlives its daemon and serves one connection at a time.
+ */
+public final class Keeper implements AutoCloseable {
+  /** The name of the keeper's socket in the state directory. */
+  public static final String SOCKET = "keeper.sock";
+
+  /** The name of the keeper's log in the state directory. */
+  public static final String LOG = "keeper.log";
+
+  private static final Logger LOGGER = LoggerFactory.getLogger(Keeper.class);
+
+  /** What an answer may take beyond a request's own deadline before the keeper counts as stuck. */
+  private static final Duration PATIENCE = Duration.ofSeconds(30);
+
+  private static final Duration START_TIME = Duration.ofSeconds(10);
+
+  /** A child must not inherit a restartable sequence that the keeper's C library registered. */
+  private static final String TUNABLES = "glibc.pthread.rseq=0";
+
+  private record Answer(int status, int stage, UnsafeBuffer body, List<Fd> descriptors) {
+    void closeDescriptors() {
+      descriptors.forEach(Fd::close);
+    }
+  }
+
+  private final SeqPacketSocket socket;
+  private final Path path;
+  private final UnsafeBuffer sendBuffer = new UnsafeBuffer(ByteBuffer.allocateDirect(MESSAGE_MAX));
+  private final AtomicLong requests = new AtomicLong();
+  private final Map<Long, CompletableFuture<Answer>> pending = new ConcurrentHashMap<>();
+  private final Map<Long, CompletableFuture<ExitStatus>> exits = new ConcurrentHashMap<>();
+  private final CompletableFuture<Void> gone = new CompletableFuture<>();
+  private final AtomicBoolean closed = new AtomicBoolean();
+  private final Thread reader;
+  private final ExecutorService events;
+  private int pid;
+
+  private Keeper(final SeqPacketSocket socket, final Path path) {
+    this.socket = socket;
+    this.path = path;
+    this.events =
+        Executors.newSingleThreadExecutor(
+            task -> {
+              final Thread thread = new Thread(task, "vas-keeper-events");
+              thread.setDaemon(true);
+              return thread;
+            });
+    this.reader = new Thread(this::read, "vas-keeper-reader");
+    this.reader.setDaemon(true);
+  }
+
+  /**
+   * Start a keeper and connect to it.
+   *
+   * @param stateDirectory an existing directory of the daemon's own, where the keeper's socket and
+   *     log are made.
+   * @return the connection.
+   * @throws KeeperException if it does not start.
+   */
+  public static Keeper start(final Path stateDirectory) {
+    final Path socket = stateDirectory.resolve(SOCKET);
+    try {
+      final ProcessBuilder builder =
+          new ProcessBuilder(
+              NativeBinaries.keeper().toString(),
+              socket.toString(),
+              stateDirectory.resolve(LOG).toString());
+      builder.environment().put("GLIBC_TUNABLES", TUNABLES);
+      builder.redirectErrorStream(true);
+      final Process starter = builder.start();
+      starter.getOutputStream().close();
+      final boolean ended = starter.waitFor(START_TIME.toMillis(), MILLISECONDS);
+      if (!ended) {
+        starter.destroyForcibly();
+        throw new KeeperException(
+            "the keeper did not start within " + START_TIME.toSeconds() + " s",
+            Errno.ETIMEDOUT.number());
+      }
+      final String output =
+          new String(starter.getInputStream().readAllBytes(), StandardCharsets.UTF_8).trim();
+      if (starter.exitValue() != 0 || !output.equals("ready")) {
+        throw new KeeperException("the keeper did not start: " + output, Errno.EIO.number());
+      }
+    } catch (final IOException e) {
+      throw new KeeperException("the keeper did not start: " + e.getMessage(), e);
+    } catch (final InterruptedException e) {
+      Thread.currentThread().interrupt();
+      throw new KeeperException("interrupted while the keeper was starting", e);
+    }
+    return connect(socket);
+  }
+
+  /**
+   * Connect to a keeper that runs.
+   *
+   * @param socket its socket.
+   * @return the connection.
+   * @throws LinuxException ENOENT or ECONNREFUSED if there is none.
+   * @throws KeeperException if it is of another version.
+   */
+  public static Keeper connect(final Path socket) {
+    final Keeper keeper = new Keeper(SeqPacketSocket.connect(socket.toString()), socket);
+    try {
+      keeper.reader.start();
+      keeper.greet();
+      return keeper;
+    } catch (final RuntimeException e) {
+      keeper.close();
+      throw e;
+    }
+  }
+
+  private void greet() {
+    final UnsafeBuffer body = new UnsafeBuffer(new byte[HELLO_LENGTH]);
+    body.putInt(HELLO_VERSION_OFFSET, PROTOCOL_VERSION, LITTLE_ENDIAN);
+    final Answer answer = ask(HELLO, 0, body, List.of(), Duration.ZERO);
+    final int version = answer.body.getInt(HELLO_VERSION_OFFSET, LITTLE_ENDIAN);
+    if (version != PROTOCOL_VERSION) {
+      throw new KeeperException(
+          "the keeper at " + path + " speaks version " + version + ", not " + PROTOCOL_VERSION,
+          Errno.EPROTO.number());
+    }
+    pid = answer.body.getInt(HELLO_PID_OFFSET, LITTLE_ENDIAN);
+  }
+
+  /**
+   * The keeper's pid.
+   *
+   * @return as the host sees it.
+   */
+  public int pid() {
+    return pid;
+  }
+
+  /**
+   * Completes when the connection is gone: the keeper ended, or {@link #close()} was called.
+   *
+   * @return a future that never completes exceptionally.
+   */
+  public CompletableFuture<Void> gone() {
+    return gone.copy();
+  }
+
+  /**
+   * Let the keeper keep a descriptor.
+   *
+   * @param id under which it does, of the caller's choice.
+   * @param fd the descriptor; it stays the caller's, the keeper has a duplicate.
+   * @throws ConflictException if it has one under this id.
+   */
+  public void hold(final long id, final Fd fd) {
+    final Answer answer = ask(HOLD, id, null, List.of(fd), Duration.ZERO);
+    if (answer.status == -Errno.EEXIST.number()) {
+      throw new ConflictException("the keeper holds a descriptor " + id + " already");
+    }
+    check(answer, "hold " + id);
+  }
+
+  /**
+   * Let the keeper close a descriptor that it keeps.
+   *
+   * @param id under which it does.
+   * @throws NotFoundException if it has none.
+   */
+  public void drop(final long id) {
+    final Answer answer = ask(DROP, id, null, List.of(), Duration.ZERO);
+    checkHeld(answer, id);
+  }
+
+  /**
+   * Get a duplicate of a descriptor that the keeper keeps.
+   *
+   * @param id under which it does.
+   * @return the duplicate.
+   * @throws NotFoundException if it has none.
+   */
+  public Fd take(final long id) {
+    final Answer answer = ask(TAKE, id, null, List.of(), Duration.ZERO);
+    checkHeld(answer, id);
+    if (answer.descriptors.size() != 1) {
+      answer.closeDescriptors();
+      throw new KeeperException(
+          "the keeper answered with " + answer.descriptors.size() + " descriptors",
+          Errno.EPROTO.number());
+    }
+    return answer.descriptors.get(0);
+  }
+
+  private static void checkHeld(final Answer answer, final long id) {
+    if (answer.status == -Errno.ENOENT.number()) {
+      throw new NotFoundException("the keeper holds no descriptor " + id);
+    }
+    check(answer, "held descriptor " + id);
+  }
+
+  /**
+   * Start a child.
+   *
+   * @param request of what kind.
+   * @return the child, which runs.
+   * @throws SpawnException if it could not be started; nothing of it is left.
+   * @throws DeadlineException if it did not run in time; nothing of it is left.
+   * @throws NotFoundException if the instance that it was to visit has ended.
+   */
+  public SpawnReply spawn(final SpawnRequest request) {
+    final Program program = request.file.program();
+    final List<Param> params = request.params.list();
+    final UnsafeBuffer body =
+        new UnsafeBuffer(new byte[SPAWN_LENGTH + params.size() * PARAM_LENGTH]);
+    body.putLong(SPAWN_CLONE_FLAGS_OFFSET, request.cloneFlags, LITTLE_ENDIAN);
+    body.putLong(SPAWN_DEADLINE_MICROS_OFFSET, micros(request.deadline), LITTLE_ENDIAN);
+    body.putLong(SPAWN_VISITED_OFFSET, request.visited, LITTLE_ENDIAN);
+    body.putLong(SPAWN_BASE_OFFSET, request.base, LITTLE_ENDIAN);
+    body.putInt(SPAWN_CODE_LENGTH_OFFSET, request.file.codeLength(), LITTLE_ENDIAN);
+    body.putInt(SPAWN_PROGRAM_LENGTH_OFFSET, request.file.programLength(), LITTLE_ENDIAN);
+    body.putInt(SPAWN_STACK_LENGTH_OFFSET, request.stackLength, LITTLE_ENDIAN);
+    body.putInt(SPAWN_ENTRY_OFFSET, request.entry, LITTLE_ENDIAN);
+    body.putInt(SPAWN_MODE_OFFSET, request.mode, LITTLE_ENDIAN);
+    body.putInt(SPAWN_PID_OFFSET, request.pid, LITTLE_ENDIAN);
+    body.putInt(SPAWN_PARAM_COUNT_OFFSET, params.size(), LITTLE_ENDIAN);
+    encode(params, body, SPAWN_LENGTH);
+    final List<Fd> descriptors = new ArrayList<>();
+    descriptors.add(request.file.fd());
+    descriptors.addAll(request.params.attached());
+
+    // Before the request is sent: a child that ends at once may be reported before the answer.
+    final CompletableFuture<ExitStatus> exit = new CompletableFuture<>();
+    if (exits.putIfAbsent(request.id, exit) != null) {
+      throw new ConflictException("there is a child " + request.id + " already");
+    }
+    final UnsafeBuffer reply;
+    try {
+      final Answer answer = ask(SPAWN, request.id, body, descriptors, request.deadline);
+      reply = answer.body;
+      if (answer.status != 0) {
+        throw spawnFailure(request, program, answer);
+      }
+    } catch (final RuntimeException e) {
+      exits.remove(request.id);
+      throw e;
+    }
+    final List<Long> stamps = new ArrayList<>();
+    for (int i = 0; i < 32; i++) {
+      final int offset = SPAWNED_STAMPS_OFFSET + i * 2 * Long.BYTES;
+      stamps.add(
+          reply.getLong(offset, LITTLE_ENDIAN) * 1_000_000_000L
+              + reply.getLong(offset + Long.BYTES, LITTLE_ENDIAN));
+    }
+    return new SpawnReply(
+        reply.getInt(SPAWNED_PID_OFFSET, LITTLE_ENDIAN),
+        reply.getLong(SPAWNED_RECEIVED_NANOS_OFFSET, LITTLE_ENDIAN),
+        reply.getLong(SPAWNED_CLONED_NANOS_OFFSET, LITTLE_ENDIAN),
+        reply.getLong(SPAWNED_READY_NANOS_OFFSET, LITTLE_ENDIAN),
+        reply.getLong(SPAWNED_RELEASED_NANOS_OFFSET, LITTLE_ENDIAN),
+        stamps,
+        exit);
+  }
+
+  private static VasException spawnFailure(
+      final SpawnRequest request, final Program program, final Answer answer) {
+    final SpawnStage stage = SpawnStage.of(answer.stage);
+    final int number = -answer.status;
+    if (stage == SpawnStage.DEADLINE) {
+      return new DeadlineException(
+          "the time to start it, " + request.deadline.toMillis() + " ms, ran out");
+    }
+    if (stage == SpawnStage.PREPARE && number == Errno.ESRCH.number() && request.visited != 0) {
+      return new NotFoundException("the instance has ended");
+    }
+    if (stage == SpawnStage.PROGRAM) {
+      final int step = answer.body.getInt(SPAWNED_FAILED_STEP_OFFSET, LITTLE_ENDIAN);
+      final long result = answer.body.getLong(SPAWNED_FAILED_RESULT_OFFSET, LITTLE_ENDIAN);
+      if (step >= 0 && step < program.stepCount()) {
+        return new SpawnException(
+            program.describeFailure(step, result),
+            number,
+            stage,
+            step,
+            program.stepName(step),
+            result);
+      }
+      return new SpawnException(
+          "the executor could not be mapped: " + Errno.describe(number),
+          number,
+          stage,
+          -1,
+          "",
+          result);
+    }
+    final String what =
+        switch (stage) {
+          case PREPARE -> "the start could not be prepared";
+          case CLONE -> "the process could not be cloned";
+          case GUARD -> "the guard of its memory could not be started";
+          case DIED -> "it was killed while it was being started";
+          default -> "it could not be started";
+        };
+    return new SpawnException(
+        what + ": " + Errno.describe(number), number, stage, -1, "", answer.status);
+  }
+
+  /**
+   * Freeze an instance, record it, and let it go on.
+   *
+   * @param request which one and what.
+   * @return where the time went.
+   * @throws FreezeException if it could not be done; the instance goes on.
+   * @throws DeadlineException if it took too long; the instance goes on.
+   * @throws NotFoundException if the instance has ended.
+   */
+  public FreezeReply freeze(final FreezeRequest request) {
+    final List<Param> params = request.params == null ? List.of() : request.params.list();
+    final UnsafeBuffer body =
+        new UnsafeBuffer(new byte[FREEZE_LENGTH + params.size() * PARAM_LENGTH]);
+    body.putLong(FREEZE_DEADLINE_MICROS_OFFSET, micros(request.deadline), LITTLE_ENDIAN);
+    body.putInt(FREEZE_PARAM_COUNT_OFFSET, params.size(), LITTLE_ENDIAN);
+    body.putInt(FREEZE_FAULT_STAGE_OFFSET, request.faultStage, LITTLE_ENDIAN);
+    body.putInt(FREEZE_FAULT_OFFSET, request.fault, LITTLE_ENDIAN);
+    body.putInt(FREEZE_THREADS_OFFSET, request.threads, LITTLE_ENDIAN);
+    encode(params, body, FREEZE_LENGTH);
+    final List<Fd> descriptors = new ArrayList<>();
+    descriptors.addAll(
+        List.of(request.plan, request.record, request.hugeRegion, request.smallRegion));
+    if (request.params != null) {
+      descriptors.addAll(request.params.attached());
+    }
+    final Answer answer = ask(FREEZE, request.instance, body, descriptors, request.deadline);
+    if (answer.status != 0) {
+      final FreezeStage stage = FreezeStage.of(answer.stage);
+      final int number = -answer.status;
+      if (number == Errno.ETIMEDOUT.number()) {
+        throw new DeadlineException(
+            "the instance was let go on: it was frozen for longer than "
+                + request.deadline.toMillis()
+                + " ms ("
+                + stage
+                + ")");
+      }
+      if (number == Errno.ESRCH.number()) {
+        throw new NotFoundException("the instance has ended");
+      }
+      throw new FreezeException(
+          "the instance could not be frozen (" + stage + "): " + Errno.describe(number),
+          number,
+          stage);
+    }
+    final UnsafeBuffer reply = answer.body;
+    final Map<FreezeStage, Long> stages = new EnumMap<>(FreezeStage.class);
+    for (final FreezeStage stage : FreezeStage.values()) {
+      stages.put(
+          stage,
+          reply.getLong(FROZEN_STAGE_NANOS_OFFSET + stage.number() * Long.BYTES, LITTLE_ENDIAN));
+    }
+    return new FreezeReply(
+        reply.getLong(FROZEN_RECORD_LENGTH_OFFSET, LITTLE_ENDIAN),
+        reply.getLong(FROZEN_FROZEN_NANOS_OFFSET, LITTLE_ENDIAN),
+        reply.getLong(FROZEN_TOTAL_NANOS_OFFSET, LITTLE_ENDIAN),
+        reply.getLong(FROZEN_PAGES_OFFSET, LITTLE_ENDIAN),
+        stages);
+  }
+
+  /**
+   * Send a signal to an instance's first task, or to a visitor.
+   *
+   * @param child its id.
+   * @param signal 1 to 64, or 0 to learn whether it lives.
+   * @throws NotFoundException if it has ended.
+   */
+  public void signal(final long child, final int signal) {
+    final UnsafeBuffer body = new UnsafeBuffer(new byte[SIGNAL_LENGTH]);
+    body.putInt(SIGNAL_SIGNAL_OFFSET, signal, LITTLE_ENDIAN);
+    final Answer answer = ask(SIGNAL, child, body, List.of(), Duration.ZERO);
+    if (answer.status == -Errno.ESRCH.number()) {
+      throw new NotFoundException("the process has ended");
+    }
+    check(answer, "signal " + signal);
+  }
+
+  /**
+   * The children that live.
+   *
+   * @return instances and visitors.
+   */
+  public List<Listed> list() {
+    final Answer answer = ask(LIST, 0, null, List.of(), Duration.ZERO);
+    check(answer, "list");
+    final List<Listed> list = new ArrayList<>();
+    for (int at = 0; at + LISTED_LENGTH <= answer.body.capacity(); at += LISTED_LENGTH) {
+      list.add(
+          new Listed(
+              answer.body.getLong(at + LISTED_INSTANCE_OFFSET, LITTLE_ENDIAN),
+              answer.body.getLong(at + LISTED_VISITED_OFFSET, LITTLE_ENDIAN),
+              answer.body.getInt(at + LISTED_PID_OFFSET, LITTLE_ENDIAN)));
+    }
+    return list;
+  }
+
+  /**
+   * The end of a child that another connection started.
+   *
+   * @param child id of a child that {@link #list()} shows.
+   * @return completes when it has ended; exceptionally if the keeper is gone, or if the child ended
+   *     unseen.
+   */
+  public CompletableFuture<ExitStatus> exitOf(final long child) {
+    final CompletableFuture<ExitStatus> exit =
+        exits.computeIfAbsent(child, id -> new CompletableFuture<>());
+    if (list().stream().noneMatch(listed -> listed.id() == child)) {
+      exits.remove(child);
+      exit.completeExceptionally(new NotFoundException("the process ended unseen"));
+    }
+    return exit;
+  }
+
+  /**
+   * End the keeper, and all instances with it, and wait until they are gone. Then the connection is
+   * closed.
+   *
+   * @throws KeeperException if it does not end.
+   */
+  public void shutdown() {
+    try (Pidfd process = Pidfd.open(pid)) {
+      try {
+        ask(SHUTDOWN, 0, null, List.of(), Duration.ZERO);
+      } catch (final KeeperException e) {
+        if (!gone.isDone()) {
+          throw e;
+        }
+      }
+      // It is the init of a pid namespace: it has ended when all in there have.
+      if (!process.awaitExit((int) PATIENCE.toMillis())) {
+        throw new KeeperException(
+            "the keeper, pid " + pid + ", does not end", Errno.ETIMEDOUT.number());
+      }
+    } catch (final LinuxException e) {
+      if (e.errno() != Errno.ESRCH) {
+        throw e;
+      }
+    } finally {
+      close();
+    }
+    try {
+      Files.deleteIfExists(path);
+    } catch (final IOException e) {
+      LOGGER.warn("cannot delete {}: {}", path, e.toString());
+    }
+  }
+
+  /** Close the connection. The keeper and its instances go on. */
+  @Override
+  public void close() {
+    if (!closed.compareAndSet(false, true)) {
+      return;
+    }
+    socket.shutdown();
+    boolean interrupted = false;
+    while (reader.isAlive() && Thread.currentThread() != reader) {
+      try {
+        reader.join();
+      } catch (final InterruptedException e) {
+        interrupted = true;
+      }
+    }
+    if (interrupted) {
+      Thread.currentThread().interrupt();
+    }
+    socket.close();
+    failAll();
+    events.shutdown();
+  }
+
+  // ---- messages
+
+  private static long micros(final Duration time) {
+    return Math.max(1, time.toNanos() / 1000);
+  }
+
+  private static void encode(final List<Param> params, final UnsafeBuffer body, final int start) {
+    int at = start;
+    for (final Param param : params) {
+      body.putInt(at + PARAM_KIND_OFFSET, param.kind(), LITTLE_ENDIAN);
+      body.putInt(at + PARAM_SLOT_OFFSET, param.slot(), LITTLE_ENDIAN);
+      body.putLong(at + PARAM_VALUE_OFFSET, param.value(), LITTLE_ENDIAN);
+      at += PARAM_LENGTH;
+    }
+  }
+
+  private static void check(final Answer answer, final String what) {
+    if (answer.status != 0) {
+      answer.closeDescriptors();
+      throw new KeeperException(
+          "the keeper failed (" + what + "): " + Errno.describe(-answer.status), -answer.status);
+    }
+  }
+
+  private KeeperException keeperGone(final Throwable cause) {
+    return new KeeperException("the keeper is gone, and all instances with it", cause);
+  }
+
+  private Answer ask(
+      final int type,
+      final long subject,
+      final UnsafeBuffer body,
+      final List<Fd> descriptors,
+      final Duration time) {
+    final long request = requests.incrementAndGet();
+    final CompletableFuture<Answer> future = new CompletableFuture<>();
+    pending.put(request, future);
+    try {
+      final int length = MESSAGE_LENGTH + (body == null ? 0 : body.capacity());
+      if (length > MESSAGE_MAX || descriptors.size() > MESSAGE_FDS_MAX) {
+        throw new IllegalArgumentException(
+            "a message has at most "
+                + MESSAGE_MAX
+                + " bytes and "
+                + MESSAGE_FDS_MAX
+                + " descriptors: "
+                + length
+                + " and "
+                + descriptors.size());
+      }
+      synchronized (sendBuffer) {
+        sendBuffer.putInt(MESSAGE_TYPE_OFFSET, type, LITTLE_ENDIAN);
+        sendBuffer.putInt(MESSAGE_LENGTH_OFFSET, length, LITTLE_ENDIAN);
+        sendBuffer.putLong(MESSAGE_REQUEST_OFFSET, request, LITTLE_ENDIAN);
+        sendBuffer.putLong(MESSAGE_SUBJECT_OFFSET, subject, LITTLE_ENDIAN);
+        sendBuffer.putInt(MESSAGE_STATUS_OFFSET, 0, LITTLE_ENDIAN);
+        sendBuffer.putInt(MESSAGE_STAGE_OFFSET, 0, LITTLE_ENDIAN);
+        if (body != null) {
+          sendBuffer.putBytes(MESSAGE_LENGTH, body, 0, body.capacity());
+        }
+        if (closed.get()) {
+          throw keeperGone(null);
+        }
+        try {
+          socket.send(sendBuffer, 0, length, descriptors);
+        } catch (final LinuxException e) {
+          throw e.errno() == Errno.EPIPE || e.errno() == Errno.ECONNRESET ? keeperGone(e) : e;
+        }
+      }
+      // The reader may have failed what was pending before this was. It may have answered as well.
+      if (gone.isDone()) {
+        future.completeExceptionally(new IOException("end of the connection"));
+      }
+      return future.get(time.plus(PATIENCE).toMillis(), MILLISECONDS);
+    } catch (final ExecutionException e) {
+      throw keeperGone(e.getCause());
+    } catch (final TimeoutException e) {
+      throw new KeeperException("the keeper, pid " + pid + ", does not answer", e);
+    } catch (final InterruptedException e) {
+      Thread.currentThread().interrupt();
+      throw new KeeperException("interrupted while waiting for the keeper", e);
+    } finally {
+      pending.remove(request);
+    }
+  }
+
+  private void read() {
+    final UnsafeBuffer buffer = new UnsafeBuffer(ByteBuffer.allocateDirect(MESSAGE_MAX));
+    try {
+      while (true) {
+        final SeqPacketSocket.Received received = socket.receive(buffer, 0, MESSAGE_MAX);
+        if (received.isEndOfStream()) {
+          break;
+        }
+        dispatch(buffer, received);
+      }
+    } catch (final RuntimeException e) {
+      if (!closed.get()) {
+        LOGGER.error("the connection to the keeper broke", e);
+      }
+    } finally {
+      failAll();
+    }
+  }
+
+  private void dispatch(final UnsafeBuffer buffer, final SeqPacketSocket.Received received) {
+    final long request = buffer.getLong(MESSAGE_REQUEST_OFFSET, LITTLE_ENDIAN);
+    if (request == 0) {
+      final long subject = buffer.getLong(MESSAGE_SUBJECT_OFFSET, LITTLE_ENDIAN);
+      if (buffer.getInt(MESSAGE_TYPE_OFFSET, LITTLE_ENDIAN) == EXITED) {
+        final ExitStatus status =
+            new ExitStatus(
+                buffer.getInt(MESSAGE_LENGTH + EXITED_WAIT_STATUS_OFFSET, LITTLE_ENDIAN));
+        final CompletableFuture<ExitStatus> exit = exits.remove(subject);
+        if (exit != null) {
+          events.execute(() -> exit.complete(status));
+        }
+      }
+      received.close();
+      return;
+    }
+    final byte[] body = new byte[received.length() - MESSAGE_LENGTH];
+    buffer.getBytes(MESSAGE_LENGTH, body);
+    final CompletableFuture<Answer> future = pending.remove(request);
+    final boolean wanted =
+        future != null
+            && future.complete(
+                new Answer(
+                    buffer.getInt(MESSAGE_STATUS_OFFSET, LITTLE_ENDIAN),
+                    buffer.getInt(MESSAGE_STAGE_OFFSET, LITTLE_ENDIAN),
+                    new UnsafeBuffer(body),
+                    received.descriptors()));
+    if (!wanted) {
+      received.close();
+    }
+  }
+
+  private void failAll() {
+    gone.complete(null);
+    for (final CompletableFuture<Answer> future : List.copyOf(pending.values())) {
+      future.completeExceptionally(new IOException("end of the connection"));
+    }
+    for (final CompletableFuture<ExitStatus> future : List.copyOf(exits.values())) {
+      future.completeExceptionally(keeperGone(null));
+    }
+    exits.clear();
+  }
+}

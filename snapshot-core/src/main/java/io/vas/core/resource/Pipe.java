@@ -1,0 +1,139 @@
+package io.vas.core.resource;
+
+import static io.vas.core.linux.OpenFlags.AT_FDCWD;
+import static io.vas.core.linux.OpenFlags.O_ACCMODE;
+import static io.vas.core.linux.OpenFlags.O_CLOEXEC;
+import static io.vas.core.linux.OpenFlags.O_RDONLY;
+import static io.vas.core.linux.OpenFlags.O_WRONLY;
+
+import com.google.protobuf.ByteString;
+import com.google.protobuf.InvalidProtocolBufferException;
+import io.vas.core.image.FileImage;
+import io.vas.core.image.PipeImage;
+import io.vas.core.program.Data;
+import io.vas.core.program.ProgramBuilder;
+import io.vas.core.program.Result;
+import io.vas.core.program.SystemCall;
+import java.util.LinkedHashMap;
+import java.util.Map;
+import java.util.Optional;
+
+/**
+ * Pipes with what is in them. An end that only processes outside of the instance had is not there
+ * in a fork: its other end reads what is left and then the end of the file, or writes to a broken
+ * pipe.
+ */
+public final class Pipe implements DescriptorResource {
+  private static final String LINK = "pipe:[";
+
+  /** The kind. */
+  public Pipe() {}
+
+  @Override
+  public String kind() {
+    return "pipe";
+  }
+
+  @Override
+  public boolean recognises(final DescriptorRecord descriptor, final CaptureContext context) {
+    return descriptor.link().startsWith(LINK);
+  }
+
+  @Override
+  public void plan(final PlanBuilder plan) {
+    plan.descriptorRule(LINK, PipeContents::plan);
+  }
+
+  @Override
+  public PipeImage capture(final DescriptorRecord descriptor, final CaptureContext context) {
+    return PipeContents.capture(descriptor, context, kind(), LINK).build();
+  }
+
+  @Override
+  public void restore(final ByteString state, final DescriptorRestore restore)
+      throws InvalidProtocolBufferException {
+    final PipeImage image = PipeImage.parseFrom(state);
+    final Map<Integer, PipeImage> files = filesOf(image.getInode(), restore);
+    final ProgramBuilder program = restore.program();
+    final Data ends = program.data(new byte[2 * Integer.BYTES]);
+    program.call(restore.name("pipe2"), SystemCall.PIPE2, ends, O_CLOEXEC);
+    final Result read = program.load(restore.name("read end"), ends, Integer.BYTES);
+    final Result write =
+        program.load(restore.name("write end"), ends.plus(Integer.BYTES), Integer.BYTES);
+    final PipeImage contents =
+        files.values().stream().filter(f -> accessOf(f) != O_WRONLY).findFirst().orElse(image);
+    PipeContents.restore(
+        restore, write, image.getCapacity(), contents.getContents(), contents.getPacketsList());
+    final Optional<Integer> reader = firstWith(O_RDONLY, files);
+    final Optional<Integer> writer = firstWith(O_WRONLY, files);
+    for (final Map.Entry<Integer, PipeImage> file : files.entrySet()) {
+      if (!reader.equals(Optional.of(file.getKey()))
+          && !writer.equals(Optional.of(file.getKey()))) {
+        openAgain(file.getKey(), file.getValue(), read, restore);
+      }
+    }
+    leave(reader, read, "close read end", restore);
+    leave(writer, write, "close write end", restore);
+    for (final Map.Entry<Integer, PipeImage> file : files.entrySet()) {
+      OpenFiles.setFlags(restore, restore.descriptor(file.getKey()), file.getValue().getFlags());
+      if (file.getKey() != restore.file().getId()) {
+        restore.claim(file.getKey());
+      }
+    }
+  }
+
+  private Map<Integer, PipeImage> filesOf(final long inode, final DescriptorRestore restore)
+      throws InvalidProtocolBufferException {
+    final Map<Integer, PipeImage> files = new LinkedHashMap<>();
+    for (final FileImage file : restore.image().getFilesList()) {
+      if (file.getKind().equals(kind())) {
+        final PipeImage image = PipeImage.parseFrom(file.getState());
+        if (image.getInode() == inode) {
+          files.put(file.getId(), image);
+        }
+      }
+    }
+    return files;
+  }
+
+  private static int accessOf(final PipeImage file) {
+    return file.getFlags() & O_ACCMODE;
+  }
+
+  private static Optional<Integer> firstWith(
+      final int access, final Map<Integer, PipeImage> files) {
+    return files.entrySet().stream()
+        .filter(file -> accessOf(file.getValue()) == access)
+        .map(Map.Entry::getKey)
+        .findFirst();
+  }
+
+  /** An end that was opened a second time, through /proc. */
+  private static void openAgain(
+      final int file, final PipeImage image, final Result end, final DescriptorRestore restore) {
+    final ProgramBuilder program = restore.program();
+    final int number = restore.descriptor(file);
+    program.call(
+        restore.name("end to open as file " + file), SystemCall.DUP3, end, number, O_CLOEXEC);
+    restore.place(
+        file,
+        program.call(
+            restore.name("open as file " + file),
+            SystemCall.OPENAT,
+            AT_FDCWD,
+            program.string(OpenFiles.pathOf(number)),
+            accessOf(image) | O_CLOEXEC));
+  }
+
+  private static void leave(
+      final Optional<Integer> file,
+      final Result end,
+      final String close,
+      final DescriptorRestore restore) {
+    if (file.isPresent()) {
+      restore.place(file.get(), end);
+    } else {
+      restore.program().call(restore.name(close), SystemCall.CLOSE, end);
+    }
+  }
+}
