@@ -9,6 +9,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.TreeMap;
 import org.junit.jupiter.api.extension.AfterEachCallback;
 import org.junit.jupiter.api.extension.BeforeEachCallback;
@@ -32,16 +33,11 @@ final class Leaks implements BeforeEachCallback, AfterEachCallback {
     final Map<String, Integer> found = new TreeMap<>();
     final File[] descriptors = new File("/proc/self/fd").listFiles();
     for (final File descriptor : descriptors) {
-      try {
-        count(found, "descriptor of ", Files.readSymbolicLink(descriptor.toPath()).toString());
-      } catch (final IOException e) {
-        // The one that listed the directory.
-        continue;
-      }
+      link(descriptor).ifPresent(link -> count(found, "descriptor of ", link));
     }
     for (final String line : lines("/proc/self/maps")) {
       final String[] fields = line.split(" +", 6);
-      if (fields.length > 5 && fields[5].endsWith("(deleted)")) {
+      if (fields.length > 5) {
         count(found, "mapping of ", fields[5]);
       }
     }
@@ -49,10 +45,21 @@ final class Leaks implements BeforeEachCallback, AfterEachCallback {
     return found;
   }
 
+  private static Optional<String> link(final File descriptor) {
+    try {
+      return Optional.of(Files.readSymbolicLink(descriptor.toPath()).toString());
+    } catch (final IOException e) {
+      // The one that listed the directory.
+      return Optional.empty();
+    }
+  }
+
   private static void count(
       final Map<String, Integer> found, final String what, final String link) {
-    // Files of mounts that are attached nowhere look like files of the root directory.
-    if (link.equals("/") || link.endsWith("(deleted)") || link.lastIndexOf('/') == 0) {
+    // Memfds, and files of mounts that are attached nowhere: all of them look like files of the
+    // root
+    // directory.
+    if (link.lastIndexOf('/') == 0) {
       found.merge(what + link, 1, Integer::sum);
     }
   }

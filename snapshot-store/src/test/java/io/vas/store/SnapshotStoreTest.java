@@ -33,7 +33,6 @@ import java.util.concurrent.ExecutionException;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
-import java.util.function.Supplier;
 import org.agrona.DirectBuffer;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
@@ -52,18 +51,16 @@ class SnapshotStoreTest {
   private SnapshotStore store;
 
   private enum Kind {
-    MOUNTS(RegionMounts::create),
-    MEMFDS(() -> new MemFdRegionMounts("mounts are not allowed"));
-
-    private final Supplier<RegionMounts> mounts;
-
-    Kind(final Supplier<RegionMounts> mounts) {
-      this.mounts = mounts;
-    }
+    MOUNTS,
+    MEMFDS
   }
 
   private void open(final Kind kind, final long budget) {
-    store = SnapshotStore.open(new StoreConfig(directory, budget), held, kind.mounts.get());
+    final RegionMounts mounts =
+        kind == Kind.MOUNTS
+            ? RegionMounts.create()
+            : new MemFdRegionMounts("mounts are not allowed");
+    store = SnapshotStore.open(new StoreConfig(directory, budget), held, mounts);
   }
 
   @AfterEach
@@ -192,7 +189,7 @@ class SnapshotStoreTest {
   private static long mappedHuge(final long address) throws IOException {
     final List<String> lines = Files.readAllLines(Path.of("/proc/self/smaps"));
     final int start = indexOf(lines, Long.toHexString(address) + "-", 0);
-    final String line = lines.get(indexOf(lines, "FilePmdMapped:", start));
+    final String line = lines.get(indexOf(lines, "ShmemPmdMapped:", start));
     return Long.parseLong(line.replaceAll("[^0-9]", ""));
   }
 
@@ -244,8 +241,7 @@ class SnapshotStoreTest {
                 .start();
         final String output = new String(root.getInputStream().readAllBytes(), UTF_8);
         assertThat(root.waitFor()).as(output).isNotZero();
-        assertThat(output)
-            .contains(kind == Kind.MOUNTS ? "Read-only file system" : "Operation not permitted");
+        assertThat(output).contains(kind == Kind.MOUNTS ? "Read-only file system" : "I/O error");
       }
       final ByteBuffer first = ByteBuffer.allocateDirect(1);
       FileIo.pread(use.region(RegionKind.SMALL), first, 0);
@@ -306,8 +302,7 @@ class SnapshotStoreTest {
         // As a copy into a mapping does it: an error, not a signal.
         try (MappedMemory memory = MappedMemory.mapShared(region, 0, 64 * MIB)) {
           assertThatExceptionOfType(LinuxException.class)
-              .isThrownBy(
-                  () -> memory.advise(0, 64 * MIB, MappedMemory.MADV_POPULATE_WRITE))
+              .isThrownBy(() -> memory.advise(0, 64 * MIB, MappedMemory.MADV_POPULATE_WRITE))
               .satisfies(e -> assertThat(e.errno()).isIn(Errno.EFAULT, Errno.ENOSPC));
         }
         FileIo.truncate(region, 0);
@@ -330,10 +325,17 @@ class SnapshotStoreTest {
       fill(draft.region(RegionKind.HUGE), 10 * MIB, 1);
       assertThatExceptionOfType(StoreFullException.class)
           .isThrownBy(() -> store.publish(draft, image("x"), FACTS))
-          .withMessageContaining("MiB are missing");
+          .withMessage(
+              "the store is full: with the snapshot of instance1 it would hold 20.0 MiB, its limit"
+                  + " is 16.0 MiB, 4.0 MiB are missing");
+      assertThatIllegalStateException().isThrownBy(() -> store.publish(draft, image("x"), FACTS));
+    }
+    try (Draft draft = store.draft(request("big", 4 * MIB))) {
+      fill(draft.region(RegionKind.SMALL), 10 * MIB, 1);
       assertThatExceptionOfType(StoreFullException.class)
           .isThrownBy(() -> store.publish(draft, image("x".repeat(8 << 20)), FACTS))
-          .withMessageContaining("the image");
+          .withMessageContaining(
+              "the image of the snapshot needs 7.8 MiB, 6.0 MiB of 16.0 MiB are");
     }
     assertThat(store.list()).isEmpty();
     assertThat(store.status()).returns(0L, StoreStatus::usedBytes);
@@ -344,15 +346,15 @@ class SnapshotStoreTest {
   @EnumSource
   void shouldLeaveNothingOfADraftThatIsClosed(final Kind kind) throws IOException {
     open(kind, 16 * MIB);
-    try (Draft draft = store.draft(request("name", 4 * MIB))) {
-      fill(draft.region(RegionKind.HUGE), 4 * MIB, 1);
-      Files.writeString(path(draft.layer()).resolve("file"), "text");
-      assertThatExceptionOfType(ConflictException.class)
-          .isThrownBy(() -> store.draft(request("name", 0)))
-          .withMessage("a snapshot named name:latest is being taken");
-      draft.close();
-      assertThatIllegalStateException().isThrownBy(() -> store.publish(draft, image(""), FACTS));
-    }
+    final Draft draft = store.draft(request("name", 4 * MIB));
+    fill(draft.region(RegionKind.HUGE), 4 * MIB, 1);
+    Files.writeString(path(draft.layer()).resolve("file"), "text");
+    assertThatExceptionOfType(ConflictException.class)
+        .isThrownBy(() -> store.draft(request("name", 0)))
+        .withMessage("a snapshot named name:latest is being taken");
+    draft.close();
+    draft.close();
+    assertThatIllegalStateException().isThrownBy(() -> store.publish(draft, image(""), FACTS));
     assertThat(store.status())
         .returns(0L, StoreStatus::usedBytes)
         .returns(0L, StoreStatus::reservedBytes);
@@ -422,8 +424,7 @@ class SnapshotStoreTest {
     assertThatExceptionOfType(ConflictException.class)
         .isThrownBy(() -> store.draft(request("n0", 0)))
         .withMessage("the name n0:latest is taken by snapshot " + snapshots.get(0).id());
-    assertThatExceptionOfType(InvalidRequestException.class)
-        .isThrownBy(() -> request("N0", 0));
+    assertThatExceptionOfType(InvalidRequestException.class).isThrownBy(() -> request("N0", 0));
   }
 
   @ParameterizedTest
@@ -543,9 +544,7 @@ class SnapshotStoreTest {
                   test -e %1$s/root/etc/passwd; cat %1$s/root/hello; echo x > %1$s/root/hello
                   """
                       .formatted(
-                          directory,
-                          ProcessHandle.current().pid(),
-                          use.layers().get(0).value()))
+                          directory, ProcessHandle.current().pid(), use.layers().get(0).value()))
               .redirectErrorStream(true)
               .start();
       assertThat(new String(process.getInputStream().readAllBytes(), UTF_8))

@@ -31,7 +31,9 @@ class ValuesTest {
 
   @ParameterizedTest
   @ValueSource(
-      strings = {"", ":", "redis:", ":tag", "Redis", "-a", "a-", "a b", "a:b:c", "a:.b", "a\n", "é"})
+      strings = {
+        "", ":", "redis:", ":tag", "Redis", "-a", "a-", "a b", "a:b:c", "a:.b", "a\n", "é"
+      })
   void shouldRefuseMalformedNames(final String text) {
     assertThat(SnapshotName.isValid(text)).isFalse();
     assertThatExceptionOfType(InvalidRequestException.class)
