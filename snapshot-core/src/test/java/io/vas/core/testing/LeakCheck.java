@@ -31,6 +31,15 @@ public final class LeakCheck implements BeforeEachCallback, AfterEachCallback {
   /** The kernel needs a moment to take down namespaces and mounts of ended processes. */
   private static final long SETTLE_MILLIS = 5000;
 
+  static {
+    // From the first channel on, the JDK keeps a socket for itself.
+    try {
+      Files.newByteChannel(PROC.resolve("version")).close();
+    } catch (final IOException e) {
+      throw new UncheckedIOException(e);
+    }
+  }
+
   @Override
   public void beforeEach(final ExtensionContext context) {
     context.getStore(NAMESPACE).put("before", settled(null));
@@ -93,8 +102,8 @@ public final class LeakCheck implements BeforeEachCallback, AfterEachCallback {
           .ifPresent(
               handle -> handle.descendants().forEach(child -> add(counts, "instances' processes")));
     }
-    for (final String line : text(PROC.resolve("self/mountinfo")).split("\n")) {
-      final String[] fields = line.split(" ");
+    for (final String line : text(PROC.resolve("self/mountinfo")).split("\n", -1)) {
+      final String[] fields = line.split(" ", -1);
       if (fields.length > 4 && fields[4].startsWith(temporary)) {
         add(counts, "mount at " + fields[4]);
       }
