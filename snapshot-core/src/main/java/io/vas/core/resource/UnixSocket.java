@@ -161,7 +161,7 @@ public final class UnixSocket implements DescriptorResource {
       final SocketFacts facts,
       final UnixSocketImage.Builder image,
       final CaptureContext context) {
-    if (!OpenFiles.info(descriptor).value("scm_fds").orElse("0").trim().equals("0")) {
+    if (!descriptor.fdInfo().value("scm_fds").orElse("0").trim().equals("0")) {
       throw context.unsupported(
           descriptor, kind(), "descriptors wait in it to be received (SCM_RIGHTS)");
     }

@@ -124,8 +124,7 @@ public final class VictimHost implements AutoCloseable {
   }
 
   private static Fd openLog(final Path log) {
-    return Fd.open(
-        log.toString(), OpenFlags.O_CREAT | OpenFlags.O_RDWR | OpenFlags.O_APPEND, 0600);
+    return Fd.open(log.toString(), OpenFlags.O_CREAT | OpenFlags.O_RDWR | OpenFlags.O_APPEND, 0600);
   }
 
   /**

@@ -16,8 +16,7 @@ public final class VictimSnapshot implements AutoCloseable {
   private final Map<MemoryStrategy, ForkProgram> programs = new EnumMap<>(MemoryStrategy.class);
   private MemoryStrategy last = MemoryStrategy.MAP;
 
-  VictimSnapshot(
-      final VictimHost host, final Checkpoint checkpoint, final TestStore.Entry entry) {
+  VictimSnapshot(final VictimHost host, final Checkpoint checkpoint, final TestStore.Entry entry) {
     this.host = host;
     this.checkpoint = checkpoint;
     this.entry = entry;
