@@ -35,9 +35,14 @@ class DescriptorsTest {
         "fd_fifos",
         "fd_files",
         "fd_memfds",
+        "fd_netlink",
         "fd_pipes",
         "fd_signals",
-        "fd_timers"
+        "fd_tcp",
+        "fd_tcp_connections",
+        "fd_timers",
+        "fd_udp",
+        "fd_unix"
       })
   void shouldFindFilesAsTheyWere(final String victim) {
     host.run(victim).expectToSurvive();

@@ -135,8 +135,7 @@ class TaskVictimsTest {
     "files, sharing",
   })
   void shouldRefuseAndChangeNothing(final String mode, final String kind) {
-    final VictimInstance victim =
-        runWith(Set.of(Capability.SYS_NICE), "task_unsupported", mode);
+    final VictimInstance victim = runWith(Set.of(Capability.SYS_NICE), "task_unsupported", mode);
     assertThatExceptionOfType(UnsupportedException.class)
         .isThrownBy(victim::snapshot)
         .satisfies(
