@@ -15,7 +15,7 @@ public final class NetworkNamespace {
    */
   public static void enter(final int pid) {
     try (Fd namespace =
-        Fd.open("/proc/" + pid + "/ns/net", OpenFlags.O_RDONLY | OpenFlags.O_CLOEXEC)) {
+        Fd.open("/proc/" + pid + "/ns/net", OpenFlags.O_RDONLY)) {
       if (Syscall.call(Syscall.SETNS, namespace.value(), CLONE_NEWNET) < 0) {
         throw Kernel.failure("setns", "pid", pid, "type", "net");
       }
