@@ -174,7 +174,7 @@ final class Budget {
         if (e.errno() != Errno.EINVAL) {
           throw e;
         }
-        LOG.debug("limit not set, try {}", i, e);
+        LOG.debug("limit not set at try {}: {}", i, e.getMessage());
       }
     }
   }

@@ -33,6 +33,7 @@ public final class Draft implements PageSink, AutoCloseable {
     OPEN,
     PUBLISHING,
     PUBLISHED,
+    FAILED,
     CLOSED
   }
 
@@ -145,7 +146,7 @@ public final class Draft implements PageSink, AutoCloseable {
   }
 
   synchronized void endPublishing(final boolean published) {
-    state = published ? State.PUBLISHED : State.OPEN;
+    state = published ? State.PUBLISHED : State.FAILED;
   }
 
   /**

@@ -107,7 +107,8 @@ final class Layers implements AutoCloseable {
   /** In a directory of some file system, whose limits are not the store's. */
   static Layers in(final Path directory, final String reason) {
     try {
-      Files.createDirectories(directory, PosixFilePermissions.asFileAttribute(PRIVATE));
+      Files.createDirectories(directory);
+      Files.setPosixFilePermissions(directory, PRIVATE);
       final Fd fd = Fd.open(directory.toString(), OPEN_DIRECTORY);
       final Layers layers =
           new Layers(
@@ -186,7 +187,7 @@ final class Layers implements AutoCloseable {
         }
       }
     } catch (final IOException | UncheckedIOException e) {
-      LOG.debug("layer {} is not counted fully", layer.name(), e);
+      LOG.debug("layer {} is not counted fully: {}", layer.name(), e.getClass().getName());
     }
     return bytes;
   }
@@ -218,8 +219,11 @@ final class Layers implements AutoCloseable {
     return limitations;
   }
 
-  /** Remove a layer that nothing uses any more. */
+  /** Remove a layer that nothing uses any more. Only the first call does something. */
   synchronized void remove(final Layer layer) {
+    if (!layer.readOnly().isOpen()) {
+      return;
+    }
     layer.close();
     try {
       intoTrash(root.resolve(layer.name()));
@@ -274,6 +278,13 @@ final class Layers implements AutoCloseable {
 
   @Override
   public void close() {
+    if (mount.isEmpty()) {
+      try {
+        empty();
+      } catch (final IOException e) {
+        LOG.warn("layers are not removed: {}", e.getMessage());
+      }
+    }
     readOnly.close();
     readWrite.close();
     mount.ifPresent(TmpfsMount::close);

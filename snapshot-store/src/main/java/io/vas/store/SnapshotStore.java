@@ -219,7 +219,7 @@ public final class SnapshotStore implements AutoCloseable {
   /**
    * Make a draft a snapshot. Nobody writes to its files any more, nor maps them writable.
    *
-   * @param draft the draft; if this fails, it is a draft still.
+   * @param draft the draft; if this fails, all that is left to do is to close it.
    * @param image everything about the instance but its pages and files.
    * @param facts what the checkpoint tells.
    * @return the snapshot.
@@ -239,14 +239,15 @@ public final class SnapshotStore implements AutoCloseable {
 
   private Snapshot store(final Draft draft, final MessageLite image, final SnapshotFacts facts) {
     final List<Long> held = new ArrayList<>();
+    final String what = "the snapshot of " + draft.request().instance();
+    budget.check(what);
     final RegionFile imageFile = writeImage(draft, image);
     final Snapshot snapshot;
-    final boolean ownLayer;
     try {
-      budget.check("the snapshot of " + draft.request().instance());
+      budget.check(what);
       draft.regions().values().forEach(mounts::seal);
       mounts.seal(imageFile);
-      ownLayer = !layers.isEmpty(draft.ownLayer());
+      final boolean ownLayer = !layers.isEmpty(draft.ownLayer());
       final Contents contents = contentsOf(draft, imageFile, ownLayer);
       for (final RegionKind kind : RegionKind.values()) {
         hold(held, contents.held(kind), contents.region(kind));
@@ -254,17 +255,18 @@ public final class SnapshotStore implements AutoCloseable {
       if (ownLayer) {
         hold(held, draft.snapshotId().heldLayer(), draft.ownLayer().readOnly());
       }
+      // From here on its files count as used, and from add() on anybody may remove it.
+      draft.reservation().close();
+      if (ownLayer) {
+        draft.ownLayer().readWrite().close();
+      } else {
+        removeLayer(draft.ownLayer());
+      }
       snapshot = add(draft, contents, facts);
     } catch (final RuntimeException e) {
       held.forEach(this::drop);
       imageFile.close();
       throw e;
-    }
-    draft.reservation().close();
-    if (ownLayer) {
-      draft.ownLayer().readWrite().close();
-    } else {
-      removeLayer(draft.ownLayer());
     }
     setLimits();
     return snapshot;
@@ -508,6 +510,11 @@ public final class SnapshotStore implements AutoCloseable {
   }
 
   private void removeLayer(final Layer layer) {
+    if (isClosed()) {
+      // Gone with their mount.
+      layer.close();
+      return;
+    }
     try {
       layers.remove(layer);
     } catch (final VasException e) {
@@ -554,16 +561,20 @@ public final class SnapshotStore implements AutoCloseable {
   }
 
   private void setLimits() {
-    synchronized (lock) {
-      if (closed) {
-        return;
-      }
+    if (isClosed()) {
+      return;
     }
     try {
       budget.setLimits();
     } catch (final LinuxException e) {
       // The limits of before stay; what was asked for is done.
       LOG.warn("limits are not set: {}", e.getMessage());
+    }
+  }
+
+  private boolean isClosed() {
+    synchronized (lock) {
+      return closed;
     }
   }
 
@@ -593,7 +604,10 @@ public final class SnapshotStore implements AutoCloseable {
       names.clear();
     }
     contents.forEach(this::free);
-    shared.forEach(this::free);
+    for (final SharedLayer layer : shared) {
+      drop(layer.owner().heldLayer());
+      layer.layer().close();
+    }
     layers.close();
     mounts.close();
   }

@@ -59,12 +59,15 @@ public final class Plan {
   /**
    * The plan of all resources.
    *
+   * @param builder an empty one.
    * @param sharedMemory the device of memfds and shared anonymous memory.
    * @param more asks for what is recorded besides.
    * @return the plan.
    */
-  static Plan ofAllResources(final DeviceNumber sharedMemory, final Consumer<PlanBuilder> more) {
-    final PlanBuilder builder = new PlanBuilder();
+  static Plan ofAllResources(
+      final PlanBuilder builder,
+      final DeviceNumber sharedMemory,
+      final Consumer<PlanBuilder> more) {
     for (final ProcessResource resource : Resources.process()) {
       builder.processProgram().resource(resource.kind());
       builder.instanceProgram().resource(resource.kind());

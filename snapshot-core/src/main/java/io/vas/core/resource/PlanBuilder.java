@@ -34,6 +34,22 @@ public final class PlanBuilder {
   private final ProgramBuilder instanceProgram = new ProgramBuilder();
   private final Map<String, DescriptorProgram> descriptorRules = new LinkedHashMap<>();
 
+  /** Parameter of the instance program: the directory of the files that the instance changed. */
+  public static final String UPPER = "upper";
+
+  /** Parameter of the instance program: the directory that takes the snapshot's copy of them. */
+  public static final String LAYER = "layer";
+
+  /** Parameter of the instance program: a socket that tells of the instance's sockets. */
+  public static final String SOCK_DIAG = "sock_diag";
+
+  /** Parameter of the instance program: the instance's root directory, opened with O_PATH. */
+  public static final String ROOT = "root";
+
+  private final Value upper = instanceProgram.parameter(UPPER);
+  private final Value layer = instanceProgram.parameter(LAYER);
+  private final Value sockDiag = instanceProgram.parameter(SOCK_DIAG);
+  private final Value root = instanceProgram.parameter(ROOT);
   private final Optional<Path> process;
 
   private record DescriptorProgram(ProgramBuilder program, Value descriptor) {}
@@ -124,6 +140,42 @@ public final class PlanBuilder {
    */
   public ProgramBuilder instanceProgram() {
     return instanceProgram;
+  }
+
+  /**
+   * For the instance program: the directory of the files that the instance changed.
+   *
+   * @return the number of a descriptor.
+   */
+  public Value upper() {
+    return upper;
+  }
+
+  /**
+   * For the instance program: the directory that takes the snapshot's copy of those files.
+   *
+   * @return the number of a descriptor.
+   */
+  public Value layer() {
+    return layer;
+  }
+
+  /**
+   * For the instance program: a NETLINK_SOCK_DIAG socket in the instance's net namespace.
+   *
+   * @return the number of a descriptor.
+   */
+  public Value sockDiag() {
+    return sockDiag;
+  }
+
+  /**
+   * For the instance program: the instance's root directory, opened with O_PATH.
+   *
+   * @return the number of a descriptor.
+   */
+  public Value root() {
+    return root;
   }
 
   /**

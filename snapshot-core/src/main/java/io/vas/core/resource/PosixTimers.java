@@ -42,7 +42,9 @@ public final class PosixTimers implements ProcessResource {
   /** Ids up to here are come to by making and deleting timers where the kernel takes none. */
   private static final int MAX_COUNTED_ID = 256;
 
-  private static final int CLOCK_THREAD_CPUTIME_ID = 3;
+  // Clocks of processor time: the tid is in the upper bits, inverted; 0 is whoever made the timer.
+  private static final int CPUCLOCK_TID_SHIFT = 3;
+  private static final int CPUCLOCK_PERTHREAD = 4;
 
   /** Lower three bits of a clock that a descriptor stands for. */
   private static final int CLOCKFD = 3;
@@ -61,8 +63,21 @@ public final class PosixTimers implements ProcessResource {
   private static final int EVENT_NOTIFY_OFFSET = 12;
   private static final int EVENT_THREAD_OFFSET = 16;
 
+  private final int chooseIds;
+
   /** The kind. */
-  public PosixTimers() {}
+  public PosixTimers() {
+    this(PR_TIMER_CREATE_RESTORE_IDS);
+  }
+
+  /**
+   * The kind, with another option of prctl(2) to choose ids by.
+   *
+   * @param chooseIds one that the kernel does not know makes it an older kernel, to tests.
+   */
+  PosixTimers(final int chooseIds) {
+    this.chooseIds = chooseIds;
+  }
 
   @Override
   public String kind() {
@@ -140,7 +155,11 @@ public final class PosixTimers implements ProcessResource {
 
   private static void refuseUnsupported(
       final PosixTimer timer, final ProcessRecord process, final CaptureContext context) {
-    if (timer.clock() == CLOCK_THREAD_CPUTIME_ID && process.tasks().size() > 1) {
+    final boolean ofItsMaker =
+        timer.clock() < 0
+            && (timer.clock() & CPUCLOCK_PERTHREAD) != 0
+            && ~(timer.clock() >> CPUCLOCK_TID_SHIFT) == 0;
+    if (ofItsMaker && process.tasks().size() > 1) {
       throw context.unsupported(
           process,
           "POSIX timer " + timer.id(),
@@ -175,7 +194,7 @@ public final class PosixTimers implements ProcessResource {
             .toList();
     final Result chooses =
         program.callAny(
-            restore.name("choose ids"), SystemCall.PRCTL, PR_TIMER_CREATE_RESTORE_IDS, 1, 0, 0, 0);
+            restore.name("choose ids"), SystemCall.PRCTL, chooseIds, 1, 0, 0, 0);
     int next = 0;
     for (final PosixTimerState timer : timers) {
       if (timer.getId() <= MAX_COUNTED_ID) {
@@ -191,7 +210,7 @@ public final class PosixTimers implements ProcessResource {
           id);
     }
     program.callAny(
-        restore.name("choose no ids"), SystemCall.PRCTL, PR_TIMER_CREATE_RESTORE_IDS, 0, 0, 0, 0);
+        restore.name("choose no ids"), SystemCall.PRCTL, chooseIds, 0, 0, 0, 0);
     for (final PosixTimerState timer : timers) {
       // Also those that do not run: it fails if there is no timer with this id.
       program.call(

@@ -3,10 +3,13 @@ package io.vas.core.resource;
 import io.vas.core.linux.ProcStatus;
 
 /**
- * Seccomp filters, which are refused: a filter would stop the programs that vas runs in its tasks.
+ * Seccomp filters of the instance's own, which are refused: they would stop the programs that vas
+ * runs in its tasks. The keeper does not freeze a process whose first task has one, but for the one
+ * that guards mapped memory, which all tasks of a fork have. So here all must be as the first.
  */
 public final class Seccomp extends Refusal.OfTask {
-  private static final String LINE = "Seccomp";
+  private static final String MODE = "Seccomp";
+  private static final String FILTERS = "Seccomp_filters";
 
   /** The kind. */
   public Seccomp() {}
@@ -23,10 +26,18 @@ public final class Seccomp extends Refusal.OfTask {
 
   @Override
   void refuse(final TaskRecord task, final CaptureContext context) {
-    final ProcStatus status = ProcStatus.parse(task.file("status"));
-    if (status.has(LINE) && status.number(LINE) != 0) {
+    if (!state(task).equals(state(task.process().tasks().get(0)))) {
       throw context.unsupported(
-          task.process(), kind(), "thread " + task.tid() + " is confined by seccomp");
+          task.process(), kind(), "thread " + task.tid() + " has a filter of its own");
     }
+  }
+
+  private static String state(final TaskRecord task) {
+    final ProcStatus status = ProcStatus.parse(task.file("status"));
+    return value(status, MODE) + " " + value(status, FILTERS);
+  }
+
+  private static String value(final ProcStatus status, final String line) {
+    return status.has(line) ? status.value(line) : "";
   }
 }

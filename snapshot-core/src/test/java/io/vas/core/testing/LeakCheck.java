@@ -31,6 +31,15 @@ public final class LeakCheck implements BeforeEachCallback, AfterEachCallback {
   /** The kernel needs a moment to take down namespaces and mounts of ended processes. */
   private static final long SETTLE_MILLIS = 5000;
 
+  static {
+    // From the first channel on, the JDK keeps a socket for itself.
+    try {
+      Files.newByteChannel(PROC.resolve("version")).close();
+    } catch (final IOException e) {
+      throw new UncheckedIOException(e);
+    }
+  }
+
   @Override
   public void beforeEach(final ExtensionContext context) {
     context.getStore(NAMESPACE).put("before", settled(null));

@@ -1,0 +1,418 @@
+package io.vas.core.checkpoint;
+
+import com.google.protobuf.Message;
+import io.vas.core.DeadlineException;
+import io.vas.core.StoreFullException;
+import io.vas.core.UnsupportedException;
+import io.vas.core.VasException;
+import io.vas.core.image.DescriptorImage;
+import io.vas.core.image.FileImage;
+import io.vas.core.image.Image;
+import io.vas.core.image.ObjectImage;
+import io.vas.core.image.Piece;
+import io.vas.core.image.ProcessImage;
+import io.vas.core.image.TaskImage;
+import io.vas.core.keeper.FreezeException;
+import io.vas.core.keeper.FreezeReply;
+import io.vas.core.keeper.FreezeRequest;
+import io.vas.core.keeper.FreezeStage;
+import io.vas.core.keeper.Params;
+import io.vas.core.linux.DeviceNumber;
+import io.vas.core.linux.Errno;
+import io.vas.core.linux.Fd;
+import io.vas.core.linux.FileIo;
+import io.vas.core.linux.FileStatus;
+import io.vas.core.linux.Machine;
+import io.vas.core.linux.MappedMemory;
+import io.vas.core.linux.MemFd;
+import io.vas.core.linux.OpenFlags;
+import io.vas.core.memory.PageRuns;
+import io.vas.core.memory.PageSink;
+import io.vas.core.memory.RegionKind;
+import io.vas.core.program.ProgramResults;
+import io.vas.core.program.SystemCall;
+import io.vas.core.program.Value;
+import io.vas.core.resource.CaptureContext;
+import io.vas.core.resource.DescriptorRecord;
+import io.vas.core.resource.DescriptorResource;
+import io.vas.core.resource.PlanBuilder;
+import io.vas.core.resource.PlanOutdatedException;
+import io.vas.core.resource.ProcessRecord;
+import io.vas.core.resource.ProcessResource;
+import io.vas.core.resource.RecordedStatus;
+import io.vas.core.resource.Resources;
+import io.vas.core.resource.StoredObject;
+import io.vas.core.resource.TaskRecord;
+import io.vas.core.resource.TaskResource;
+import io.vas.core.sandbox.Sandbox;
+import java.nio.ByteBuffer;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.function.UnaryOperator;
+import org.agrona.DirectBuffer;
+
+/**
+ * Takes snapshots: the keeper freezes an instance, records raw facts, copies its pages and lets it
+ * go on; what was recorded is interpreted afterwards. Thread-safe.
+ */
+public final class Checkpointer {
+  /** Raised when an older version would misunderstand an image. */
+  public static final int IMAGE_VERSION = 1;
+
+  private static final String CHILDREN = "children";
+  private static final String COPY_FILES = "files: copy the layer";
+  private static final List<String> EMPTY_DIRECTORIES = List.of("dev/shm", "dev/mqueue");
+  private static final int DIRECTORY_BUFFER = 1024;
+
+  /** Bytes that getdents64 gives for "." and "..". */
+  private static final int EMPTY_DIRECTORY_LENGTH = 48;
+
+  private static final int ATTEMPTS = 3;
+
+  private final DeviceNumber sharedMemory;
+  private final Plan plan;
+  private UnaryOperator<FreezeRequest> changes = UnaryOperator.identity();
+
+  /** A checkpointer. */
+  public Checkpointer() {
+    try (Fd probe = MemFd.create("vas-probe", 0, 0)) {
+      sharedMemory = FileStatus.of(probe).device();
+    }
+    plan = plan(new PlanBuilder());
+  }
+
+  private Plan plan(final PlanBuilder builder) {
+    return Plan.ofAllResources(builder, sharedMemory, Checkpointer::planBesides);
+  }
+
+  private static void planBesides(final PlanBuilder builder) {
+    AddressSpace.plan(builder);
+    builder.taskFile("status");
+    builder.taskFile(CHILDREN);
+    builder.instanceProgram().resource("files");
+    for (final String directory : EMPTY_DIRECTORIES) {
+      final Value opened =
+          builder
+              .instanceProgram()
+              .callAny(
+                  "files: open " + directory,
+                  SystemCall.OPENAT,
+                  builder.root(),
+                  builder.instanceProgram().string(directory),
+                  OpenFlags.O_DIRECTORY | OpenFlags.O_CLOEXEC);
+      builder
+          .instanceProgram()
+          .callAny(
+              "files: list " + directory,
+              SystemCall.GETDENTS64,
+              opened,
+              builder
+                  .instanceProgram()
+                  .data("files: entries of " + directory, DIRECTORY_BUFFER),
+              DIRECTORY_BUFFER);
+      builder
+          .instanceProgram()
+          .callAny("files: close " + directory, SystemCall.CLOSE, opened);
+    }
+    builder.instanceProgram().copyTree(COPY_FILES, builder.upper(), builder.layer());
+  }
+
+  /**
+   * For tests: change what the keeper is asked.
+   *
+   * @param change is applied to every request.
+   * @return this.
+   */
+  public Checkpointer changing(final UnaryOperator<FreezeRequest> change) {
+    changes = change;
+    return this;
+  }
+
+  /**
+   * Take a snapshot. Whatever happens, the instance goes on as if nothing had been.
+   *
+   * @param instance of which.
+   * @param sink where its pages and files go; if this fails, what is there is to be thrown away.
+   * @param deadline how long the instance may be frozen.
+   * @return the snapshot.
+   * @throws UnsupportedException if the instance has something that can not be restored.
+   * @throws DeadlineException if time ran out.
+   * @throws VasException if it fails otherwise.
+   */
+  public Checkpoint take(final Subject instance, final PageSink sink, final Duration deadline) {
+    try {
+      return take(instance, plan, sink, deadline);
+    } catch (final PlanOutdatedException e) {
+      return takeWithOwnPlan(instance, sink, deadline, ATTEMPTS);
+    }
+  }
+
+  /** The sink's files are used again: pages are written over, and what is not listed is not read. */
+  private Checkpoint takeWithOwnPlan(
+      final Subject instance, final PageSink sink, final Duration deadline, final int attempts) {
+    try {
+      final Path process = Path.of("/proc", Integer.toString(instance.pid()));
+      return take(instance, plan(new PlanBuilder(process)), sink, deadline);
+    } catch (final PlanOutdatedException e) {
+      if (attempts == 1) {
+        throw e;
+      }
+      return takeWithOwnPlan(instance, sink, deadline, attempts - 1);
+    }
+  }
+
+  private Checkpoint take(
+      final Subject instance, final Plan by, final PageSink sink, final Duration deadline) {
+    for (final RegionKind kind : RegionKind.values()) {
+      FileIo.truncate(sink.region(kind), 0);
+    }
+    try (Fd planFile = file("vas-plan", by.bytes(sink.device(RegionKind.HUGE), sink.device(RegionKind.SMALL)));
+        Fd recordFile = MemFd.create("vas-record", 0, 0)) {
+      final FreezeReply reply = freeze(instance, by, sink, deadline, planFile, recordFile);
+      try (MappedMemory memory = MappedMemory.mapReadOnly(recordFile, 0, reply.recordLength())) {
+        final InstanceRecord record =
+            new InstanceRecord(by, memory, reply.recordLength(), instance.pid());
+        final Image image = new Interpretation(instance, sink, record).image();
+        return new Checkpoint(image, reply.frozenNanos(), reply.pages(), reply.stageNanos());
+      }
+    }
+  }
+
+  private static Fd file(final String name, final byte[] bytes) {
+    final Fd fd = MemFd.create(name, bytes.length, 0);
+    try {
+      final ByteBuffer buffer = ByteBuffer.allocateDirect(bytes.length);
+      buffer.put(bytes).flip();
+      FileIo.pwrite(fd, buffer, 0);
+      return fd;
+    } catch (final RuntimeException e) {
+      fd.close();
+      throw e;
+    }
+  }
+
+  private FreezeReply freeze(
+      final Subject instance,
+      final Plan by,
+      final PageSink sink,
+      final Duration deadline,
+      final Fd planFile,
+      final Fd recordFile) {
+    final FreezeRequest request =
+        new FreezeRequest(
+                instance.id(),
+                planFile,
+                recordFile,
+                sink.region(RegionKind.HUGE),
+                sink.region(RegionKind.SMALL),
+                deadline)
+            .params(
+                Params.forFreeze(by.instanceProgram())
+                    .kept(PlanBuilder.UPPER, Sandbox.KEPT_UPPER)
+                    .attached(PlanBuilder.LAYER, sink.layer())
+                    .kept(PlanBuilder.SOCK_DIAG, Sandbox.KEPT_SOCK_DIAG)
+                    .kept(PlanBuilder.ROOT, Sandbox.KEPT_ROOT));
+    try {
+      return instance.keeper().freeze(changes.apply(request));
+    } catch (final FreezeException e) {
+      if (e.stage() == FreezeStage.SEIZE && e.number() == Errno.EBUSY.number()) {
+        throw new UnsupportedException(
+            instance.pid(), "traced task", "another process traces a task of the instance");
+      }
+      if (e.stage() == FreezeStage.PROGRAMS && e.number() == Errno.EOPNOTSUPP.number()) {
+        throw new UnsupportedException(
+            instance.pid(), "seccomp filter", "it would kill the task for collecting its state");
+      }
+      if (e.number() == Errno.ENOSPC.number()) {
+        throw new StoreFullException("the store has no room for the snapshot", e);
+      }
+      throw e;
+    }
+  }
+
+  /** From a record to an image. */
+  private static final class Interpretation implements CaptureContext {
+    private final Subject instance;
+    private final PageSink sink;
+    private final InstanceRecord record;
+    private final List<StoredObject> objects;
+    private final FileStatus log;
+
+    Interpretation(final Subject instance, final PageSink sink, final InstanceRecord record) {
+      this.instance = instance;
+      this.sink = sink;
+      this.record = record;
+      this.objects = record.objects();
+      this.log = instance.log();
+    }
+
+    Image image() {
+      refuseWhatHasNoResource();
+      final Image.Builder image =
+          Image.newBuilder()
+              .setVersion(IMAGE_VERSION)
+              .setKernel(Machine.current().kernelRelease())
+              .addPieces(SandboxPiece.of(instance.sandbox()));
+      for (final StoredObject object : objects) {
+        image.addObjects(objectImage(object));
+      }
+      for (final ProcessRecord process : record.processes()) {
+        image.addProcesses(process(process, image));
+      }
+      return image.build();
+    }
+
+    private void refuseWhatHasNoResource() {
+      final ProcessRecord root = record.processes().get(0);
+      for (final TaskRecord task : root.tasks()) {
+        if (!task.text(CHILDREN).isBlank()) {
+          throw unsupported(
+              root,
+              "child process",
+              "task "
+                  + task.tid()
+                  + " has children; only instances of one process can be snapshotted");
+        }
+      }
+      if (record.processes().size() > 1) {
+        throw unsupported(
+            root, "child process", "only instances of one process can be snapshotted");
+      }
+      for (final String directory : EMPTY_DIRECTORIES) {
+        if (record.program().result("files: list " + directory) > EMPTY_DIRECTORY_LENGTH) {
+          throw unsupported(root, "file", "there are files in /" + directory);
+        }
+      }
+    }
+
+    private static ObjectImage objectImage(final StoredObject object) {
+      final List<PageRuns.Run> runs = new ArrayList<>();
+      object.runs().forEach(run -> runs.add(new PageRuns.Run(run.start(), run.length())));
+      final RecordedStatus status = object.status();
+      return ObjectImage.newBuilder()
+          .setId(object.id())
+          .setDevice(status.device().encoded())
+          .setInode(status.inode())
+          .setMode(status.mode())
+          .setUid(status.uid())
+          .setGid(status.gid())
+          .setSize(status.size())
+          .setRegion(object.region().number())
+          .setOffset(object.offset())
+          .addAllRuns(PageRuns.of(runs).encode(0))
+          .setLink(object.link())
+          .build();
+    }
+
+    private ProcessImage process(final ProcessRecord process, final Image.Builder image) {
+      final ProcessImage.Builder result = ProcessImage.newBuilder().setPid(process.pid());
+      for (final ProcessResource resource : Resources.process()) {
+        resource
+            .capture(process, this)
+            .ifPresent(state -> result.addPieces(piece(resource.kind(), state)));
+      }
+      for (final TaskRecord task : process.tasks()) {
+        final TaskImage.Builder taskImage = TaskImage.newBuilder().setTid(task.tid());
+        for (final TaskResource resource : Resources.task()) {
+          resource
+              .capture(task, this)
+              .ifPresent(state -> taskImage.addPieces(piece(resource.kind(), state)));
+        }
+        result.addTasks(taskImage);
+      }
+      descriptors(process, result, image);
+      final List<Fd> layers = new ArrayList<>();
+      layers.add(sink.layer());
+      instance.origin().ifPresent(origin -> layers.addAll(origin.pages().layers()));
+      final AddressSpace space =
+          new AddressSpace(
+              process,
+              this,
+              record,
+              new HostFiles("/", layers),
+              instance.origin().map(Subject.Origin::areaStart).orElse(0L),
+              instance.origin().map(Subject.Origin::areaEnd).orElse(0L));
+      result.setMemory(space.capture());
+      instance
+          .origin()
+          .ifPresent(
+              origin ->
+                  result.setMemory(
+                      new RegionFill(origin.image(), origin.pages(), sink)
+                          .fill(result.getMemory(), record)));
+      return result.build();
+    }
+
+    private static Piece piece(final String kind, final Message state) {
+      return Piece.newBuilder().setKind(kind).setState(state.toByteString()).build();
+    }
+
+    private void descriptors(
+        final ProcessRecord process, final ProcessImage.Builder result, final Image.Builder image) {
+      final Map<Integer, FileImage> files = new LinkedHashMap<>();
+      final Map<Integer, DescriptorResource> kinds = new HashMap<>();
+      for (final DescriptorRecord descriptor : process.descriptors()) {
+        if (!kinds.containsKey(descriptor.file())) {
+          final DescriptorResource resource = recognise(descriptor);
+          kinds.put(descriptor.file(), resource);
+          files.put(
+              descriptor.file(),
+              FileImage.newBuilder()
+                  .setId(descriptor.file())
+                  .setKind(resource.kind())
+                  .setState(resource.capture(descriptor, this).toByteString())
+                  .setLink(descriptor.link())
+                  .build());
+        }
+        result.addDescriptors(
+            DescriptorImage.newBuilder()
+                .setNumber(descriptor.number())
+                .setCloseOnExec(descriptor.closeOnExec())
+                .setFile(descriptor.file()));
+      }
+      image.addAllFiles(files.values());
+    }
+
+    private DescriptorResource recognise(final DescriptorRecord descriptor) {
+      for (final DescriptorResource resource : Resources.descriptor()) {
+        if (resource.recognises(descriptor, this)) {
+          return resource;
+        }
+      }
+      throw unsupported(descriptor, descriptor.link(), "this kind of file can not be restored");
+    }
+
+    @Override
+    public List<ProcessRecord> processes() {
+      return List.copyOf(record.processes());
+    }
+
+    @Override
+    public ProgramResults program() {
+      return record.program();
+    }
+
+    @Override
+    public List<DirectBuffer> bytes() {
+      return record.bytes();
+    }
+
+    @Override
+    public Optional<StoredObject> object(final RecordedStatus status) {
+      return objects.stream()
+          .filter(object -> InstanceRecord.isSame(object.status(), status))
+          .findFirst();
+    }
+
+    @Override
+    public boolean isLog(final RecordedStatus status) {
+      return status.inode() == log.inode() && status.device().equals(log.device());
+    }
+  }
+}

@@ -1,0 +1,173 @@
+package io.vas.core.memory;
+
+import io.vas.core.image.Backing;
+import io.vas.core.image.MemoryImage;
+import io.vas.core.image.StoredPages;
+import io.vas.core.image.VmaImage;
+import io.vas.core.linux.MappedMemory;
+import io.vas.core.linux.VmFlag;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Set;
+
+/**
+ * How each VMA of a snapshot comes back. Made from the image alone, so that the same answer is given
+ * to who restores and to who asks.
+ */
+public final class MemoryPlan {
+  /** A file mapping and its guard cost more than copying this much. */
+  static final long FEW_BYTES = 16 * 4096L;
+
+  private static final long PAGE = 4096;
+  private static final String HEAP = "[heap]";
+
+  private final List<Entry> entries;
+
+  /**
+   * How one VMA comes back.
+   *
+   * @param vma the VMA.
+   * @param strategy how.
+   * @param reason why, for people.
+   * @param runs its stored pages, by address.
+   */
+  public record Entry(VmaImage vma, MemoryStrategy strategy, String reason, PageRuns runs) {
+    /**
+     * Whether advice has been given to the VMA.
+     *
+     * @param flag of {@link VmFlag}.
+     * @return whether it is set.
+     */
+    public boolean has(final String flag) {
+      return flags(vma).contains(flag);
+    }
+
+    /**
+     * Whether the last page must stay apart from the rest: the heap, which brk(2) enlarges in place,
+     * so that nothing can be put behind it, must not end with pages of a file.
+     *
+     * @return whether the last page is anonymous though the rest is mapped.
+     */
+    boolean hasAnonymousEnd() {
+      return strategy == MemoryStrategy.MAP && vma.getName().equals(HEAP);
+    }
+
+    /** Where the mapping of the region ends. */
+    long mappedEnd() {
+      return hasAnonymousEnd() ? vma.getEnd() - PAGE : vma.getEnd();
+    }
+  }
+
+  private MemoryPlan(final List<Entry> entries) {
+    this.entries = List.copyOf(entries);
+  }
+
+  /**
+   * Plan an address space.
+   *
+   * @param memory its image.
+   * @param preferred what is done where nothing speaks against it.
+   * @return the plan.
+   */
+  public static MemoryPlan of(final MemoryImage memory, final MemoryStrategy preferred) {
+    final List<Entry> entries = new ArrayList<>(memory.getVmasCount());
+    for (final VmaImage vma : memory.getVmasList()) {
+      entries.add(entry(vma, preferred));
+    }
+    return new MemoryPlan(entries);
+  }
+
+  private static Entry entry(final VmaImage vma, final MemoryStrategy preferred) {
+    final Set<String> flags = flags(vma);
+    final PageRuns runs = runs(vma);
+    if (flags.contains(VmFlag.WIPE_ON_FORK)) {
+      return copy(vma, PageRuns.of(List.of()), "MADV_WIPEONFORK: zero in a fork");
+    }
+    if (flags.contains(VmFlag.DROPPABLE)) {
+      return copy(vma, PageRuns.of(List.of()), "MAP_DROPPABLE: zero in a fork");
+    }
+    if (vma.getBacking() == Backing.FILE) {
+      return copy(vma, runs, runs.isEmpty() ? "file" : "written pages of a private file mapping");
+    }
+    if (vma.getBacking() == Backing.OBJECT) {
+      return copy(vma, runs, vma.getShared() ? "shared memory" : "private mapping of shared memory");
+    }
+    if (runs.isEmpty()) {
+      return copy(vma, runs, "nothing stored");
+    }
+    if (preferred == MemoryStrategy.COPY) {
+      return copy(vma, runs, "asked for");
+    }
+    if (flags.contains(VmFlag.GROWS_DOWN)) {
+      return copy(vma, runs, "grows down");
+    }
+    if (flags.contains(VmFlag.LOCKED)) {
+      return copy(vma, runs, "locked in memory");
+    }
+    if (runs.bytes() <= FEW_BYTES) {
+      return copy(vma, runs, "few pages");
+    }
+    return new Entry(vma, MemoryStrategy.MAP, "stored pages", runs);
+  }
+
+  private static Entry copy(final VmaImage vma, final PageRuns runs, final String reason) {
+    return new Entry(vma, MemoryStrategy.COPY, reason, runs);
+  }
+
+  static Set<String> flags(final VmaImage vma) {
+    return vma.getFlags().isEmpty() ? Set.of() : Set.of(vma.getFlags().split(" "));
+  }
+
+  private static PageRuns runs(final VmaImage vma) {
+    final StoredPages pages = vma.getPages();
+    return PageRuns.decode(vma.getStart(), pages.getRunsList());
+  }
+
+  /**
+   * The plan.
+   *
+   * @return an entry for each VMA, by address.
+   */
+  public List<Entry> entries() {
+    return entries;
+  }
+
+  /**
+   * Whether any VMA maps a region, so that there must be a guard.
+   *
+   * @return whether an entry has the strategy {@link MemoryStrategy#MAP}.
+   */
+  public boolean needsGuard() {
+    return entries.stream().anyMatch(entry -> entry.strategy() == MemoryStrategy.MAP);
+  }
+
+  /**
+   * Pages that mremap(2) must not grow over: growth in place would show the next bytes of the region,
+   * and nothing tells of it. Such a page lies behind each mapping of a region that is followed by
+   * free space.
+   *
+   * @return addresses, ascending.
+   */
+  public List<Long> barriers() {
+    final List<Long> barriers = new ArrayList<>();
+    for (int i = 0; i < entries.size(); i++) {
+      final Entry entry = entries.get(i);
+      final boolean isFollowed =
+          i + 1 < entries.size() && entries.get(i + 1).vma().getStart() == entry.vma().getEnd();
+      if (entry.strategy() == MemoryStrategy.MAP && !entry.hasAnonymousEnd() && !isFollowed) {
+        barriers.add(entry.vma().getEnd());
+      }
+    }
+    return barriers;
+  }
+
+  /**
+   * Whether writing is allowed.
+   *
+   * @param vma a VMA.
+   * @return whether it has PROT_WRITE.
+   */
+  static boolean isWritable(final VmaImage vma) {
+    return (vma.getProtection() & MappedMemory.PROT_WRITE) != 0;
+  }
+}

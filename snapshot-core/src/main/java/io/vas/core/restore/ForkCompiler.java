@@ -1,0 +1,526 @@
+package io.vas.core.restore;
+
+import static java.nio.ByteOrder.LITTLE_ENDIAN;
+
+import com.google.protobuf.InvalidProtocolBufferException;
+import io.vas.core.VasException;
+import io.vas.core.checkpoint.Checkpointer;
+import io.vas.core.checkpoint.SandboxPiece;
+import io.vas.core.image.DescriptorImage;
+import io.vas.core.image.FileImage;
+import io.vas.core.image.Image;
+import io.vas.core.image.Piece;
+import io.vas.core.image.ProcessImage;
+import io.vas.core.image.RegistersState;
+import io.vas.core.image.TaskImage;
+import io.vas.core.image.VmaImage;
+import io.vas.core.keeper.ProgramFile;
+import io.vas.core.keeper.ReadyMessage;
+import io.vas.core.keeper.ReadyMessage.Kept;
+import io.vas.core.keeper.SpawnRequest;
+import io.vas.core.linux.Machine;
+import io.vas.core.linux.OpenFlags;
+import io.vas.core.memory.GuardFilter;
+import io.vas.core.memory.MemoryPlan;
+import io.vas.core.memory.MemoryRestore;
+import io.vas.core.memory.MemoryStrategy;
+import io.vas.core.memory.PageSource;
+import io.vas.core.memory.RegionKind;
+import io.vas.core.program.Data;
+import io.vas.core.program.Label;
+import io.vas.core.program.ProgramBuilder;
+import io.vas.core.program.Result;
+import io.vas.core.program.SystemCall;
+import io.vas.core.program.Value;
+import io.vas.core.resource.DescriptorResource;
+import io.vas.core.resource.DescriptorRestore;
+import io.vas.core.resource.Phase;
+import io.vas.core.resource.ProcessResource;
+import io.vas.core.resource.ProcessRestore;
+import io.vas.core.resource.Registers;
+import io.vas.core.resource.Resources;
+import io.vas.core.resource.SignalFrame;
+import io.vas.core.resource.TaskResource;
+import io.vas.core.resource.TaskRestore;
+import io.vas.core.sandbox.Sandbox;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.Set;
+import org.agrona.concurrent.UnsafeBuffer;
+
+/**
+ * Compiles a snapshot to the program that a new child runs to become an instance of it.
+ *
+ * <p>The program's order: what it needs is moved out of the way; the sandbox; the address space;
+ * descriptors; what all tasks share; the other tasks; each task's own state; timers; credentials; the
+ * keeper is told; all wait for their release and go on from their frames.
+ */
+public final class ForkCompiler {
+  /** Parameter: the number of the child's socket to the keeper. */
+  static final String CONTROL = "control";
+
+  /** Parameter: the number of the fork's log. */
+  static final String LOG = "log";
+
+  /** Stack of each task but the first; the interpreter takes a few hundred bytes. */
+  private static final int TASK_STACK = 4096;
+
+  private static final long AREA_LOWEST = 0x2000_0000_0000L;
+  private static final long AREA_HIGHEST = 0x5000_0000_0000L;
+  private static final long AREA_STEP = 1L << 30;
+
+  /** More than executor, program, stacks and report ever take. */
+  private static final long AREA_ROOM = 1L << 28;
+
+  private static final int PAGE = 4096;
+  private static final int F_DUPFD_CLOEXEC = 1030;
+  private static final int HIGHEST_DESCRIPTOR = -1;
+
+  // struct clone_args
+  private static final int CLONE_STACK_OFFSET = 5 * Long.BYTES;
+  private static final int CLONE_STACK_SIZE_OFFSET = 6 * Long.BYTES;
+  private static final int CLONE_SET_TID_OFFSET = 8 * Long.BYTES;
+  private static final int CLONE_SET_TID_SIZE_OFFSET = 9 * Long.BYTES;
+  private static final int CLONE_ARGS_LENGTH = 11 * Long.BYTES;
+
+  /** CLONE_VM, CLONE_FS, CLONE_FILES, CLONE_SIGHAND, CLONE_THREAD, CLONE_SYSVSEM. */
+  private static final long THREAD_FLAGS = 0x100 | 0x200 | 0x400 | 0x800 | 0x10000 | 0x40000;
+
+  private static final int ALL_HAVE_STATE = 0;
+  private static final int ALL_ARE_READY = 1;
+
+  private final Image image;
+  private final ProcessImage process;
+  private final PageSource pages;
+  private final MemoryPlan plan;
+  private final ProgramBuilder program = new ProgramBuilder();
+  private final Numbers numbers;
+  private final long base;
+
+  private ForkCompiler(
+      final Image image, final PageSource pages, final MemoryStrategy strategy) {
+    this.image = image;
+    this.process = image.getProcesses(0);
+    this.pages = pages;
+    this.plan = MemoryPlan.of(process.getMemory(), strategy);
+    this.numbers = new Numbers(image);
+    this.base = freeArea();
+  }
+
+  /**
+   * Compile a snapshot.
+   *
+   * @param image everything but its pages and files.
+   * @param pages its pages and files, which the keeper must hold as long as forks are made.
+   * @param strategy how its memory comes back where nothing speaks against it.
+   * @return the program, for any number of forks.
+   * @throws VasException if the image is not one that this version and this kernel can restore.
+   */
+  public static ForkProgram compile(
+      final Image image, final PageSource pages, final MemoryStrategy strategy) {
+    if (image.getVersion() != Checkpointer.IMAGE_VERSION) {
+      throw new VasException(
+          "the snapshot's image has version "
+              + image.getVersion()
+              + ", this is "
+              + Checkpointer.IMAGE_VERSION);
+    }
+    final String kernel = Machine.current().kernelRelease();
+    if (!image.getKernel().equals(kernel)) {
+      throw new VasException(
+          "the snapshot was taken on Linux " + image.getKernel() + ", this is " + kernel);
+    }
+    if (image.getProcessesCount() != 1) {
+      throw new VasException("the snapshot has " + image.getProcessesCount() + " processes, not 1");
+    }
+    try {
+      return new ForkCompiler(image, pages, strategy).compile();
+    } catch (final InvalidProtocolBufferException e) {
+      throw new VasException("the snapshot's image is damaged", e);
+    }
+  }
+
+  /** Where nothing of the snapshot lies, nor of the keeper, which is low or near the stack. */
+  private long freeArea() {
+    for (long at = AREA_LOWEST; at < AREA_HIGHEST; at += AREA_STEP) {
+      final long from = at;
+      if (process.getMemory().getVmasList().stream()
+          .noneMatch(vma -> isNear(vma, from - AREA_STEP / 2, from + AREA_STEP / 2))) {
+        return from;
+      }
+    }
+    throw new VasException("the snapshot's memory leaves no room for the executor");
+  }
+
+  private static boolean isNear(final VmaImage vma, final long from, final long to) {
+    return vma.getStart() < to && vma.getEnd() > from;
+  }
+
+  private ForkProgram compile() throws InvalidProtocolBufferException {
+    final List<String> layers = enterSandbox();
+    restoreProcess(Phase.SANDBOX);
+    restoreMemory();
+    restoreProcess(Phase.MEMORY);
+    restoreDescriptors();
+    restoreProcess(Phase.DESCRIPTORS);
+    restoreProcess(Phase.PROCESS);
+    if (plan.needsGuard()) {
+      program.resource("memory");
+      // Other tasks inherit it.
+      GuardFilter.install(program);
+    }
+    final List<Label> entries = createTasks();
+    firstTask();
+    for (int i = 1; i < process.getTasksCount(); i++) {
+      program.bind(entries.get(i - 1));
+      otherTask(process.getTasks(i));
+    }
+    final ProgramFile file = ProgramFile.of(program.build());
+    final int stackLength =
+        (process.getTasksCount() - 1) * TASK_STACK + SpawnRequest.DEFAULT_STACK_LENGTH;
+    final long length = (long) file.codeLength() + file.programLength() + stackLength + PAGE;
+    if (length > AREA_ROOM) {
+      file.close();
+      throw new VasException("the snapshot's program has " + length + " bytes: too many");
+    }
+    return new ForkProgram(image, pages, plan, file, base, stackLength, layers);
+  }
+
+  // ---- sandbox
+
+  /** Parameters of the layers, in their order. */
+  private List<String> enterSandbox() {
+    program.resource("descriptors");
+    final Result control = program.parameter(CONTROL);
+    final Result log = program.parameter(LOG);
+    final Map<RegionKind, Result> regions = new HashMap<>();
+    for (final RegionKind kind : RegionKind.values()) {
+      regions.put(kind, program.parameter(kind.name()));
+    }
+    final List<String> layerNames = new ArrayList<>();
+    final List<Result> layers = new ArrayList<>();
+    for (int i = 0; i < pages.layers().size(); i++) {
+      layerNames.add("layer " + i);
+      layers.add(program.parameter("layer " + i));
+    }
+    // First above all fixed numbers, for the keeper's numbers may be anywhere among them.
+    final Result highControl = moveUp("control socket", control);
+    final Result highLog = moveUp("log", log);
+    final Map<RegionKind, Result> highRegions = new HashMap<>();
+    regions.forEach((kind, region) -> highRegions.put(kind, moveUp("region " + kind, region)));
+    final List<Value> highLayers = new ArrayList<>();
+    for (int i = 0; i < layers.size(); i++) {
+      highLayers.add(moveUp("layer " + i, layers.get(i)));
+    }
+    closeRange("close what is the keeper's", 0, numbers.end() - 1);
+
+    final Sandbox.Entered entered = Sandbox.enter(program, SandboxPiece.read(image), highLayers);
+
+    program.resource("descriptors");
+    moveTo("control socket", highControl, numbers.control());
+    moveTo("log", highLog, numbers.log());
+    highRegions.forEach(
+        (kind, region) -> moveTo("region " + kind, region, numbers.region(kind)));
+    moveTo("upper directory", entered.upper(), numbers.upper());
+    moveTo("sock_diag socket", entered.sockDiag(), numbers.sockDiag());
+    moveTo("root directory", entered.root(), numbers.root());
+    closeRange("close what the sandbox needed", 0, numbers.base() - 1);
+    closeRange("close duplicates", numbers.end(), HIGHEST_DESCRIPTOR);
+    return layerNames;
+  }
+
+  private Result moveUp(final String what, final Value descriptor) {
+    return program.call(
+        "move up " + what, SystemCall.FCNTL, descriptor, F_DUPFD_CLOEXEC, numbers.end());
+  }
+
+  private void moveTo(final String what, final Value descriptor, final int number) {
+    program.callExpecting(
+        number, "place " + what, SystemCall.DUP3, descriptor, number, OpenFlags.O_CLOEXEC);
+  }
+
+  private void closeRange(final String name, final int first, final int last) {
+    program.call(name, SystemCall.CLOSE_RANGE, first, Integer.toUnsignedLong(last), 0);
+  }
+
+  // ---- memory
+
+  private void restoreMemory() {
+    final MemoryRestore memory = memoryRestore();
+    memory.openFiles();
+    memory.makeObjects();
+    memory.unmapLauncher(base, base + AREA_ROOM);
+    memory.map();
+    if (plan.needsGuard()) {
+      memory.makeGuard(numbers.guard());
+    }
+  }
+
+  private MemoryRestore memoryRestore() {
+    return new MemoryRestore(
+        program, image, process.getMemory(), plan, numbers::region, numbers::object);
+  }
+
+  // ---- descriptors
+
+  private void restoreDescriptors() throws InvalidProtocolBufferException {
+    final Map<String, DescriptorResource> kinds = new HashMap<>();
+    Resources.descriptor().forEach(resource -> kinds.put(resource.kind(), resource));
+    final Set<Integer> made = new HashSet<>();
+    for (final FileImage file : image.getFilesList()) {
+      if (!kinds.containsKey(file.getKind())) {
+        throw new VasException("the snapshot has a file of unknown kind " + file.getKind());
+      }
+      if (made.add(file.getId())) {
+        program.resource(describe(file));
+        kinds.get(file.getKind()).restore(file.getState(), new OfDescriptor(file, made));
+      }
+    }
+    program.resource("descriptors");
+    for (final DescriptorImage descriptor : process.getDescriptorsList()) {
+      program.callExpecting(
+          descriptor.getNumber(),
+          "file " + descriptor.getFile() + " to descriptor " + descriptor.getNumber(),
+          SystemCall.DUP3,
+          numbers.file(descriptor.getFile()),
+          descriptor.getNumber(),
+          descriptor.getCloseOnExec() ? OpenFlags.O_CLOEXEC : 0);
+    }
+    for (final FileImage file : image.getFilesList()) {
+      program.resource(describe(file));
+      kinds.get(file.getKind()).complete(file.getState(), new OfDescriptor(file, made));
+    }
+    program.resource("descriptors");
+    if (numbers.end() > numbers.firstObject()) {
+      closeRange("close files out of the way", numbers.firstObject(), numbers.end() - 1);
+    }
+  }
+
+  private String describe(final FileImage file) {
+    final StringBuilder text = new StringBuilder("descriptor");
+    for (final DescriptorImage descriptor : process.getDescriptorsList()) {
+      if (descriptor.getFile() == file.getId()) {
+        text.append(' ').append(descriptor.getNumber());
+      }
+    }
+    return text.append(" (").append(file.getKind()).append(' ').append(file.getLink()).append(')')
+        .toString();
+  }
+
+  // ---- tasks
+
+  private List<Label> createTasks() {
+    final List<Label> entries = new ArrayList<>();
+    program.resource("tasks");
+    for (int i = 1; i < process.getTasksCount(); i++) {
+      final int tid = process.getTasks(i).getTid();
+      final byte[] tidBytes = new byte[Integer.BYTES];
+      new UnsafeBuffer(tidBytes).putInt(0, tid, LITTLE_ENDIAN);
+      final byte[] bytes = new byte[CLONE_ARGS_LENGTH];
+      final UnsafeBuffer buffer = new UnsafeBuffer(bytes);
+      buffer.putLong(0, THREAD_FLAGS, LITTLE_ENDIAN);
+      buffer.putLong(CLONE_STACK_SIZE_OFFSET, TASK_STACK, LITTLE_ENDIAN);
+      buffer.putLong(CLONE_SET_TID_SIZE_OFFSET, 1, LITTLE_ENDIAN);
+      final Data arguments = program.data("clone arguments of task " + tid, bytes);
+      program.store(arguments.plus(CLONE_SET_TID_OFFSET), program.data(tidBytes), Long.BYTES);
+      program.store(
+          arguments.plus(CLONE_STACK_OFFSET), program.stack((i - 1) * TASK_STACK), Long.BYTES);
+      final Label entry = program.newLabel();
+      program.task("task " + tid, arguments, entry);
+      entries.add(entry);
+    }
+    return entries;
+  }
+
+  private void firstTask() throws InvalidProtocolBufferException {
+    final TaskImage task = process.getTasks(0);
+    final Data frame = frame(task);
+    restoreTask(task, Phase.TASK);
+    program.resource("tasks");
+    program.barrier(ALL_HAVE_STATE, process.getTasksCount());
+    restoreProcess(Phase.TIMERS);
+    for (final Phase phase : List.of(Phase.CREDENTIALS, Phase.LAST)) {
+      restoreProcess(phase);
+      restoreTask(task, phase);
+    }
+    program.resource("tasks");
+    program.barrier(ALL_ARE_READY, process.getTasksCount());
+    final List<Kept> kept =
+        new ArrayList<>(
+            new Sandbox.Entered(
+                    Value.of(numbers.upper()),
+                    Value.of(numbers.sockDiag()),
+                    Value.of(numbers.root()))
+                .kept());
+    if (plan.needsGuard()) {
+      memoryRestore().registerGuard(Value.of(numbers.guard()));
+      kept.add(Kept.userfaultfd(Value.of(numbers.guard())));
+    }
+    program.resource("keeper");
+    ReadyMessage.send(program, Value.of(numbers.control()), kept);
+    closeRange("close all that is not the instance's", numbers.base(), HIGHEST_DESCRIPTOR);
+    program.awaitRelease();
+    program.signalReturn(frame);
+  }
+
+  private void otherTask(final TaskImage task) throws InvalidProtocolBufferException {
+    program.resource("tasks");
+    final Data frame = frame(task);
+    restoreTask(task, Phase.TASK);
+    program.resource("tasks");
+    program.barrier(ALL_HAVE_STATE, process.getTasksCount());
+    restoreTask(task, Phase.CREDENTIALS);
+    restoreTask(task, Phase.LAST);
+    program.resource("tasks");
+    program.barrier(ALL_ARE_READY, process.getTasksCount());
+    program.awaitRelease();
+    program.signalReturn(frame);
+  }
+
+  private Data frame(final TaskImage task) throws InvalidProtocolBufferException {
+    for (final Piece piece : task.getPiecesList()) {
+      if (piece.getKind().equals(Registers.KIND)) {
+        return SignalFrame.add(
+            program, "frame of task " + task.getTid(), RegistersState.parseFrom(piece.getState()));
+      }
+    }
+    throw new VasException("the snapshot has no registers of task " + task.getTid());
+  }
+
+  // ---- resources
+
+  private void restoreProcess(final Phase phase) throws InvalidProtocolBufferException {
+    for (final ProcessResource resource : Resources.process()) {
+      if (resource.phase() == phase) {
+        for (final Piece piece : process.getPiecesList()) {
+          if (piece.getKind().equals(resource.kind())) {
+            program.resource(resource.kind());
+            resource.restore(piece.getState(), new OfProcess(resource.kind()));
+          }
+        }
+      }
+    }
+  }
+
+  private void restoreTask(final TaskImage task, final Phase phase)
+      throws InvalidProtocolBufferException {
+    for (final TaskResource resource : Resources.task()) {
+      if (resource.phase() == phase) {
+        for (final Piece piece : task.getPiecesList()) {
+          if (piece.getKind().equals(resource.kind())) {
+            program.resource(resource.kind() + " of task " + task.getTid());
+            resource.restore(piece.getState(), new OfTask(resource.kind(), task));
+          }
+        }
+      }
+    }
+  }
+
+  private class OfProcess implements ProcessRestore {
+    private final String prefix;
+
+    OfProcess(final String prefix) {
+      this.prefix = prefix;
+    }
+
+    @Override
+    public ProgramBuilder program() {
+      return program;
+    }
+
+    @Override
+    public String name(final String step) {
+      return prefix + ": " + step;
+    }
+
+    @Override
+    public Image image() {
+      return image;
+    }
+
+    @Override
+    public ProcessImage process() {
+      return process;
+    }
+
+    @Override
+    public Value log() {
+      return Value.of(numbers.log());
+    }
+
+    @Override
+    public Optional<Integer> object(final long device, final long inode) {
+      return numbers.object(device, inode);
+    }
+  }
+
+  private final class OfTask extends OfProcess implements TaskRestore {
+    private final TaskImage task;
+
+    OfTask(final String kind, final TaskImage task) {
+      super(kind + " of task " + task.getTid());
+      this.task = task;
+    }
+
+    @Override
+    public TaskImage task() {
+      return task;
+    }
+
+    @Override
+    public boolean isLeader() {
+      return task.getTid() == process().getPid();
+    }
+  }
+
+  private final class OfDescriptor extends OfProcess implements DescriptorRestore {
+    private final FileImage file;
+    private final Set<Integer> made;
+
+    OfDescriptor(final FileImage file, final Set<Integer> made) {
+      super("file " + file.getId());
+      this.file = file;
+      this.made = made;
+    }
+
+    @Override
+    public FileImage file() {
+      return file;
+    }
+
+    @Override
+    public List<Integer> numbers() {
+      return process().getDescriptorsList().stream()
+          .filter(descriptor -> descriptor.getFile() == file.getId())
+          .map(DescriptorImage::getNumber)
+          .toList();
+    }
+
+    @Override
+    public int descriptor(final int id) {
+      return numbers.file(id);
+    }
+
+    @Override
+    public void place(final int id, final Value opened) {
+      final int number = numbers.file(id);
+      program.callExpecting(
+          number, name("place file " + id), SystemCall.DUP3, opened, number, OpenFlags.O_CLOEXEC);
+      program.call(name("close duplicate of file " + id), SystemCall.CLOSE, opened);
+    }
+
+    @Override
+    public void claim(final int id) {
+      made.add(id);
+    }
+
+    @Override
+    public boolean isMade(final int id) {
+      return made.contains(id);
+    }
+  }
+}

@@ -1,0 +1,176 @@
+package io.vas.core.restore;
+
+import io.vas.core.VasException;
+import io.vas.core.image.Image;
+import io.vas.core.image.MappedFile;
+import io.vas.core.image.ProcessImage;
+import io.vas.core.image.VmaImage;
+import io.vas.core.keeper.Keeper;
+import io.vas.core.keeper.Params;
+import io.vas.core.keeper.ProgramFile;
+import io.vas.core.keeper.SpawnReply;
+import io.vas.core.keeper.SpawnRequest;
+import io.vas.core.linux.Fd;
+import io.vas.core.linux.FileStatus;
+import io.vas.core.linux.LinuxException;
+import io.vas.core.memory.MemoryPlan;
+import io.vas.core.memory.PageSource;
+import io.vas.core.memory.RegionKind;
+import io.vas.core.program.Program;
+import io.vas.core.sandbox.Sandbox;
+import java.time.Duration;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+
+/** A snapshot compiled to a program, from which any number of instances are started. */
+public final class ForkProgram implements AutoCloseable {
+  private static final int PAGE = 4096;
+
+  private final Image image;
+  private final PageSource pages;
+  private final MemoryPlan plan;
+  private final ProgramFile file;
+  private final long base;
+  private final int stackLength;
+  private final List<String> layers;
+  private final Map<String, MappedFile> hostFiles = new LinkedHashMap<>();
+
+  ForkProgram(
+      final Image image,
+      final PageSource pages,
+      final MemoryPlan plan,
+      final ProgramFile file,
+      final long base,
+      final int stackLength,
+      final List<String> layers) {
+    this.image = image;
+    this.pages = pages;
+    this.plan = plan;
+    this.file = file;
+    this.base = base;
+    this.stackLength = stackLength;
+    this.layers = List.copyOf(layers);
+    for (final ProcessImage process : image.getProcessesList()) {
+      addHostFile(process.getMemory().getLayout().getExecutable());
+      for (final VmaImage vma : process.getMemory().getVmasList()) {
+        addHostFile(vma.getFile());
+      }
+    }
+  }
+
+  private void addHostFile(final MappedFile mapped) {
+    if (!mapped.getHostPath().isEmpty()) {
+      hostFiles.put(mapped.getHostPath(), mapped);
+    }
+  }
+
+  /**
+   * Start an instance.
+   *
+   * @param keeper who is to be its parent.
+   * @param id its number, not 0 and not used by another one that lives.
+   * @param log a file that takes its standard output and error, open for appending.
+   * @param deadline how long it may take until it runs.
+   * @return the instance, which runs.
+   * @throws io.vas.core.keeper.SpawnException if it could not be started; nothing of it is left.
+   * @throws io.vas.core.DeadlineException if it did not run in time; nothing of it is left.
+   * @throws VasException if a file of the host that the snapshot maps has changed.
+   */
+  public SpawnReply fork(
+      final Keeper keeper, final long id, final Fd log, final Duration deadline) {
+    checkHostFiles();
+    final Params params =
+        Params.forSpawn(file.program()).control(ForkCompiler.CONTROL).attached(ForkCompiler.LOG, log);
+    for (final RegionKind kind : RegionKind.values()) {
+      params.held(kind.name(), pages.held(kind));
+    }
+    for (int i = 0; i < layers.size(); i++) {
+      params.held(layers.get(i), pages.heldLayers().get(i));
+    }
+    return keeper.spawn(
+        new SpawnRequest(id, file, params)
+            .cloneFlags(Sandbox.CLONE_FLAGS)
+            .area(base, stackLength)
+            .deadline(deadline)
+            .releases());
+  }
+
+  private void checkHostFiles() {
+    for (final MappedFile expected : hostFiles.values()) {
+      final String path = expected.getHostPath();
+      final FileStatus status;
+      try {
+        status = FileStatus.ofLink(path);
+      } catch (final LinuxException e) {
+        throw new VasException(path + ", which the snapshot maps, can not be found any more", e);
+      }
+      if (status.device().encoded() != expected.getDevice()
+          || status.inode() != expected.getInode()
+          || status.size() != expected.getSize()
+          || status.changedNanos() != expected.getChangedNanos()) {
+        throw new VasException(path + ", which the snapshot maps, has changed since");
+      }
+    }
+  }
+
+  /**
+   * What a fork does.
+   *
+   * @return the program.
+   */
+  public Program program() {
+    return file.program();
+  }
+
+  /**
+   * How the memory comes back.
+   *
+   * @return the plan.
+   */
+  public MemoryPlan memoryPlan() {
+    return plan;
+  }
+
+  /**
+   * The snapshot.
+   *
+   * @return its image.
+   */
+  public Image image() {
+    return image;
+  }
+
+  /**
+   * The snapshot's pages.
+   *
+   * @return where they are.
+   */
+  public PageSource pages() {
+    return pages;
+  }
+
+  /**
+   * Where the executor's area begins that stays in a fork.
+   *
+   * @return an address.
+   */
+  public long areaStart() {
+    return base;
+  }
+
+  /**
+   * Where it ends.
+   *
+   * @return an address.
+   */
+  public long areaEnd() {
+    return base + file.codeLength() + file.programLength() + stackLength + PAGE;
+  }
+
+  /** Free the program; instances that run are not concerned. */
+  @Override
+  public void close() {
+    file.close();
+  }
+}

@@ -1,0 +1,629 @@
+package io.vas.store;
+
+import static java.nio.charset.StandardCharsets.UTF_8;
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
+import static org.assertj.core.api.Assertions.assertThatIllegalStateException;
+
+import com.google.protobuf.ByteString;
+import com.google.protobuf.BytesValue;
+import io.vas.core.ConflictException;
+import io.vas.core.InvalidRequestException;
+import io.vas.core.NotFoundException;
+import io.vas.core.StoreFullException;
+import io.vas.core.VasException;
+import io.vas.core.linux.Errno;
+import io.vas.core.linux.Fd;
+import io.vas.core.linux.FileIo;
+import io.vas.core.linux.FileStatus;
+import io.vas.core.linux.LinuxException;
+import io.vas.core.linux.MappedMemory;
+import io.vas.core.linux.OpenFlags;
+import io.vas.core.memory.RegionKind;
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+import java.util.Random;
+import java.util.concurrent.Callable;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
+import org.agrona.DirectBuffer;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.extension.ExtendWith;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
+
+@ExtendWith(Leaks.class)
+class SnapshotStoreTest {
+  private static final long MIB = 1 << 20;
+  private static final SnapshotFacts FACTS = new SnapshotFacts(1500, 2500, 10, 9, "map");
+
+  @TempDir private Path directory;
+  private final HeldDescriptors held = new HeldDescriptors();
+  private SnapshotStore store;
+
+  private enum Kind {
+    MOUNTS,
+    MEMFDS
+  }
+
+  private void open(final Kind kind, final long budget) {
+    final RegionMounts mounts =
+        kind == Kind.MOUNTS
+            ? RegionMounts.create()
+            : new MemFdRegionMounts("mounts are not allowed");
+    store = SnapshotStore.open(new StoreConfig(directory, budget), held, mounts);
+  }
+
+  @AfterEach
+  void closeStore() {
+    if (store != null) {
+      store.close();
+      store.close();
+    }
+    assertThat(held.count()).isZero();
+  }
+
+  private static SnapshotRequest request(final String name, final long memoryBytes) {
+    return new SnapshotRequest(
+        "instance1",
+        Optional.ofNullable(name).map(SnapshotName::parse),
+        Optional.empty(),
+        Optional.empty(),
+        memoryBytes,
+        0);
+  }
+
+  private static SnapshotRequest fork(final SnapshotUse base) {
+    return new SnapshotRequest(
+        "fork", Optional.empty(), Optional.of(base.snapshot().id()), Optional.of(base), MIB, MIB);
+  }
+
+  private static BytesValue image(final String text) {
+    return BytesValue.of(ByteString.copyFrom(text, UTF_8));
+  }
+
+  private static void fill(final Fd region, final long bytes, final int value) {
+    FileIo.truncate(region, bytes);
+    FileIo.allocate(region, 0, bytes);
+    try (MappedMemory memory = MappedMemory.mapShared(region, 0, bytes)) {
+      memory.buffer().setMemory(0, (int) bytes, (byte) value);
+    }
+  }
+
+  private Snapshot publish(final String name, final long bytes, final int value) {
+    try (Draft draft = store.draft(request(name, bytes))) {
+      fill(draft.region(RegionKind.SMALL), bytes, value);
+      return store.publish(draft, image("image of " + name), FACTS);
+    }
+  }
+
+  private static Path path(final Fd fd) {
+    return Path.of("/proc/self/fd/" + fd.value());
+  }
+
+  @ParameterizedTest
+  @EnumSource
+  void shouldKeepWhatIsPublished(final Kind kind) {
+    open(kind, 64 * MIB);
+    final Snapshot snapshot;
+    try (Draft draft = store.draft(request("redis:warm", 8 * MIB))) {
+      fill(draft.region(RegionKind.HUGE), 4 * MIB, 1);
+      fill(draft.region(RegionKind.SMALL), 4096, 2);
+      snapshot = store.publish(draft, image("the image"), FACTS);
+      assertThat(snapshot.id()).isEqualTo(draft.id()).matches("[0-9a-f]{12}");
+      assertThatIllegalStateException()
+          .isThrownBy(() -> store.publish(draft, image("again"), FACTS));
+    }
+    assertThat(snapshot.label()).isEqualTo("redis:warm");
+    assertThat(snapshot.instance()).isEqualTo("instance1");
+    assertThat(snapshot.facts()).isEqualTo(FACTS);
+    assertThat(snapshot.space()).isEqualTo(new SnapshotSpace(4 * MIB, 4096, 0, 4096));
+    assertThat(snapshot.space().bytes()).isEqualTo(4 * MIB + 8192);
+    assertThat(store.list()).containsExactly(snapshot);
+    assertThat(held.count()).isEqualTo(2);
+
+    try (SnapshotUse use = store.use("redis:warm")) {
+      assertThat(use.snapshot()).isEqualTo(snapshot);
+      final DirectBuffer image = use.image();
+      final byte[] bytes = new byte[image.capacity()];
+      image.getBytes(0, bytes);
+      assertThat(bytes).isEqualTo(image("the image").toByteArray());
+      for (final RegionKind region : RegionKind.values()) {
+        try (MappedMemory memory = MappedMemory.mapReadOnly(use.region(region), 0, 4096)) {
+          assertThat(memory.buffer().getByte(4095)).isEqualTo((byte) (region.number() + 1));
+        }
+        assertThat(FileStatus.of(held.get(use.held(region))).inode())
+            .isEqualTo(FileStatus.of(use.region(region)).inode());
+        assertThat(held.get(use.held(region)).flags() & OpenFlags.O_ACCMODE)
+            .isEqualTo(OpenFlags.O_RDONLY);
+      }
+      assertThat(use.layers()).isEmpty();
+      assertThat(use.heldLayers()).isEmpty();
+    }
+    assertThat(store.status())
+        .returns(64 * MIB, StoreStatus::budgetBytes)
+        .returns(4 * MIB + 8192, StoreStatus::usedBytes)
+        .returns(60 * MIB - 8192, StoreStatus::freeBytes)
+        .returns(0L, StoreStatus::reservedBytes)
+        .returns(0L, StoreStatus::removedBytes)
+        .returns(kind == Kind.MOUNTS, StoreStatus::limitedByKernel)
+        .returns(kind == Kind.MOUNTS, StoreStatus::hugePages)
+        .satisfies(s -> assertThat(s.limitations().isEmpty()).isEqualTo(kind == Kind.MOUNTS))
+        .satisfies(
+            s ->
+                assertThat(s.entries())
+                    .containsExactly(
+                        new StoreStatus.Entry(
+                            snapshot.id(), snapshot.name(), snapshot.space(), 0)));
+  }
+
+  @Test
+  void shouldBackRegionsWithHugePages() throws IOException {
+    open(Kind.MOUNTS, 64 * MIB);
+    try (Draft draft = store.draft(request("huge", 8 * MIB))) {
+      fill(draft.region(RegionKind.HUGE), 8 * MIB, 1);
+      store.publish(draft, image(""), FACTS);
+    }
+    try (SnapshotUse use = store.use("huge");
+        MappedMemory memory =
+            MappedMemory.map(
+                use.region(RegionKind.HUGE),
+                0,
+                8 * MIB,
+                MappedMemory.PROT_READ | MappedMemory.PROT_WRITE | MappedMemory.PROT_EXEC,
+                MappedMemory.MAP_PRIVATE)) {
+      memory.advise(0, 8 * MIB, MappedMemory.MADV_POPULATE_READ);
+      assertThat(mappedHuge(memory.address())).isPositive();
+    }
+  }
+
+  private static long mappedHuge(final long address) throws IOException {
+    final List<String> lines = Files.readAllLines(Path.of("/proc/self/smaps"));
+    final int start = indexOf(lines, Long.toHexString(address) + "-", 0);
+    final String line = lines.get(indexOf(lines, "ShmemPmdMapped:", start));
+    return Long.parseLong(line.replaceAll("[^0-9]", ""));
+  }
+
+  private static int indexOf(final List<String> lines, final String prefix, final int from) {
+    int index = from;
+    while (!lines.get(index).startsWith(prefix)) {
+      index++;
+    }
+    return index;
+  }
+
+  @ParameterizedTest
+  @EnumSource
+  void shouldNotLetAnybodyChangeASnapshot(final Kind kind)
+      throws IOException, InterruptedException {
+    open(kind, 64 * MIB);
+    publish("fixed", 4096, 7);
+    try (SnapshotUse use = store.use("fixed");
+        MappedMemory memory =
+            MappedMemory.map(
+                use.region(RegionKind.SMALL),
+                0,
+                4096,
+                MappedMemory.PROT_READ | MappedMemory.PROT_WRITE,
+                MappedMemory.MAP_PRIVATE)) {
+      final String mapping =
+          "map_files/"
+              + Long.toHexString(memory.address())
+              + "-"
+              + Long.toHexString(memory.address() + 4096);
+      final String descriptor = "fd/" + use.region(RegionKind.SMALL).value();
+      memory.buffer().putByte(0, (byte) 9);
+      for (final String link : List.of(descriptor, mapping)) {
+        assertThatExceptionOfType(LinuxException.class)
+            .isThrownBy(() -> openAndChange("/proc/self/" + link))
+            .satisfies(
+                e ->
+                    assertThat(e.errno())
+                        .isEqualTo(kind == Kind.MOUNTS ? Errno.EROFS : Errno.EPERM));
+        // Root in namespaces of its own.
+        final Process root =
+            new ProcessBuilder(
+                    "unshare",
+                    "-m",
+                    "sh",
+                    "-c",
+                    "printf x 1<>/proc/" + ProcessHandle.current().pid() + "/" + link)
+                .redirectErrorStream(true)
+                .start();
+        final String output = new String(root.getInputStream().readAllBytes(), UTF_8);
+        assertThat(root.waitFor()).as(output).isNotZero();
+        assertThat(output).contains(kind == Kind.MOUNTS ? "Read-only file system" : "I/O error");
+      }
+      final ByteBuffer first = ByteBuffer.allocateDirect(1);
+      FileIo.pread(use.region(RegionKind.SMALL), first, 0);
+      assertThat(first.get(0)).isEqualTo((byte) 7);
+    }
+  }
+
+  private static void openAndChange(final String link) {
+    try (Fd fd = Fd.open(link, OpenFlags.O_RDWR)) {
+      FileIo.pwrite(fd, ByteBuffer.allocateDirect(1), 0);
+    }
+  }
+
+  @ParameterizedTest
+  @EnumSource
+  void shouldRefuseBeforeTheFreezeWhatDoesNotFit(final Kind kind) {
+    open(kind, 16 * MIB);
+    publish("first", 8 * MIB, 1);
+    assertThatExceptionOfType(StoreFullException.class)
+        .isThrownBy(() -> store.draft(request("second", 12 * MIB)))
+        .withMessageMatching(
+            "the store is full: the snapshot of instance1 needs 12.* MiB, [78].* MiB of 16.0 MiB"
+                + " are free, 4.* MiB are missing");
+    assertThat(store.status().usedBytes()).isEqualTo(8 * MIB + 4096);
+    assertThat(store.list()).hasSize(1);
+    // Neither name nor room is lost.
+    publish("second", 4 * MIB, 2);
+  }
+
+  @Test
+  void shouldCountRoomThatOthersWillNeed() {
+    open(Kind.MOUNTS, 16 * MIB);
+    try (Draft first = store.draft(request("first", 10 * MIB))) {
+      assertThat(store.status().freeBytes()).isBetween(5 * MIB, 6 * MIB);
+      assertThatExceptionOfType(StoreFullException.class)
+          .isThrownBy(() -> store.draft(request("second", 10 * MIB)));
+      fill(first.region(RegionKind.SMALL), 8 * MIB, 1);
+      assertThat(store.status().freeBytes()).isBetween(5 * MIB, 6 * MIB);
+    }
+    assertThat(store.status().freeBytes()).isEqualTo(16 * MIB);
+  }
+
+  @Test
+  void shouldHaveTheKernelRefuseMoreThanTheBudget() {
+    open(Kind.MOUNTS, 16 * MIB);
+    publish("first", 8 * MIB, 1);
+    try (Draft draft = store.draft(request("second", 4 * MIB))) {
+      for (final RegionKind kind : RegionKind.values()) {
+        final Fd region = draft.region(kind);
+        assertThatExceptionOfType(LinuxException.class)
+            .isThrownBy(() -> FileIo.allocate(region, 0, 10 * MIB))
+            .satisfies(e -> assertThat(e.errno()).isEqualTo(Errno.ENOSPC))
+            .satisfies(
+                e ->
+                    assertThat(draft.full(e))
+                        .hasMessageContaining("the snapshot of instance1 needs more than"));
+        FileIo.truncate(region, 64 * MIB);
+        // As a copy into a mapping does it: an error, not a signal.
+        try (MappedMemory memory = MappedMemory.mapShared(region, 0, 64 * MIB)) {
+          assertThatExceptionOfType(LinuxException.class)
+              .isThrownBy(() -> memory.advise(0, 64 * MIB, MappedMemory.MADV_POPULATE_WRITE))
+              .satisfies(e -> assertThat(e.errno()).isIn(Errno.EFAULT, Errno.ENOSPC));
+        }
+        FileIo.truncate(region, 0);
+      }
+      final Path file = path(draft.layer()).resolve("file");
+      assertThatExceptionOfType(IOException.class)
+          .isThrownBy(() -> Files.write(file, new byte[(int) (10 * MIB)]))
+          .withMessageContaining("No space left");
+    }
+    assertThat(store.status().usedBytes()).isEqualTo(8 * MIB + 4096);
+  }
+
+  @ParameterizedTest
+  @EnumSource
+  void shouldRefuseToPublishMoreThanTheBudget(final Kind kind) {
+    open(kind, 16 * MIB);
+    try (Draft draft = store.draft(request("big", 4 * MIB))) {
+      // Each pool has its limit, but together they hold too much.
+      fill(draft.region(RegionKind.SMALL), 10 * MIB, 1);
+      fill(draft.region(RegionKind.HUGE), 10 * MIB, 1);
+      assertThatExceptionOfType(StoreFullException.class)
+          .isThrownBy(() -> store.publish(draft, image("x"), FACTS))
+          .withMessage(
+              "the store is full: with the snapshot of instance1 it would hold 20.0 MiB, its limit"
+                  + " is 16.0 MiB, 4.0 MiB are missing");
+      assertThatIllegalStateException().isThrownBy(() -> store.publish(draft, image("x"), FACTS));
+    }
+    try (Draft draft = store.draft(request("big", 4 * MIB))) {
+      fill(draft.region(RegionKind.SMALL), 10 * MIB, 1);
+      assertThatExceptionOfType(StoreFullException.class)
+          .isThrownBy(() -> store.publish(draft, image("x".repeat(8 << 20)), FACTS))
+          .withMessageContaining(
+              "the image of the snapshot needs 7.8 MiB, 6.0 MiB of 16.0 MiB are");
+    }
+    assertThat(store.list()).isEmpty();
+    assertThat(store.status()).returns(0L, StoreStatus::usedBytes);
+    publish("big", MIB, 1);
+  }
+
+  @ParameterizedTest
+  @EnumSource
+  void shouldLeaveNothingOfADraftThatIsClosed(final Kind kind) throws IOException {
+    open(kind, 16 * MIB);
+    final Draft draft = store.draft(request("name", 4 * MIB));
+    fill(draft.region(RegionKind.HUGE), 4 * MIB, 1);
+    Files.writeString(path(draft.layer()).resolve("file"), "text");
+    assertThatExceptionOfType(ConflictException.class)
+        .isThrownBy(() -> store.draft(request("name", 0)))
+        .withMessage("a snapshot named name:latest is being taken");
+    draft.close();
+    draft.close();
+    assertThatIllegalStateException().isThrownBy(() -> store.publish(draft, image(""), FACTS));
+    assertThat(store.status())
+        .returns(0L, StoreStatus::usedBytes)
+        .returns(0L, StoreStatus::reservedBytes);
+    assertThat(held.count()).isZero();
+    publish("name", 4096, 1);
+  }
+
+  @ParameterizedTest
+  @EnumSource
+  void shouldLeaveNothingWhenTheKeeperDiesWhilePublishing(final Kind kind) throws IOException {
+    open(kind, 16 * MIB);
+    for (int holds = 0; holds < 3; holds++) {
+      try (Draft draft = store.draft(request("name", MIB))) {
+        fill(draft.region(RegionKind.SMALL), MIB, 1);
+        Files.writeString(path(draft.layer()).resolve("file"), "text");
+        held.failAfter(holds);
+        assertThatExceptionOfType(VasException.class)
+            .isThrownBy(() -> store.publish(draft, image(""), FACTS))
+            .withMessage("the keeper is gone");
+      }
+      assertThat(held.count()).isZero();
+      assertThat(store.list()).isEmpty();
+      assertThat(store.status().usedBytes()).isZero();
+    }
+    held.failAfter(Integer.MAX_VALUE);
+    publish("name", 4096, 1);
+  }
+
+  @Test
+  void shouldFindSnapshotsByIdNameAndBeginning() {
+    open(Kind.MOUNTS, 64 * MIB);
+    final List<Snapshot> snapshots = new ArrayList<>();
+    for (int i = 0; i < 40; i++) {
+      snapshots.add(publish(i % 2 == 0 ? "n" + i : null, 4096, i));
+    }
+    assertThat(store.list()).containsExactlyElementsOf(snapshots);
+    for (final Snapshot snapshot : snapshots) {
+      assertThat(store.get(snapshot.id())).isEqualTo(snapshot);
+      assertThat(store.get(snapshot.id().substring(0, 11))).isEqualTo(snapshot);
+      snapshot
+          .name()
+          .ifPresent(
+              name -> {
+                assertThat(store.get(name.toString())).isEqualTo(snapshot);
+                assertThat(store.get(name.name())).isEqualTo(snapshot);
+              });
+    }
+    // 40 snapshots, 16 first digits.
+    final String digit =
+        "0123456789abcdef"
+            .chars()
+            .mapToObj(Character::toString)
+            .filter(d -> snapshots.stream().filter(s -> s.id().startsWith(d)).count() > 1)
+            .findFirst()
+            .orElseThrow();
+    assertThatExceptionOfType(ConflictException.class)
+        .isThrownBy(() -> store.get(digit))
+        .withMessageContaining("several snapshots");
+    // A name wins over the beginning of an id.
+    final Snapshot named = publish(digit, 4096, 0);
+    assertThat(store.get(digit)).isEqualTo(named);
+    for (final String missing : List.of("", "zzz", "n0:other", "n1", "N0", "000000000000")) {
+      assertThatExceptionOfType(NotFoundException.class)
+          .isThrownBy(() -> store.get(missing))
+          .withMessage("there is no snapshot '" + missing + "'");
+    }
+    assertThatExceptionOfType(ConflictException.class)
+        .isThrownBy(() -> store.draft(request("n0", 0)))
+        .withMessage("the name n0:latest is taken by snapshot " + snapshots.get(0).id());
+    assertThatExceptionOfType(InvalidRequestException.class).isThrownBy(() -> request("N0", 0));
+  }
+
+  @ParameterizedTest
+  @EnumSource
+  void shouldRemoveAtOnceWhatNobodyUses(final Kind kind) {
+    open(kind, 16 * MIB);
+    for (int i = 0; i < 20; i++) {
+      final Snapshot snapshot = publish("name", 8 * MIB, i);
+      assertThat(store.remove("name")).isEqualTo(snapshot);
+      assertThat(store.status().usedBytes()).isZero();
+      assertThat(held.count()).isZero();
+      assertThatExceptionOfType(NotFoundException.class)
+          .isThrownBy(() -> store.remove(snapshot.id()));
+    }
+  }
+
+  @Test
+  void shouldKeepWhatIsUsedUntilTheLastUseEnds() {
+    open(Kind.MOUNTS, 64 * MIB);
+    publish("name", 8 * MIB, 5);
+    final SnapshotUse first = store.use("name");
+    final SnapshotUse second = store.use("name");
+    assertThat(store.status().entries().get(0).uses()).isEqualTo(2);
+    store.remove("name");
+    publish("name", 4096, 6);
+
+    assertThat(store.status())
+        .returns(8 * MIB + 2 * 4096 + 4096, StoreStatus::usedBytes)
+        .returns(8 * MIB + 4096, StoreStatus::removedBytes);
+    first.close();
+    first.close();
+    assertThatIllegalStateException().isThrownBy(first::image);
+    assertThatIllegalStateException().isThrownBy(() -> first.region(RegionKind.SMALL));
+    assertThat(held.get(second.held(RegionKind.SMALL)).isOpen()).isTrue();
+    final byte[] bytes = new byte[second.image().capacity()];
+    second.image().getBytes(0, bytes);
+    assertThat(bytes).isEqualTo(image("image of name").toByteArray());
+
+    try (MappedMemory mapping =
+        MappedMemory.mapReadOnly(second.region(RegionKind.SMALL), 0, 8 * MIB)) {
+      second.close();
+      // Mapped pages stay, and are counted.
+      assertThat(mapping.buffer().getByte(0)).isEqualTo((byte) 5);
+      assertThat(store.status().removedBytes()).isEqualTo(8 * MIB);
+    }
+    assertThat(store.status().removedBytes()).isZero();
+    assertThat(held.count()).isEqualTo(2);
+  }
+
+  @Test
+  void shouldStackTheLayersOfForks() throws IOException {
+    open(Kind.MOUNTS, 64 * MIB);
+    final Snapshot parent;
+    try (Draft draft = store.draft(request("parent", MIB))) {
+      Files.writeString(path(draft.layer()).resolve("a"), "of the parent");
+      parent = store.publish(draft, image(""), FACTS);
+    }
+    assertThat(parent.space().layerBytes()).isEqualTo(4096);
+    final SnapshotUse running = store.use("parent");
+    final Snapshot empty;
+    final Snapshot child;
+    try (Draft draft = store.draft(fork(running))) {
+      empty = store.publish(draft, image(""), FACTS);
+    }
+    try (Draft draft = store.draft(fork(running))) {
+      Files.writeString(path(draft.layer()).resolve("b"), "of the child");
+      child = store.publish(draft, image(""), FACTS);
+    }
+    assertThat(child.parent()).contains(parent.id());
+    try (Draft draft = store.draft(fork(running))) {
+      running.close();
+      store.remove("parent");
+      // The draft that is being taken keeps its base's layers.
+      assertThat(path(draft.layer()).resolve("../" + parent.id() + "/a")).exists();
+    }
+    assertThatIllegalStateException().isThrownBy(() -> store.draft(fork(running)));
+
+    try (SnapshotUse use = store.use(empty.id())) {
+      assertThat(use.layers()).hasSize(1);
+      assertThat(path(use.layers().get(0)).resolve("a")).hasContent("of the parent");
+    }
+    try (SnapshotUse use = store.use(child.id())) {
+      assertThat(use.layers()).hasSize(2);
+      assertThat(path(use.layers().get(0)).resolve("b")).hasContent("of the child");
+      assertThat(path(use.layers().get(1)).resolve("a")).hasContent("of the parent");
+      for (int i = 0; i < 2; i++) {
+        assertThat(FileStatus.of(held.get(use.heldLayers().get(i))).inode())
+            .isEqualTo(FileStatus.of(use.layers().get(i)).inode());
+      }
+      store.remove(empty.id());
+      store.remove(child.id());
+      assertThat(path(use.layers().get(1)).resolve("a")).hasContent("of the parent");
+    }
+    assertThat(store.status().usedBytes()).isZero();
+    assertThat(held.count()).isZero();
+  }
+
+  @Test
+  void shouldServeAsTheLowerDirectoriesOfAnOverlayInAnotherMountNamespace()
+      throws IOException, InterruptedException {
+    open(Kind.MOUNTS, 64 * MIB);
+    try (Draft draft = store.draft(request("parent", MIB))) {
+      Files.writeString(path(draft.layer()).resolve("hello"), "from the layer");
+      store.publish(draft, image(""), FACTS);
+    }
+    try (SnapshotUse use = store.use("parent")) {
+      final Process process =
+          new ProcessBuilder(
+                  "unshare",
+                  "-m",
+                  "sh",
+                  "-ec",
+                  """
+                  mount -t tmpfs tmpfs %1$s; mkdir %1$s/up %1$s/work %1$s/root
+                  mount -t overlay overlay -o \
+                  lowerdir=/proc/%2$d/fd/%3$d:/,upperdir=%1$s/up,workdir=%1$s/work %1$s/root
+                  test -e %1$s/root/etc/passwd; cat %1$s/root/hello; echo x > %1$s/root/hello
+                  """
+                      .formatted(
+                          directory, ProcessHandle.current().pid(), use.layers().get(0).value()))
+              .redirectErrorStream(true)
+              .start();
+      assertThat(new String(process.getInputStream().readAllBytes(), UTF_8))
+          .isEqualTo("from the layer");
+      assertThat(process.waitFor()).isZero();
+      assertThat(path(use.layers().get(0)).resolve("hello")).hasContent("from the layer");
+    }
+  }
+
+  @Test
+  void shouldEndWithWhateverIsInUse() {
+    open(Kind.MOUNTS, 64 * MIB);
+    publish("used", 4096, 1);
+    publish("unused", 4096, 1);
+    final SnapshotUse use = store.use("used");
+    final Draft draft = store.draft(request("draft", 4096));
+    store.close();
+    assertThat(held.count()).isZero();
+    use.close();
+    draft.close();
+    assertThatIllegalStateException().isThrownBy(() -> store.draft(request("late", 4096)));
+  }
+
+  @ParameterizedTest
+  @EnumSource
+  void shouldServeManyThreads(final Kind kind) throws InterruptedException, ExecutionException {
+    open(kind, 64 * MIB);
+    final ExecutorService threads = Executors.newFixedThreadPool(4);
+    try {
+      final List<Callable<Integer>> tasks = new ArrayList<>();
+      for (int i = 0; i < 4; i++) {
+        final int thread = i;
+        tasks.add(() -> workAtRandom(thread));
+      }
+      int published = 0;
+      for (final Future<Integer> result : threads.invokeAll(tasks)) {
+        published += result.get();
+      }
+      assertThat(published).isPositive();
+    } finally {
+      threads.shutdownNow();
+    }
+    store.list().forEach(snapshot -> store.remove(snapshot.id()));
+    assertThat(store.status())
+        .returns(0L, StoreStatus::usedBytes)
+        .returns(0L, StoreStatus::reservedBytes);
+  }
+
+  /** All threads want the same few names and more room than there is. */
+  private int workAtRandom(final int seed) {
+    final Random random = new Random(seed);
+    int published = 0;
+    for (int i = 0; i < 100; i++) {
+      final String name = "n" + random.nextInt(4);
+      final long bytes = (1 + random.nextInt(20)) * MIB;
+      try {
+        switch (random.nextInt(4)) {
+          case 0 -> store.remove(name);
+          case 1 -> {
+            try (SnapshotUse use = store.use(name);
+                Draft draft = store.draft(fork(use));
+                MappedMemory memory =
+                    MappedMemory.mapReadOnly(use.region(RegionKind.SMALL), 0, 4096)) {
+              assertThat(memory.buffer().getByte(0)).isEqualTo((byte) 1);
+              assertThat(draft.region(RegionKind.HUGE).isOpen()).isTrue();
+            }
+          }
+          default -> {
+            publish(name, bytes, 1);
+            published++;
+          }
+        }
+      } catch (final NotFoundException | ConflictException | StoreFullException e) {
+        assertThat(e).hasMessageNotContaining("\n");
+      } catch (final LinuxException e) {
+        // Memory that others took meanwhile: what a snapshot's copy would meet.
+        assertThat(e.errno()).isEqualTo(Errno.ENOSPC);
+      }
+    }
+    return published;
+  }
+}
