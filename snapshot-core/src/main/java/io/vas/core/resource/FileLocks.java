@@ -37,7 +37,7 @@ final class FileLocks {
     final List<FileLockImage> locks = new ArrayList<>();
     for (final String line : OpenFiles.info(descriptor).locks()) {
       // 1: POSIX  ADVISORY  WRITE 26580 fe:00:2147936 0 EOF
-      final String[] words = line.trim().split(" +");
+      final String[] words = line.trim().split(" +", -1);
       if (words.length != 8) {
         throw context.unsupported(descriptor, kind, "its lock is not understood: " + line);
       }

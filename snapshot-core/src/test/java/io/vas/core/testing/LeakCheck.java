@@ -103,8 +103,8 @@ public final class LeakCheck implements BeforeEachCallback, AfterEachCallback {
               handle ->
                   handle.descendants().forEach(child -> add(counts, "instances' processes")));
     }
-    for (final String line : text(PROC.resolve("self/mountinfo")).split("\n")) {
-      final String[] fields = line.split(" ");
+    for (final String line : text(PROC.resolve("self/mountinfo")).split("\n", 0)) {
+      final String[] fields = line.split(" ", -1);
       if (fields.length > 4 && fields[4].startsWith(temporary)) {
         add(counts, "mount at " + fields[4]);
       }
