@@ -33,10 +33,7 @@ import picocli.CommandLine.Parameters;
 final class BenchCommand extends Verb {
   private static final String BENCHMARKS = "io.vas.benchmarks.Main";
 
-  @Parameters(
-      arity = "0..*",
-      paramLabel = "NAME",
-      description = "Which; all by default.")
+  @Parameters(arity = "0..*", paramLabel = "NAME", description = "Which; all by default.")
   private List<String> arguments = List.of();
 
   BenchCommand(final Console console) {
