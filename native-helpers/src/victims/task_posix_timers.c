@@ -94,7 +94,10 @@ static void check(void) {
   usleep(1000);
 }
 
-int main(void) {
+/* With an argument, some ids are higher than most programs have. */
+int main(int count, char **arguments) {
+  (void)arguments;
+  int holes = count > 1 ? 5000 : 20;
   pthread_t thread;
   sigset_t waiting;
   victim_block_question();
@@ -113,7 +116,7 @@ int main(void) {
   ids[TICKING] = create(CLOCK_MONOTONIC, SIGEV_SIGNAL, SIGRTMIN + 1, 1111);
   MUST(syscall(SYS_timer_delete, hole));
   ids[TO_THREAD] = create(CLOCK_REALTIME, SIGEV_THREAD_ID, SIGRTMIN + 2, 2222);
-  for (int i = 0; i < 20; i++) {
+  for (int i = 0; i < holes; i++) {
     hole = create(CLOCK_MONOTONIC, SIGEV_NONE, 0, 0);
     MUST(syscall(SYS_timer_delete, hole));
   }

@@ -257,9 +257,7 @@ final class AddressSpace {
         .setAuxiliaryVector(bytes(process.file(AUXV)))
         .setExecutable(
             identify(
-                "executable",
-                new InstanceRecord.MappedFile(0, exe.status(), exe.target()),
-                true))
+                "executable", new InstanceRecord.MappedFile(0, exe.status(), exe.target()), true))
         .build();
   }
 

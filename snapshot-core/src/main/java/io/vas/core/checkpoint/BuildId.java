@@ -86,8 +86,8 @@ final class BuildId {
     return (length + 3) & ~3;
   }
 
-  private static ByteBuffer read(
-      final RandomAccessFile file, final long offset, final long length) throws IOException {
+  private static ByteBuffer read(final RandomAccessFile file, final long offset, final long length)
+      throws IOException {
     final byte[] bytes = new byte[Math.toIntExact(length)];
     file.seek(offset);
     file.readFully(bytes);

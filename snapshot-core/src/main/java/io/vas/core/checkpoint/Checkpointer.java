@@ -112,13 +112,9 @@ public final class Checkpointer {
               "files: list " + directory,
               SystemCall.GETDENTS64,
               opened,
-              builder
-                  .instanceProgram()
-                  .data("files: entries of " + directory, DIRECTORY_BUFFER),
+              builder.instanceProgram().data("files: entries of " + directory, DIRECTORY_BUFFER),
               DIRECTORY_BUFFER);
-      builder
-          .instanceProgram()
-          .callAny("files: close " + directory, SystemCall.CLOSE, opened);
+      builder.instanceProgram().callAny("files: close " + directory, SystemCall.CLOSE, opened);
     }
     builder.instanceProgram().copyTree(COPY_FILES, builder.upper(), builder.layer());
   }
@@ -153,7 +149,9 @@ public final class Checkpointer {
     }
   }
 
-  /** The sink's files are used again: pages are written over, and what is not listed is not read. */
+  /**
+   * The sink's files are used again: pages are written over, and what is not listed is not read.
+   */
   private Checkpoint takeWithOwnPlan(
       final Subject instance, final PageSink sink, final Duration deadline, final int attempts) {
     try {
@@ -172,7 +170,9 @@ public final class Checkpointer {
     for (final RegionKind kind : RegionKind.values()) {
       FileIo.truncate(sink.region(kind), 0);
     }
-    try (Fd planFile = file("vas-plan", by.bytes(sink.device(RegionKind.HUGE), sink.device(RegionKind.SMALL)));
+    try (Fd planFile =
+            file(
+                "vas-plan", by.bytes(sink.device(RegionKind.HUGE), sink.device(RegionKind.SMALL)));
         Fd recordFile = MemFd.create("vas-record", 0, 0)) {
       final FreezeReply reply = freeze(instance, by, sink, deadline, planFile, recordFile);
       try (MappedMemory memory = MappedMemory.mapReadOnly(recordFile, 0, reply.recordLength())) {

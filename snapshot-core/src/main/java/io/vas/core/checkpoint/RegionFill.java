@@ -122,10 +122,7 @@ final class RegionFill {
     final PageRuns all =
         PageRuns.decode(vma.getStart(), vma.getPages().getRunsList()).plus(PageRuns.of(copied));
     return vma.toBuilder()
-        .setPages(
-            vma.getPages().toBuilder()
-                .clearRuns()
-                .addAllRuns(all.encode(vma.getStart())))
+        .setPages(vma.getPages().toBuilder().clearRuns().addAllRuns(all.encode(vma.getStart())))
         .build();
   }
 }

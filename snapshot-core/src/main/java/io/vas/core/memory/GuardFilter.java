@@ -9,9 +9,9 @@ import org.agrona.concurrent.UnsafeBuffer;
 
 /**
  * Denies a fork what the guard of its mapped memory is not told of: {@code MADV_GUARD_INSTALL} and
- * {@code MADV_GUARD_REMOVE} take pages away without an event of the userfaultfd, and the region's old
- * bytes would come back. They fail with EINVAL, as on kernels before 6.13, and callers (glibc from
- * 2.42 on, for the guard pages of thread stacks) fall back to mprotect.
+ * {@code MADV_GUARD_REMOVE} take pages away without an event of the userfaultfd, and the region's
+ * old bytes would come back. They fail with EINVAL, as on kernels before 6.13, and callers (glibc
+ * from 2.42 on, for the guard pages of thread stacks) fall back to mprotect.
  *
  * <p>The filter is a seccomp filter that lets everything else pass; the kernel decides that by a
  * bitmap, without running it. It is visible in the fork as {@code Seccomp: 2}.

@@ -11,8 +11,8 @@ import java.util.List;
 import java.util.Set;
 
 /**
- * How each VMA of a snapshot comes back. Made from the image alone, so that the same answer is given
- * to who restores and to who asks.
+ * How each VMA of a snapshot comes back. Made from the image alone, so that the same answer is
+ * given to who restores and to who asks.
  */
 public final class MemoryPlan {
   /** A file mapping and its guard cost more than copying this much. */
@@ -43,8 +43,8 @@ public final class MemoryPlan {
     }
 
     /**
-     * Whether the last page must stay apart from the rest: the heap, which brk(2) enlarges in place,
-     * so that nothing can be put behind it, must not end with pages of a file.
+     * Whether the last page must stay apart from the rest: the heap, which brk(2) enlarges in
+     * place, so that nothing can be put behind it, must not end with pages of a file.
      *
      * @return whether the last page is anonymous though the rest is mapped.
      */
@@ -90,7 +90,8 @@ public final class MemoryPlan {
       return copy(vma, runs, runs.isEmpty() ? "file" : "written pages of a private file mapping");
     }
     if (vma.getBacking() == Backing.OBJECT) {
-      return copy(vma, runs, vma.getShared() ? "shared memory" : "private mapping of shared memory");
+      return copy(
+          vma, runs, vma.getShared() ? "shared memory" : "private mapping of shared memory");
     }
     if (runs.isEmpty()) {
       return copy(vma, runs, "nothing stored");
@@ -142,9 +143,9 @@ public final class MemoryPlan {
   }
 
   /**
-   * Pages that mremap(2) must not grow over: growth in place would show the next bytes of the region,
-   * and nothing tells of it. Such a page lies behind each mapping of a region that is followed by
-   * free space.
+   * Pages that mremap(2) must not grow over: growth in place would show the next bytes of the
+   * region, and nothing tells of it. Such a page lies behind each mapping of a region that is
+   * followed by free space.
    *
    * @return addresses, ascending.
    */

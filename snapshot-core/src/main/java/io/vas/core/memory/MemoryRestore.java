@@ -194,8 +194,7 @@ public final class MemoryRestore {
             program.string("/"),
             O_TMPFILE | OpenFlags.O_RDWR | OpenFlags.O_CLOEXEC,
             object.getMode() & PERMISSIONS);
-    program.call(
-        name + "owner", SystemCall.FCHOWN, file, object.getUid(), object.getGid());
+    program.call(name + "owner", SystemCall.FCHOWN, file, object.getUid(), object.getGid());
     program.call(name + "mode", SystemCall.FCHMOD, file, object.getMode() & PERMISSIONS);
     return file;
   }
@@ -215,8 +214,7 @@ public final class MemoryRestore {
       for (long done = 0; done < run.length(); done += TRANSFER_MAX) {
         final long length = Math.min(TRANSFER_MAX, run.length() - done);
         final byte[] offset = new byte[Long.BYTES];
-        new UnsafeBuffer(offset)
-            .putLong(0, object.getOffset() + run.start() + done, LITTLE_ENDIAN);
+        new UnsafeBuffer(offset).putLong(0, object.getOffset() + run.start() + done, LITTLE_ENDIAN);
         program.callExpecting(
             length,
             at + " + 0x" + Long.toHexString(done),
@@ -248,8 +246,7 @@ public final class MemoryRestore {
     program.resource(RESOURCE);
     if (memory.getVdsoLength() > 0) {
       // The address is a hint that the kernel follows where nothing is mapped, as now.
-      program.call(
-          "map the vdso", SystemCall.ARCH_PRCTL, ARCH_MAP_VDSO_64, memory.getVdsoStart());
+      program.call("map the vdso", SystemCall.ARCH_PRCTL, ARCH_MAP_VDSO_64, memory.getVdsoStart());
     }
     for (final MemoryPlan.Entry entry : plan.entries()) {
       map(entry);
@@ -271,8 +268,7 @@ public final class MemoryRestore {
     }
     setLayout();
     files.forEach(
-        (key, file) ->
-            program.call("close " + key.path + " " + key.flags, SystemCall.CLOSE, file));
+        (key, file) -> program.call("close " + key.path + " " + key.flags, SystemCall.CLOSE, file));
   }
 
   private void map(final MemoryPlan.Entry entry) {
@@ -402,14 +398,9 @@ public final class MemoryRestore {
     }
     if (opensForCopy) {
       program.call(
-          "protect " + name,
-          SystemCall.MPROTECT,
-          from,
-          vma.getEnd() - from,
-          vma.getProtection());
+          "protect " + name, SystemCall.MPROTECT, from, vma.getEnd() - from, vma.getProtection());
     }
-    if (vma.getBacking() == Backing.ANONYMOUS
-        && vma.getName().startsWith(ANONYMOUS_NAME_PREFIX)) {
+    if (vma.getBacking() == Backing.ANONYMOUS && vma.getName().startsWith(ANONYMOUS_NAME_PREFIX)) {
       final String label =
           vma.getName().substring(ANONYMOUS_NAME_PREFIX.length(), vma.getName().length() - 1);
       // Only what /proc shows: a kernel without CONFIG_ANON_VMA_NAME does without.
@@ -469,10 +460,7 @@ public final class MemoryRestore {
   public void makeGuard(final int number) {
     program.resource(RESOURCE);
     final Result guard =
-        program.call(
-            "guard",
-            SystemCall.USERFAULTFD,
-            OpenFlags.O_CLOEXEC | OpenFlags.O_NONBLOCK);
+        program.call("guard", SystemCall.USERFAULTFD, OpenFlags.O_CLOEXEC | OpenFlags.O_NONBLOCK);
     final byte[] api = new byte[3 * Long.BYTES];
     final UnsafeBuffer buffer = new UnsafeBuffer(api);
     buffer.putLong(0, UFFD_API, LITTLE_ENDIAN);

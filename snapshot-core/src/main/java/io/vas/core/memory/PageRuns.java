@@ -7,8 +7,8 @@ import java.util.List;
 /**
  * Ranges of bytes in ascending order that neither overlap nor touch. Immutable.
  *
- * <p>In an image they are written as pairs of numbers: bytes skipped since the end of the run before,
- * and bytes in the run.
+ * <p>In an image they are written as pairs of numbers: bytes skipped since the end of the run
+ * before, and bytes in the run.
  */
 public final class PageRuns {
   private final List<Run> runs;
@@ -49,8 +49,7 @@ public final class PageRuns {
       if (last >= 0 && run.start() <= merged.get(last).end()) {
         final Run before = merged.get(last);
         merged.set(
-            last,
-            new Run(before.start(), Math.max(before.end(), run.end()) - before.start()));
+            last, new Run(before.start(), Math.max(before.end(), run.end()) - before.start()));
       } else {
         merged.add(run);
       }

@@ -44,7 +44,7 @@ public final class Epoll implements DescriptorResource {
   public EpollImage capture(final DescriptorRecord descriptor, final CaptureContext context) {
     final EpollImage.Builder image =
         EpollImage.newBuilder().setFlags(OpenFiles.flags(descriptor, context, kind()));
-    for (final FdInfo.EpollTarget target : OpenFiles.info(descriptor).epollTargets()) {
+    for (final FdInfo.EpollTarget target : descriptor.fdInfo().epollTargets()) {
       image.addTargets(
           EpollTargetImage.newBuilder()
               .setNumber(target.descriptor())

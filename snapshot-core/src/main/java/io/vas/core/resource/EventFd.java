@@ -30,7 +30,8 @@ public final class EventFd implements DescriptorResource {
   @Override
   public EventFdImage capture(final DescriptorRecord descriptor, final CaptureContext context) {
     final FdInfo.Event event =
-        OpenFiles.info(descriptor)
+        descriptor
+            .fdInfo()
             .event()
             .orElseThrow(
                 () -> context.unsupported(descriptor, kind(), "the kernel hides its count"));

@@ -35,7 +35,7 @@ final class FileLocks {
       final String kind,
       final Set<FileLockKind> kinds) {
     final List<FileLockImage> locks = new ArrayList<>();
-    for (final String line : OpenFiles.info(descriptor).locks()) {
+    for (final String line : descriptor.fdInfo().locks()) {
       // 1: POSIX  ADVISORY  WRITE 26580 fe:00:2147936 0 EOF
       final String[] words = line.trim().split(" +", -1);
       if (words.length != 8) {

@@ -7,11 +7,9 @@ import static io.vas.core.linux.OpenFlags.O_NOATIME;
 import static io.vas.core.linux.OpenFlags.O_NONBLOCK;
 
 import com.google.protobuf.ByteString;
-import io.vas.core.linux.FdInfo;
 import io.vas.core.linux.RawText;
 import io.vas.core.program.SystemCall;
 import org.agrona.DirectBuffer;
-import org.agrona.concurrent.UnsafeBuffer;
 
 /** What files of most kinds have in common. */
 final class OpenFiles {
@@ -23,11 +21,6 @@ final class OpenFiles {
   private static final int SETTABLE = O_APPEND | O_NONBLOCK | O_DIRECT | O_NOATIME;
 
   private OpenFiles() {}
-
-  /** What the kernel told about the file in its own words. */
-  static FdInfo info(final DescriptorRecord descriptor) {
-    return FdInfo.parse(new UnsafeBuffer(RawText.encode(descriptor.info())));
-  }
 
   /** The flags of the open file description; who is to get SIGIO is not known, so it is refused. */
   static int flags(

@@ -193,8 +193,7 @@ public final class PosixTimers implements ProcessResource {
             .sorted(Comparator.comparingInt(PosixTimerState::getId))
             .toList();
     final Result chooses =
-        program.callAny(
-            restore.name("choose ids"), SystemCall.PRCTL, chooseIds, 1, 0, 0, 0);
+        program.callAny(restore.name("choose ids"), SystemCall.PRCTL, chooseIds, 1, 0, 0, 0);
     int next = 0;
     for (final PosixTimerState timer : timers) {
       if (timer.getId() <= MAX_COUNTED_ID) {
@@ -209,8 +208,7 @@ public final class PosixTimers implements ProcessResource {
           program.data(event(timer)),
           id);
     }
-    program.callAny(
-        restore.name("choose no ids"), SystemCall.PRCTL, chooseIds, 0, 0, 0, 0);
+    program.callAny(restore.name("choose no ids"), SystemCall.PRCTL, chooseIds, 0, 0, 0, 0);
     for (final PosixTimerState timer : timers) {
       // Also those that do not run: it fails if there is no timer with this id.
       program.call(

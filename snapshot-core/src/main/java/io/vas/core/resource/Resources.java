@@ -21,6 +21,7 @@ public final class Resources {
           new ProcessControls(),
           new LockFuture(),
           new Directories(),
+          new RecordLocks(),
           new Limits());
 
   private static final List<TaskResource> TASK =
@@ -41,7 +42,26 @@ public final class Resources {
           new ParentDeathSignal(),
           new Dumpable());
 
-  private static final List<DescriptorResource> DESCRIPTOR = List.of();
+  private static final List<DescriptorResource> DESCRIPTOR =
+      List.of(
+          new PathOnly(),
+          new InstanceLog(),
+          new MemFd(),
+          new UnnamedFile(),
+          new RegularFile(),
+          new Directory(),
+          new CharacterDevice(),
+          new Pipe(),
+          new Fifo(),
+          new EventFd(),
+          new Epoll(),
+          new TimerFd(),
+          new SignalFd(),
+          new TcpSocket(),
+          new UdpSocket(),
+          new UnixSocket(),
+          new NetlinkSocket(),
+          new OtherSocket());
 
   private Resources() {}
 

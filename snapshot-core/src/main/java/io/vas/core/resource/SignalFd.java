@@ -30,7 +30,8 @@ public final class SignalFd implements DescriptorResource {
     return SignalFdImage.newBuilder()
         .setFlags(OpenFiles.flags(descriptor, context, kind()))
         .setMask(
-            OpenFiles.info(descriptor)
+            descriptor
+                .fdInfo()
                 .signalMask()
                 .orElseThrow(
                     () -> context.unsupported(descriptor, kind(), "the kernel hides its signals")))

@@ -86,7 +86,8 @@ public final class TimerFd implements DescriptorResource {
   @Override
   public TimerFdImage capture(final DescriptorRecord descriptor, final CaptureContext context) {
     final FdInfo.Timer timer =
-        OpenFiles.info(descriptor)
+        descriptor
+            .fdInfo()
             .timer()
             .orElseThrow(() -> context.unsupported(descriptor, kind(), "the kernel hides it"));
     final ProgramResults results =

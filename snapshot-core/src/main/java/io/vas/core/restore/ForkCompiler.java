@@ -56,8 +56,8 @@ import org.agrona.concurrent.UnsafeBuffer;
  * Compiles a snapshot to the program that a new child runs to become an instance of it.
  *
  * <p>The program's order: what it needs is moved out of the way; the sandbox; the address space;
- * descriptors; what all tasks share; the other tasks; each task's own state; timers; credentials; the
- * keeper is told; all wait for their release and go on from their frames.
+ * descriptors; what all tasks share; the other tasks; each task's own state; timers; credentials;
+ * the keeper is told; all wait for their release and go on from their frames.
  */
 public final class ForkCompiler {
   /** Parameter: the number of the child's socket to the keeper. */
@@ -101,8 +101,7 @@ public final class ForkCompiler {
   private final Numbers numbers;
   private final long base;
 
-  private ForkCompiler(
-      final Image image, final PageSource pages, final MemoryStrategy strategy) {
+  private ForkCompiler(final Image image, final PageSource pages, final MemoryStrategy strategy) {
     this.image = image;
     this.process = image.getProcesses(0);
     this.pages = pages;
@@ -223,8 +222,7 @@ public final class ForkCompiler {
     program.resource("descriptors");
     moveTo("control socket", highControl, numbers.control());
     moveTo("log", highLog, numbers.log());
-    highRegions.forEach(
-        (kind, region) -> moveTo("region " + kind, region, numbers.region(kind)));
+    highRegions.forEach((kind, region) -> moveTo("region " + kind, region, numbers.region(kind)));
     moveTo("upper directory", entered.upper(), numbers.upper());
     moveTo("sock_diag socket", entered.sockDiag(), numbers.sockDiag());
     moveTo("root directory", entered.root(), numbers.root());
@@ -307,7 +305,11 @@ public final class ForkCompiler {
         text.append(' ').append(descriptor.getNumber());
       }
     }
-    return text.append(" (").append(file.getKind()).append(' ').append(file.getLink()).append(')')
+    return text.append(" (")
+        .append(file.getKind())
+        .append(' ')
+        .append(file.getLink())
+        .append(')')
         .toString();
   }
 

@@ -81,7 +81,9 @@ public final class ForkProgram implements AutoCloseable {
       final Keeper keeper, final long id, final Fd log, final Duration deadline) {
     checkHostFiles();
     final Params params =
-        Params.forSpawn(file.program()).control(ForkCompiler.CONTROL).attached(ForkCompiler.LOG, log);
+        Params.forSpawn(file.program())
+            .control(ForkCompiler.CONTROL)
+            .attached(ForkCompiler.LOG, log);
     for (final RegionKind kind : RegionKind.values()) {
       params.held(kind.name(), pages.held(kind));
     }

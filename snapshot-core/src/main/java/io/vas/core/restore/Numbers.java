@@ -11,8 +11,8 @@ import java.util.Map;
 import java.util.Optional;
 
 /**
- * The numbers of the descriptors that a fork's program works with: above all that the process knows,
- * and fixed, so that paths below /proc/self/fd can be written into the program.
+ * The numbers of the descriptors that a fork's program works with: above all that the process
+ * knows, and fixed, so that paths below /proc/self/fd can be written into the program.
  */
 final class Numbers {
   private static final int CONTROL = 0;

@@ -100,10 +100,9 @@ public final class LeakCheck implements BeforeEachCallback, AfterEachCallback {
     for (final int keeper : keepers) {
       ProcessHandle.of(keeper)
           .ifPresent(
-              handle ->
-                  handle.descendants().forEach(child -> add(counts, "instances' processes")));
+              handle -> handle.descendants().forEach(child -> add(counts, "instances' processes")));
     }
-    for (final String line : text(PROC.resolve("self/mountinfo")).split("\n", 0)) {
+    for (final String line : text(PROC.resolve("self/mountinfo")).split("\n", -1)) {
       final String[] fields = line.split(" ", -1);
       if (fields.length > 4 && fields[4].startsWith(temporary)) {
         add(counts, "mount at " + fields[4]);

@@ -1,0 +1,219 @@
+package io.vas.core.resource;
+
+import static io.vas.core.linux.OpenFlags.O_CLOEXEC;
+
+import com.google.protobuf.ByteString;
+import com.google.protobuf.InvalidProtocolBufferException;
+import io.vas.core.image.DatagramImage;
+import io.vas.core.image.FileImage;
+import io.vas.core.image.SocketImage;
+import io.vas.core.image.UdpSocketImage;
+import io.vas.core.program.ProgramBuilder;
+import io.vas.core.program.ProgramResults;
+import io.vas.core.program.Result;
+import io.vas.core.program.SystemCall;
+import io.vas.core.program.Value;
+import java.net.Inet6Address;
+import java.util.OptionalInt;
+
+/**
+ * UDP sockets, IPv4 and IPv6, with the datagrams that wait in them. An error that waits to be told
+ * (of a port where nobody listens) is not there in a fork.
+ */
+public final class UdpSocket implements DescriptorResource {
+  private static final int UDP = 17;
+  private static final int SOCK_DGRAM = 2;
+  private static final int UDP_CORK = 1;
+  private static final int UDP_ENCAP = 100;
+  private static final int IP_FREEBIND = 15;
+  private static final int MSG_DONTWAIT = 0x40;
+  private static final byte[] IPV4_LOOPBACK = {127, 0, 0, 1};
+  private static final byte[] IPV6_LOOPBACK = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1};
+  private static final byte[] MAPPED_LOOPBACK = {
+    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, -1, -1, 127, 0, 0, 1
+  };
+
+  /** The kind. */
+  public UdpSocket() {}
+
+  @Override
+  public String kind() {
+    return "udp socket";
+  }
+
+  @Override
+  public boolean recognises(final DescriptorRecord descriptor, final CaptureContext context) {
+    return SocketFacts.is(descriptor, SocketAddress.AF_INET, UDP)
+        || SocketFacts.is(descriptor, SocketAddress.AF_INET6, UDP);
+  }
+
+  @Override
+  public void plan(final PlanBuilder plan) {
+    SocketFacts.plan(plan);
+    plan.descriptorRule(
+        SocketFacts.LINK,
+        (program, descriptor) -> {
+          SocketOptions.get(program, descriptor, "udp cork", UDP, UDP_CORK, Integer.BYTES);
+          SocketOptions.get(program, descriptor, "udp encap", UDP, UDP_ENCAP, Integer.BYTES);
+        });
+  }
+
+  @Override
+  public UdpSocketImage capture(final DescriptorRecord descriptor, final CaptureContext context) {
+    final SocketFacts facts = SocketFacts.of(descriptor).orElseThrow();
+    final ProgramResults results = descriptor.program(SocketFacts.LINK).orElseThrow();
+    if (results.data("udp cork").getInt(0) != 0 || results.data("udp encap").getInt(0) != 0) {
+      throw context.unsupported(
+          descriptor, kind(), "it holds datagrams back, or unpacks them (UDP_CORK, UDP_ENCAP)");
+    }
+    final UdpSocketImage.Builder image =
+        UdpSocketImage.newBuilder().setSocket(facts.capture(context, kind()));
+    if (!facts.messagesAreKnown() && facts.unreadBytes() != 0) {
+      throw context.unsupported(
+          descriptor, kind(), "an error is pending before the datagrams that wait in it");
+    }
+    for (final RecordedMessage message : facts.messages()) {
+      image.addQueue(
+          DatagramImage.newBuilder()
+              .setSender(OpenFiles.copyOf(message.name()))
+              .setContents(OpenFiles.copyOf(message.data())));
+    }
+    return image.build();
+  }
+
+  @Override
+  public void restore(final ByteString state, final DescriptorRestore restore)
+      throws InvalidProtocolBufferException {
+    final SocketImage socket = UdpSocketImage.parseFrom(state).getSocket();
+    restore.place(
+        restore
+            .program()
+            .call(
+                restore.name("socket"),
+                SystemCall.SOCKET,
+                socket.getFamily(),
+                SOCK_DGRAM | O_CLOEXEC,
+                0));
+    SocketOptions.restore(socket, restore.descriptor(), restore);
+    OpenFiles.setFlags(restore, socket.getFlags());
+    if (SocketAddress.of(socket.getLocal()).port() != 0) {
+      call("bind", SystemCall.BIND, Value.of(restore.descriptor()), socket.getLocal(), restore);
+    }
+  }
+
+  /** When all are bound, what was queued is sent again, by the sockets that sent it if they can. */
+  @Override
+  public void complete(final ByteString state, final DescriptorRestore restore)
+      throws InvalidProtocolBufferException {
+    final UdpSocketImage image = UdpSocketImage.parseFrom(state);
+    final SocketImage socket = image.getSocket();
+    for (int i = 0; i < image.getQueueCount(); i++) {
+      send("datagram " + i, image.getQueue(i), socket, restore);
+    }
+    if (!socket.getRemote().isEmpty()) {
+      call(
+          "connect",
+          SystemCall.CONNECT,
+          Value.of(restore.descriptor()),
+          socket.getRemote(),
+          restore);
+    }
+  }
+
+  private void send(
+      final String step,
+      final DatagramImage datagram,
+      final SocketImage receiver,
+      final DescriptorRestore restore)
+      throws InvalidProtocolBufferException {
+    final ProgramBuilder program = restore.program();
+    final OptionalInt sender = senderOf(datagram, restore);
+    if (sender.isPresent()) {
+      sendFrom(step, Value.of(sender.getAsInt()), datagram, receiver, restore);
+      return;
+    }
+    final Result stranger =
+        program.call(
+            restore.name(step + ": socket"),
+            SystemCall.SOCKET,
+            receiver.getFamily(),
+            SOCK_DGRAM | O_CLOEXEC,
+            0);
+    // The sender may have been on another machine.
+    program.call(
+        restore.name(step + ": freebind"),
+        SystemCall.SETSOCKOPT,
+        stranger,
+        0,
+        IP_FREEBIND,
+        program.data(new byte[] {1, 0, 0, 0}),
+        Integer.BYTES);
+    call(step + ": bind", SystemCall.BIND, stranger, datagram.getSender(), restore);
+    sendFrom(step, stranger, datagram, receiver, restore);
+    program.call(restore.name(step + ": close"), SystemCall.CLOSE, stranger);
+  }
+
+  /** The descriptor of the socket that sends from the datagram's address, if there still is one. */
+  private OptionalInt senderOf(final DatagramImage datagram, final DescriptorRestore restore)
+      throws InvalidProtocolBufferException {
+    final SocketAddress sender = SocketAddress.of(datagram.getSender());
+    for (final FileImage file : restore.image().getFilesList()) {
+      if (file.getKind().equals(kind())) {
+        final SocketImage socket = UdpSocketImage.parseFrom(file.getState()).getSocket();
+        if (SocketAddress.of(socket.getLocal()).covers(sender)) {
+          return OptionalInt.of(restore.descriptor(file.getId()));
+        }
+      }
+    }
+    return OptionalInt.empty();
+  }
+
+  private static void sendFrom(
+      final String step,
+      final Value sender,
+      final DatagramImage datagram,
+      final SocketImage receiver,
+      final DescriptorRestore restore) {
+    final ProgramBuilder program = restore.program();
+    final ByteString to = addressOf(receiver.getLocal(), datagram.getSender());
+    program.callExpecting(
+        datagram.getContents().size(),
+        restore.name(step),
+        SystemCall.SENDTO,
+        sender,
+        program.data(datagram.getContents().toByteArray()),
+        datagram.getContents().size(),
+        MSG_DONTWAIT,
+        program.data(to.toByteArray()),
+        to.size());
+  }
+
+  /** Where the receiver is to be found: on the loopback, if it is bound to all addresses. */
+  private static ByteString addressOf(final ByteString receiver, final ByteString sender) {
+    if (!SocketAddress.of(receiver).isWildcard()) {
+      return receiver;
+    }
+    if (SocketAddress.familyOf(receiver) == SocketAddress.AF_INET) {
+      return SocketAddress.withHost(receiver, IPV4_LOOPBACK);
+    }
+    return SocketAddress.withHost(
+        receiver,
+        SocketAddress.of(sender).host() instanceof Inet6Address ? IPV6_LOOPBACK : MAPPED_LOOPBACK);
+  }
+
+  private static void call(
+      final String step,
+      final int call,
+      final Value descriptor,
+      final ByteString address,
+      final DescriptorRestore restore) {
+    restore
+        .program()
+        .call(
+            restore.name(step),
+            call,
+            descriptor,
+            restore.program().data(address.toByteArray()),
+            address.size());
+  }
+}
