@@ -1,5 +1,6 @@
 package io.vas.store;
 
+import io.vas.core.keeper.Keeper;
 import io.vas.core.linux.Fd;
 
 /**
@@ -23,4 +24,24 @@ public interface DescriptorHolder {
    * @throws io.vas.core.VasException if nothing is.
    */
   void drop(long id);
+
+  /**
+   * A keeper as the holder.
+   *
+   * @param keeper stays the caller's.
+   * @return the holder.
+   */
+  static DescriptorHolder of(final Keeper keeper) {
+    return new DescriptorHolder() {
+      @Override
+      public void hold(final long id, final Fd descriptor) {
+        keeper.hold(id, descriptor);
+      }
+
+      @Override
+      public void drop(final long id) {
+        keeper.drop(id);
+      }
+    };
+  }
 }

@@ -88,6 +88,7 @@ class LayersTest {
     Files.writeString(path(other).resolve("kept"), "text");
     // Much deeper than PATH_MAX, names that are not UTF-8, a link that leads outside, no
     // permissions, a device node as overlays make it for a deleted file.
+    final String deep = "directory/".repeat(50);
     final Process process =
         new ProcessBuilder(
                 "bash",
@@ -98,10 +99,10 @@ class LayersTest {
                 ln -s /etc etc; mkdir -p many/{a,b,c}/{d,e}; touch many/a/d/file
                 touch "$(printf 'caf\\351')"; mkdir "$(printf 'dir\\351')"
                 mknod gone c 0 0; mkdir -m 0 closed; mkfifo fifo
-                for i in $(seq 500); do mkdir %s; cd -P ./%s; done 2> /dev/null
+                for i in $(seq 10); do mkdir -p %s; cd -P ./%s; done 2> /dev/null
                 touch bottom
                 """
-                    .formatted(layer.readWrite().value(), "d".repeat(10), "d".repeat(10)))
+                    .formatted(layer.readWrite().value(), deep, deep))
             .redirectErrorStream(true)
             .start();
     assertThat(new String(process.getInputStream().readAllBytes(), ISO_8859_1)).isEmpty();

@@ -7,6 +7,7 @@ import java.io.PrintStream;
 import java.io.PrintWriter;
 import java.nio.charset.StandardCharsets;
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.function.Function;
@@ -18,6 +19,7 @@ import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.Spec;
+import picocli.CommandLine.UnmatchedArgumentException;
 
 /** The command line {@code vas}. */
 @Command(
@@ -91,7 +93,7 @@ public final class Main implements Runnable {
    * @param args verb, options and operands.
    */
   public static void main(final String[] args) {
-    if (args.length == 0 || !args[0].equals("daemon")) {
+    if (!isDaemon(args)) {
       beShort();
     }
     if (System.getenv("VAS_TRAINING") != null) {
@@ -101,6 +103,14 @@ public final class Main implements Runnable {
     final int code = run(console, args);
     console.out().flush();
     System.exit(code);
+  }
+
+  private static boolean isDaemon(final String[] args) {
+    final List<String> words = List.of(args);
+    return words.indexOf("daemon") == 0
+        && !words.contains("--stop")
+        && !words.contains("--status")
+        && !words.contains("--help");
   }
 
   /**
@@ -173,7 +183,12 @@ public final class Main implements Runnable {
   private static int reportUsage(final ParameterException error, final String[] args) {
     final CommandLine where = error.getCommandLine();
     final String name = where.getCommandSpec().qualifiedName();
-    final String message = error.getMessage().replace("\n", " ");
+    final boolean unknownVerb =
+        error instanceof UnmatchedArgumentException && where.getParent() == null;
+    final String message =
+        unknownVerb
+            ? "no command is called '" + args[0] + "'"
+            : error.getMessage().replace("\n", " ");
     where.getErr().println(name + ": " + message + "; see " + name + " --help");
     return 2;
   }

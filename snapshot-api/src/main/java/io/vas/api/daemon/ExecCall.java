@@ -2,6 +2,7 @@ package io.vas.api.daemon;
 
 import com.google.protobuf.ByteString;
 import io.grpc.Context;
+import io.grpc.stub.ServerCallStreamObserver;
 import io.grpc.stub.StreamObserver;
 import io.vas.api.v1.ExecInput;
 import io.vas.api.v1.ExecOutput;
@@ -9,7 +10,6 @@ import io.vas.api.v1.ExecStart;
 import io.vas.core.InvalidRequestException;
 import java.io.IOException;
 import java.io.InputStream;
-import java.io.OutputStream;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
 import java.util.concurrent.Executor;
@@ -20,35 +20,47 @@ import org.slf4j.LoggerFactory;
 /**
  * One exec call: between the client's stream and a visitor's standard streams.
  *
- * <p>The visitor's input is written on the call's own thread: as long as a write blocks, gRPC takes
- * no more from the client.
+ * <p>The visitor's input is written by the executor, one message after the other, and the next is
+ * asked for when one is written. The call's own thread must not wait for a visitor: it is the one
+ * that learns that the client takes output again, without which the visitor may never read on.
  */
 final class ExecCall implements StreamObserver<ExecInput> {
   private static final Logger LOG = LoggerFactory.getLogger(ExecCall.class);
   private static final int CHUNK_BYTES = 64 * 1024;
 
   private final Function<ExecStart, Visitor> exec;
+  private final ServerCallStreamObserver<ExecOutput> call;
   private final StreamSender<ExecOutput> sender;
   private final Executor executor;
+  private CompletableFuture<Void> input = CompletableFuture.completedFuture(null);
   private Visitor visitor;
-  private OutputStream stdin;
 
+  /**
+   * The call; to be made in the service's method.
+   *
+   * @param exec starts a visitor.
+   * @param call to answer.
+   * @param executor for what waits.
+   */
   ExecCall(
       final Function<ExecStart, Visitor> exec,
-      final StreamSender<ExecOutput> sender,
+      final ServerCallStreamObserver<ExecOutput> call,
       final Executor executor) {
     this.exec = exec;
-    this.sender = sender;
+    this.call = call;
+    this.sender = new StreamSender<>(call);
     this.executor = executor;
+    call.disableAutoRequest();
+    call.request(1);
   }
 
   @Override
-  public void onNext(final ExecInput input) {
+  public void onNext(final ExecInput message) {
     try {
-      switch (input.getInputCase()) {
-        case START -> start(input.getStart());
-        case STDIN -> write(input.getStdin());
-        case STDIN_CLOSED -> closeInput();
+      switch (message.getInputCase()) {
+        case START -> start(message.getStart());
+        case STDIN -> then(() -> write(message.getStdin()));
+        case STDIN_CLOSED -> then(this::closeInput);
         case INPUT_NOT_SET -> throw new InvalidRequestException("an empty message to exec");
       }
     } catch (final RuntimeException e) {
@@ -64,7 +76,9 @@ final class ExecCall implements StreamObserver<ExecInput> {
 
   @Override
   public void onCompleted() {
-    closeInput();
+    if (visitor != null) {
+      then(this::closeInput);
+    }
   }
 
   private void start(final ExecStart start) {
@@ -73,11 +87,11 @@ final class ExecCall implements StreamObserver<ExecInput> {
     }
     RequestRules.check(start);
     visitor = exec.apply(start);
-    stdin = visitor.stdin();
-    if (!start.getStdin()) {
-      closeInput();
+    if (start.getStdin()) {
+      call.request(1);
+    } else {
+      then(this::closeInput);
     }
-    // A context tells of a client that has gone also while this call's thread blocks in a write.
     final Visitor started = visitor;
     Context.current().addListener(context -> started.close(), executor);
     final ExecOutput first = ExecOutput.newBuilder().setStartedPid(started.pid()).build();
@@ -93,6 +107,13 @@ final class ExecCall implements StreamObserver<ExecInput> {
             .whenCompleteAsync((last, error) -> finish(started, last, error), executor);
   }
 
+  private void then(final Runnable action) {
+    if (visitor == null) {
+      throw new InvalidRequestException("exec was not started yet");
+    }
+    input = input.thenRunAsync(action, executor);
+  }
+
   private void finish(final Visitor ended, final ExecOutput last, final Throwable error) {
     if (error == null) {
       sender.send(last);
@@ -104,27 +125,21 @@ final class ExecCall implements StreamObserver<ExecInput> {
   }
 
   private void write(final ByteString data) {
-    if (stdin == null) {
-      return;
-    }
     try {
-      data.writeTo(stdin);
-      stdin.flush();
+      data.writeTo(visitor.stdin());
+      visitor.stdin().flush();
     } catch (final IOException e) {
       // EPIPE: the visitor does not read any more. That is its right, as in a shell's pipeline.
       LOG.debug("visitor's input: {}", e.toString());
-      closeInput();
     }
+    call.request(1);
   }
 
   private void closeInput() {
-    if (stdin != null) {
-      try {
-        stdin.close();
-      } catch (final IOException e) {
-        LOG.debug("visitor's input: {}", e.toString());
-      }
-      stdin = null;
+    try {
+      visitor.stdin().close();
+    } catch (final IOException e) {
+      LOG.debug("visitor's input: {}", e.toString());
     }
   }
 

@@ -43,6 +43,7 @@ import java.time.Duration;
 import java.util.List;
 import java.util.concurrent.Executor;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicReference;
 import java.util.function.Consumer;
 import java.util.function.Supplier;
 import org.slf4j.Logger;
@@ -192,7 +193,7 @@ final class VasService extends VasGrpc.VasImplBase {
   @Override
   public StreamObserver<ExecInput> exec(final StreamObserver<ExecOutput> observer) {
     final CallTime time = callTime();
-    return new ExecCall(start -> engine.exec(start, time), sender(observer), executor);
+    return new ExecCall(start -> engine.exec(start, time), server(observer), executor);
   }
 
   @Override
@@ -244,7 +245,6 @@ final class VasService extends VasGrpc.VasImplBase {
       final SnapshotRequest request, final StreamObserver<SnapshotUpdate> observer) {
     final CallTime time = callTime();
     final ServerCallStreamObserver<SnapshotUpdate> stream = server(observer);
-    stream.setOnCancelHandler(() -> {});
     answer(
         observer,
         () -> {
@@ -293,28 +293,30 @@ final class VasService extends VasGrpc.VasImplBase {
    *
    * @param observer to be answered.
    * @param action makes the answer.
-   * @param undo undoes the action, when its client has gone meanwhile: nobody would know what was
-   *     made.
+   * @param undo undoes the action when the answer did not reach its client, whose time ran out or
+   *     who has gone: nobody would know what was made. gRPC calls it after the action, not beside
+   *     it.
    */
   private static <T> void answer(
       final StreamObserver<T> observer, final Supplier<T> action, final Consumer<T> undo) {
     final ServerCallStreamObserver<T> call = server(observer);
-    final Context context = Context.current();
+    final AtomicReference<T> made = new AtomicReference<>();
+    call.setOnCancelHandler(
+        () -> {
+          if (made.get() != null) {
+            undo.accept(made.get());
+          }
+        });
     try {
       final T reply = action.get();
-      if (context.isCancelled()) {
-        undo.accept(reply);
-        return;
-      }
+      made.set(reply);
       synchronized (call) {
         call.onNext(reply);
         call.onCompleted();
       }
     } catch (final RuntimeException | Error e) {
       logged("request", e);
-      if (!call.isCancelled()) {
-        call.onError(Errors.toStatus(e));
-      }
+      call.onError(Errors.toStatus(e));
     }
   }
 
