@@ -377,6 +377,14 @@ static uint8_t *place_address(const struct pages *pages, const struct place *pla
   return pages->map[place->region] + place->offset + (address - place->vma.start);
 }
 
+/* A copy that failed with EFAULT: for want of memory here, or of the page there? */
+static int why_not_copied(const struct batch *batch) {
+  for (int i = 0; i < batch->count; i++)
+    if (madvise(batch->local[i].iov_base, batch->local[i].iov_len, MADV_POPULATE_WRITE) < 0)
+      return -ENOSPC;
+  return -EFAULT;
+}
+
 static int copy_out(struct batch *batch) {
   struct pages *pages = batch->pages;
   struct place *place = batch->place;
@@ -386,19 +394,19 @@ static int copy_out(struct batch *batch) {
   if (place->vma.readable) {
     ssize_t n = process_vm_readv(pages->config.pid, batch->local, (unsigned long)batch->count, batch->remote,
                                  (unsigned long)batch->count, 0);
-    if (n < 0)
+    if (n < 0 && errno != EFAULT)
       return -errno;
-    if ((uint64_t)n != batch->bytes)
-      return -EFAULT;
+    if (n < 0 || (uint64_t)n != batch->bytes)
+      return why_not_copied(batch);
   } else {
     /* process_vm_readv() respects PROT_NONE; /proc/PID/mem does not. */
     for (int i = 0; i < batch->count; i++) {
       ssize_t n = pread(pages->memory, batch->local[i].iov_base, batch->local[i].iov_len,
                         (off_t)(uintptr_t)batch->remote[i].iov_base);
-      if (n < 0)
+      if (n < 0 && errno != EFAULT)
         return -errno;
-      if ((size_t)n != batch->local[i].iov_len)
-        return -EFAULT;
+      if (n < 0 || (size_t)n != batch->local[i].iov_len)
+        return why_not_copied(batch);
     }
   }
   for (int i = 0; i < batch->count; i++) {

@@ -258,7 +258,8 @@ public final class Checkpointer {
           Image.newBuilder()
               .setVersion(IMAGE_VERSION)
               .setKernel(Machine.current().kernelRelease())
-              .addPieces(SandboxPiece.of(instance.sandbox()));
+              .addPieces(SandboxPiece.of(instance.sandbox()))
+              .addAllPieces(instance.pieces());
       for (final StoredObject object : objects) {
         image.addObjects(objectImage(object));
       }

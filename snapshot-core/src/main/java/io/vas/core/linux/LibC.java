@@ -50,6 +50,8 @@ final class LibC {
 
     int flock(int fd, int operation);
 
+    int pipe2(long pairAddress, int flags);
+
     int memfd_create(@In byte[] name, int flags);
 
     long mmap(long address, long length, int protection, int flags, int fd, long offset);

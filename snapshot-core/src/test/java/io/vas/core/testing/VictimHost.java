@@ -43,7 +43,7 @@ public final class VictimHost implements AutoCloseable {
   public VictimHost(final Path directory) {
     this.directory = directory;
     this.keeper = Keeper.start(directory);
-    this.store = new TestStore(keeper, directory);
+    this.store = new TestStore(keeper);
     final HostMounts mounts = HostMounts.current(directory);
     this.sandbox = new SandboxSpec("victim", false, mounts.mountPoints(), List.of());
   }
