@@ -59,6 +59,7 @@ int main(void) {
   heap = sbrk(400000);
   for (int i = 0; i < 100000; i++)
     heap[i] = (uint32_t)i * 7;
+  sbrk(-(intptr_t)(uintptr_t)sbrk(0) & 4095); /* whole pages, so that what is given back does not stay */
   top = sbrk(0);
   victim_serve(check);
 }

@@ -24,6 +24,9 @@ public final class NativeBinaries {
   /** File name of the store that the demonstration runs where there is no Redis. */
   public static final String DEMO_STORE = "vas-demo-store";
 
+  /** File name of what the benchmarks need besides Java. */
+  public static final String BENCH_HELPER = "vas-bench-helper";
+
   private static final FileAttribute<Set<PosixFilePermission>> OWNER_ONLY =
       PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rwx------"));
 
@@ -70,7 +73,7 @@ public final class NativeBinaries {
   /**
    * Writes one of the native programs to a directory, as {@link #extractKeeper(Path)} does.
    *
-   * @param name {@link #KEEPER} or {@link #DEMO_STORE}.
+   * @param name {@link #KEEPER}, {@link #DEMO_STORE} or {@link #BENCH_HELPER}.
    * @param dir an existing directory on a file system that allows execution.
    * @return the file.
    * @throws IOException if the program was not built in, or cannot be written.

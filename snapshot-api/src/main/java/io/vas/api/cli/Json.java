@@ -8,7 +8,7 @@ import java.util.Map;
  * Writes JSON: maps, collections, strings, numbers, booleans and null. A short command has no time
  * to load a library for this.
  */
-final class Json {
+public final class Json {
   private Json() {}
 
   /**
@@ -17,7 +17,7 @@ final class Json {
    * @param fields names and values, in turn.
    * @return the map.
    */
-  static Map<String, Object> object(final Object... fields) {
+  public static Map<String, Object> object(final Object... fields) {
     final Map<String, Object> object = new LinkedHashMap<>();
     for (int i = 0; i < fields.length; i += 2) {
       object.put((String) fields[i], fields[i + 1]);
@@ -31,7 +31,7 @@ final class Json {
    * @param value of the kinds named above.
    * @return JSON, indented by two spaces; objects without nested ones take one line.
    */
-  static String text(final Object value) {
+  public static String text(final Object value) {
     final StringBuilder text = new StringBuilder();
     write(value, "", text);
     return text.toString();

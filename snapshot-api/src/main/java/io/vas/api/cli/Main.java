@@ -160,6 +160,8 @@ public final class Main implements Runnable {
     for (final CommandLine verb : line.getSubcommands().values()) {
       final boolean takesCommand = TAKE_COMMAND.contains(verb.getCommandName());
       verb.setStopAtPositional(takesCommand);
+      // The options of benchmarks are known where they are, which need not be on the class path.
+      verb.setUnmatchedOptionsArePositionalParams(verb.getCommandName().equals("bench"));
     }
     line.getCommandSpec().versionProvider(() -> new String[] {"vas " + io.vas.api.Version.TEXT});
     line.setOut(new PrintWriter(console.out(), true, StandardCharsets.UTF_8));

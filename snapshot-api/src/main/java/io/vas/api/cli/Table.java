@@ -7,13 +7,18 @@ import java.util.List;
 /**
  * Columns for a terminal, as wide as what is in them. A header that begins with ">" aligns right.
  */
-final class Table {
+public final class Table {
   private static final String GAP = "  ";
 
   private final List<String[]> rows = new ArrayList<>();
   private final boolean[] right;
 
-  Table(final String... headers) {
+  /**
+   * An empty table.
+   *
+   * @param headers of the columns.
+   */
+  public Table(final String... headers) {
     right = new boolean[headers.length];
     final String[] names = new String[headers.length];
     for (int i = 0; i < headers.length; i++) {
@@ -23,7 +28,13 @@ final class Table {
     rows.add(names);
   }
 
-  Table add(final Object... cells) {
+  /**
+   * Adds a row.
+   *
+   * @param cells as many as there are columns.
+   * @return this.
+   */
+  public Table add(final Object... cells) {
     final String[] row = new String[right.length];
     for (int i = 0; i < row.length; i++) {
       row[i] = String.valueOf(cells[i]);
@@ -32,7 +43,12 @@ final class Table {
     return this;
   }
 
-  void print(final PrintStream out) {
+  /**
+   * Prints it.
+   *
+   * @param out takes the lines.
+   */
+  public void print(final PrintStream out) {
     final int[] widths = new int[right.length];
     for (final String[] row : rows) {
       for (int i = 0; i < row.length; i++) {

@@ -7,7 +7,7 @@ import java.util.List;
 import java.util.Locale;
 
 /** Numbers, times and names as people read them. */
-final class Texts {
+public final class Texts {
   private static final String[] UNITS = {"B", "KiB", "MiB", "GiB", "TiB"};
 
   private Texts() {}
@@ -18,7 +18,7 @@ final class Texts {
    * @param bytes 0 or more.
    * @return three digits at least and a unit: "1.25 GiB", "256 MiB", "17 B".
    */
-  static String size(final long bytes) {
+  public static String size(final long bytes) {
     double value = bytes;
     int unit = 0;
     while (value >= 1024 && unit < UNITS.length - 1) {

@@ -85,6 +85,7 @@ public final class Daemon implements AutoCloseable {
     try {
       final Daemon daemon = new Daemon(directory, lock, engines);
       LOG.info("vas {} serves {}", Version.TEXT, directory.socket());
+      final var unused = daemon.engine.gone().thenRun(daemon::loseKeeper);
       return daemon;
     } catch (final IOException e) {
       lock.close();
@@ -105,7 +106,8 @@ public final class Daemon implements AutoCloseable {
   }
 
   /**
-   * Waits until a client asks the daemon to end. It has not ended then: {@link #close()} ends it.
+   * Waits until a client asks the daemon to end, or it can't go on. It has not ended then: {@link
+   * #close()} ends it.
    *
    * @throws InterruptedException if this thread is interrupted.
    */
@@ -142,6 +144,14 @@ public final class Daemon implements AutoCloseable {
       lock.close();
       LOG.info("ended");
       closed.countDown();
+    }
+  }
+
+  /** The next command starts a new daemon with a new keeper. */
+  private void loseKeeper() {
+    if (!closing.get()) {
+      LOG.error("the keeper has ended, and all instances with it; this daemon ends, too");
+      asked.countDown();
     }
   }
 

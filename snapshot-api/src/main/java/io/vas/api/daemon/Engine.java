@@ -13,6 +13,7 @@ import io.vas.api.v1.SnapshotInfo;
 import io.vas.api.v1.SnapshotRequest;
 import java.time.Duration;
 import java.util.List;
+import java.util.concurrent.CompletableFuture;
 import java.util.function.Consumer;
 
 /**
@@ -139,6 +140,13 @@ public interface Engine extends AutoCloseable {
    * @return the new instances.
    */
   List<ForkInfo> fork(ForkRequest request, CallTime time);
+
+  /**
+   * Completes when the engine can't work any more, because its keeper has ended.
+   *
+   * @return a future that never completes exceptionally.
+   */
+  CompletableFuture<Void> gone();
 
   /** Ends the keeper, and with it all instances. */
   @Override

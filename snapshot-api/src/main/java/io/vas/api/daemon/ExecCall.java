@@ -145,7 +145,7 @@ final class ExecCall implements StreamObserver<ExecInput> {
 
   private void pump(final InputStream in, final Function<ByteString, ExecOutput> message) {
     final byte[] chunk = new byte[CHUNK_BYTES];
-    try {
+    try (in) {
       for (int n = in.read(chunk); n > 0; n = in.read(chunk)) {
         sender.send(message.apply(ByteString.copyFrom(chunk, 0, n)));
       }

@@ -1,35 +1,128 @@
 package io.vas.api.daemon;
 
 import io.vas.api.StateDirectory;
+import io.vas.api.daemon.CompiledSnapshots.Compiled;
 import io.vas.api.v1.CheckReply;
 import io.vas.api.v1.DaemonInfo;
 import io.vas.api.v1.ExecStart;
 import io.vas.api.v1.ForkInfo;
 import io.vas.api.v1.ForkRequest;
 import io.vas.api.v1.InspectReply;
+import io.vas.api.v1.InstanceDetails;
 import io.vas.api.v1.InstanceInfo;
 import io.vas.api.v1.Progress;
 import io.vas.api.v1.RunRequest;
+import io.vas.api.v1.SnapshotDetails;
 import io.vas.api.v1.SnapshotInfo;
 import io.vas.api.v1.SnapshotRequest;
+import io.vas.api.v1.Stage;
+import io.vas.core.ConflictException;
 import io.vas.core.NotFoundException;
 import io.vas.core.UnsupportedException;
+import io.vas.core.VasException;
+import io.vas.core.instance.Instance;
+import io.vas.core.instance.Instances;
+import io.vas.core.keeper.Keeper;
+import io.vas.core.keeper.SpawnReply;
+import io.vas.core.linux.Capability;
+import io.vas.core.linux.Errno;
+import io.vas.core.linux.LinuxException;
+import io.vas.core.memory.MemoryStrategy;
+import io.vas.core.sandbox.RunSpec;
+import io.vas.core.sandbox.VisitSpec;
+import io.vas.store.DescriptorHolder;
+import io.vas.store.Snapshot;
+import io.vas.store.SnapshotName;
+import io.vas.store.SnapshotStore;
+import io.vas.store.SnapshotUse;
+import io.vas.store.StoreStatus;
+import java.nio.file.Path;
 import java.time.Duration;
+import java.util.ArrayList;
+import java.util.EnumSet;
 import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.Set;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
 import java.util.function.Consumer;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
-/** The engine that works on this host. */
+/** The engine that works on this host: instances of a keeper, snapshots of a store. */
 public final class LocalEngine implements Engine {
-  private final StateDirectory directory;
+  private static final Logger LOG = LoggerFactory.getLogger(LocalEngine.class);
+
+  /** The keeper starts instances one after the other; while it does, the next is made ready. */
+  private static final int FORK_THREADS = 2;
+
+  private final Keeper keeper;
+  private final Instances instances;
+  private final SnapshotStore store;
+  private final Snapshots snapshots;
+  private final CompiledSnapshots compiled;
+  private final Map<Long, Origin> origins = new ConcurrentHashMap<>();
+  private final ExecutorService workers =
+      Executors.newFixedThreadPool(
+          FORK_THREADS,
+          task -> {
+            final Thread thread = new Thread(task, "vas-worker");
+            thread.setDaemon(true);
+            return thread;
+          });
+
+  private record Origin(Compiled snapshot, long forkMicros, List<Stage> stages) {}
 
   /**
-   * Starts it.
+   * Starts a keeper, or connects to the one that an earlier daemon left, with its instances.
    *
-   * @param directory where it keeps its files.
+   * @param directory where it keeps its files; exists.
    */
   public LocalEngine(final StateDirectory directory) {
-    this.directory = directory;
+    keeper = keeper(directory.path());
+    try {
+      instances = new Instances(directory.path(), keeper);
+      store =
+          SnapshotStore.open(
+              StoreBudget.config(directory.path(), System.getenv(StoreBudget.VARIABLE)),
+              DescriptorHolder.of(keeper));
+    } catch (final RuntimeException e) {
+      leave();
+      throw e;
+    }
+    snapshots = new Snapshots(store);
+    compiled = new CompiledSnapshots(store);
+    store.status().limitations().forEach(LOG::warn);
   }
+
+  private static Keeper keeper(final Path directory) {
+    try {
+      final Keeper found = Keeper.connect(directory.resolve(Keeper.SOCKET));
+      LOG.info("found the keeper of an earlier daemon, pid {}", found.pid());
+      return found;
+    } catch (final LinuxException e) {
+      if (e.errno() != Errno.ENOENT && e.errno() != Errno.ECONNREFUSED) {
+        throw e;
+      }
+      return Keeper.start(directory);
+    }
+  }
+
+  /** After a failed start: a keeper without instances is of no use to anybody. */
+  private void leave() {
+    if (keeper.list().isEmpty()) {
+      keeper.shutdown();
+    } else {
+      keeper.close();
+    }
+  }
+
+  // ---- what there is
 
   @Override
   public CheckReply check() {
@@ -37,65 +130,333 @@ public final class LocalEngine implements Engine {
   }
 
   @Override
-  public void describe(final DaemonInfo.Builder info) {}
+  public CompletableFuture<Void> gone() {
+    return keeper.gone();
+  }
 
   @Override
-  public InstanceInfo run(final RunRequest request, final CallTime time) {
-    throw new UnsupportedException("no instances yet in " + directory.path());
+  public void describe(final DaemonInfo.Builder info) {
+    final StoreStatus status = store.status();
+    info.setKeeperPid(keeper.pid())
+        .setInstances((int) instances.list().stream().filter(LocalEngine::isRunning).count())
+        .setSnapshots(status.entries().size())
+        .setStoreBytes(status.usedBytes())
+        .setStoreBudgetBytes(status.budgetBytes());
   }
 
   @Override
   public List<InstanceInfo> instances(final boolean all) {
-    return List.of();
+    return instances.list().stream()
+        .filter(instance -> all || isRunning(instance))
+        .map(this::info)
+        .toList();
   }
 
   @Override
   public InspectReply inspect(final String reference) {
-    throw new NotFoundException("no instance or snapshot '" + reference + "'");
+    final Optional<Instance> instance = instances.lookUp(reference);
+    return instance.isPresent()
+        ? InspectReply.newBuilder().setInstance(details(instance.get())).build()
+        : InspectReply.newBuilder().setSnapshot(details(snapshot(reference))).build();
+  }
+
+  private InstanceDetails details(final Instance instance) {
+    final InstanceDetails.Builder details =
+        Views.details(instance, snapshots.isFrozen(instance.id())).toBuilder();
+    final Origin origin = origins.get(instance.id());
+    return origin == null
+        ? details.build()
+        : details.setForkUs(origin.forkMicros()).addAllStages(origin.stages()).build();
+  }
+
+  private SnapshotDetails details(final Snapshot snapshot) {
+    try (SnapshotUse use = store.use(snapshot.id())) {
+      final SnapshotDetails.Builder details =
+          Views.details(snapshot, CompiledSnapshots.image(use))
+              .addAllStages(snapshots.stages(snapshot.id()));
+      instances.list().stream()
+          .filter(LocalEngine::isRunning)
+          .filter(instance -> instance.snapshot().equals(Optional.of(snapshot.id())))
+          .forEach(instance -> details.addForks(instance.reference()));
+      return details.build();
+    }
+  }
+
+  private Snapshot snapshot(final String reference) {
+    try {
+      return store.get(reference);
+    } catch (final NotFoundException e) {
+      throw new NotFoundException("there is no instance or snapshot '" + reference + "'", e);
+    }
+  }
+
+  @Override
+  public List<SnapshotInfo> snapshots() {
+    return store.list().stream().map(Views::info).toList();
+  }
+
+  private InstanceInfo info(final Instance instance) {
+    return Views.info(instance, snapshots.isFrozen(instance.id()));
+  }
+
+  private static boolean isRunning(final Instance instance) {
+    return instance.state() == Instance.State.RUNNING;
+  }
+
+  // ---- instances
+
+  @Override
+  public InstanceInfo run(final RunRequest request, final CallTime time) {
+    final Set<Capability> capabilities = EnumSet.noneOf(Capability.class);
+    request.getAddCapabilitiesList().forEach(name -> capabilities.addAll(Capability.parse(name)));
+    final RunSpec spec =
+        new RunSpec(
+            request.getName(),
+            request.getCommandList(),
+            request.getEnvironmentMap(),
+            request.getWorkingDirectory(),
+            capabilities,
+            request.getPrivileged());
+    final Instance instance = instances.run(spec, time.remaining());
+    LOG.info("instance {} runs {}", instance, spec.command().get(0));
+    return info(instance);
   }
 
   @Override
   public InstanceLog log(final String instance) {
-    throw new NotFoundException("no instance '" + instance + "'");
+    final Instance found = instances.find(instance);
+    return new InstanceLog(found.logFile(), found.exit());
   }
 
   @Override
   public Visitor exec(final ExecStart start, final CallTime time) {
-    throw new NotFoundException("no instance '" + start.getInstance() + "'");
+    return InstanceVisitor.start(
+        instances,
+        instances.find(start.getInstance()),
+        new VisitSpec(
+            start.getCommandList(), start.getEnvironmentMap(), start.getWorkingDirectory()),
+        time.remaining());
   }
 
   @Override
   public InstanceInfo stop(final String instance, final Duration grace, final CallTime time) {
-    throw new NotFoundException("no instance '" + instance + "'");
+    final Instance found = instances.find(instance);
+    final int code = instances.stop(found, grace);
+    LOG.info("instance {} stopped with exit code {}", found, code);
+    return info(found);
   }
 
   @Override
   public InstanceInfo kill(final String instance, final int signal) {
-    throw new NotFoundException("no instance '" + instance + "'");
+    final Instance found = instances.find(instance);
+    instances.signal(found, signal);
+    return info(found);
   }
 
   @Override
   public List<String> remove(
       final List<String> references, final boolean force, final CallTime time) {
-    throw new NotFoundException("no instance or snapshot '" + references.get(0) + "'");
+    final List<Instance> ended = new ArrayList<>();
+    final List<Snapshot> unwanted = new ArrayList<>();
+    for (final String reference : references) {
+      final Optional<Instance> instance = instances.lookUp(reference);
+      if (instance.isEmpty()) {
+        unwanted.add(snapshot(reference));
+      } else if (!force && isRunning(instance.get())) {
+        throw new ConflictException(
+            "instance " + instance.get() + " runs; stop it first, or use -f");
+      } else {
+        ended.add(instance.get());
+      }
+    }
+    final List<String> removed = new ArrayList<>();
+    for (final Instance instance : ended) {
+      instances.remove(instance, force);
+      snapshots.forgetInstance(instance.id());
+      removed.add(instance.reference());
+    }
+    for (final Snapshot snapshot : unwanted) {
+      store.remove(snapshot.id());
+      compiled.forget(snapshot.id());
+      snapshots.forgetSnapshot(snapshot.id());
+      removed.add(snapshot.id());
+    }
+    LOG.info("removed {}", removed);
+    return removed;
   }
+
+  // ---- snapshots and forks
 
   @Override
   public SnapshotInfo snapshot(
       final SnapshotRequest request, final Consumer<Progress> progress, final CallTime time) {
-    throw new NotFoundException("no instance '" + request.getInstance() + "'");
+    final Optional<SnapshotName> name =
+        request.getName().isEmpty()
+            ? Optional.empty()
+            : Optional.of(SnapshotName.parse(request.getName()));
+    return Views.info(take(instances.find(request.getInstance()), name, progress, time));
   }
 
-  @Override
-  public List<SnapshotInfo> snapshots() {
-    return List.of();
+  private Snapshot take(
+      final Instance instance,
+      final Optional<SnapshotName> name,
+      final Consumer<Progress> progress,
+      final CallTime time) {
+    if (!isRunning(instance)) {
+      throw new ConflictException("instance " + instance + " has ended");
+    }
+    final Origin origin = origins.get(instance.id());
+    if (origin == null && instance.snapshot().isPresent()) {
+      throw new UnsupportedException(
+          "instance "
+              + instance
+              + ": it is a fork of snapshot "
+              + instance.snapshot().get()
+              + ", which went with an earlier daemon: its unwritten pages can't be told any more");
+    }
+    final Snapshot snapshot =
+        snapshots.take(
+            instance,
+            Optional.ofNullable(origin).map(known -> known.snapshot().use()),
+            name,
+            progress,
+            time);
+    LOG.info(
+        "snapshot {} of instance {}: frozen for {} us, {} pages",
+        snapshot.label(),
+        instance,
+        snapshot.facts().frozenMicros(),
+        snapshot.facts().pages());
+    // The first fork is to be as quick as the next.
+    workers.execute(() -> compileAhead(snapshot));
+    return snapshot;
+  }
+
+  private void compileAhead(final Snapshot snapshot) {
+    try {
+      compiled.get(snapshot.id(), MemoryStrategy.MAP).release();
+    } catch (final VasException e) {
+      LOG.info("snapshot {} is not compiled ahead: {}", snapshot.label(), e.getMessage());
+    }
   }
 
   @Override
   public List<ForkInfo> fork(final ForkRequest request, final CallTime time) {
-    throw new NotFoundException("no snapshot or instance '" + request.getSource() + "'");
+    final MemoryStrategy strategy =
+        request.getMemoryStrategy() == io.vas.api.v1.MemoryStrategy.COPY
+            ? MemoryStrategy.COPY
+            : MemoryStrategy.MAP;
+    final Compiled source = compiled.get(sourceOf(request, time), strategy);
+    try {
+      return request.getCount() <= 1
+          ? List.of(forkOne(source, request.getName(), time))
+          : forkMany(source, request, time);
+    } catch (final VasException e) {
+      throw Named.error("snapshot " + source.use().snapshot().label(), e);
+    } finally {
+      source.release();
+    }
+  }
+
+  private String sourceOf(final ForkRequest request, final CallTime time) {
+    try {
+      return store.get(request.getSource()).id();
+    } catch (final NotFoundException e) {
+      final Optional<Instance> instance = instances.lookUp(request.getSource());
+      if (instance.isEmpty()) {
+        throw new NotFoundException(
+            "there is no snapshot or instance '" + request.getSource() + "'", e);
+      }
+      return take(instance.get(), Optional.empty(), progress -> {}, time).id();
+    }
+  }
+
+  private List<ForkInfo> forkMany(
+      final Compiled source, final ForkRequest request, final CallTime time) {
+    final List<Future<ForkInfo>> started = new ArrayList<>();
+    for (int i = 1; i <= request.getCount(); i++) {
+      final String name = request.getName().isEmpty() ? "" : request.getName() + "-" + i;
+      started.add(workers.submit(() -> forkOne(source, name, time)));
+    }
+    final List<ForkInfo> forks = new ArrayList<>();
+    VasException failure = null;
+    for (final Future<ForkInfo> fork : started) {
+      if (failure != null && fork.cancel(false)) {
+        continue;
+      }
+      try {
+        forks.add(fork.get());
+      } catch (final ExecutionException e) {
+        failure =
+            e.getCause() instanceof VasException cause
+                ? cause
+                : new VasException("a fork failed: " + e.getCause(), e);
+      } catch (final InterruptedException e) {
+        Thread.currentThread().interrupt();
+        failure = new VasException("interrupted", e);
+      }
+    }
+    if (failure != null) {
+      undo(forks);
+      throw failure;
+    }
+    return forks;
+  }
+
+  private void undo(final List<ForkInfo> forks) {
+    for (final ForkInfo fork : forks) {
+      try {
+        instances.remove(instances.find(fork.getId()), true);
+      } catch (final VasException e) {
+        LOG.warn("fork {} is not undone: {}", fork.getId(), e.getMessage());
+      }
+    }
+  }
+
+  private ForkInfo forkOne(final Compiled source, final String name, final CallTime time) {
+    final Snapshot snapshot = source.use().snapshot();
+    final Instances.Fork fork =
+        instances.fork(source.program(), snapshot.id(), name, time.remaining());
+    final Instance instance = fork.instance();
+    final long micros = (fork.reply().releasedNanos() - time.arrivalNanos()) / 1000;
+    source.retain();
+    origins.put(instance.id(), new Origin(source, micros, stages(fork.reply(), time)));
+    final var unused =
+        instance
+            .exit()
+            .whenComplete(
+                (code, error) -> {
+                  origins.remove(instance.id());
+                  source.release();
+                });
+    return ForkInfo.newBuilder()
+        .setId(instance.reference())
+        .setName(instance.name())
+        .setInstance(snapshot.instance())
+        .setSnapshot(snapshot.id())
+        .setForkUs(micros)
+        .setPid(instance.pid())
+        .build();
+  }
+
+  private static List<Stage> stages(final SpawnReply reply, final CallTime time) {
+    return List.of(
+        stage("request", time.arrivalNanos(), reply.receivedNanos()),
+        stage("clone", reply.receivedNanos(), reply.clonedNanos()),
+        stage("program", reply.clonedNanos(), reply.readyNanos()),
+        stage("release", reply.readyNanos(), reply.releasedNanos()));
+  }
+
+  private static Stage stage(final String name, final long begin, final long end) {
+    return Stage.newBuilder().setName(name).setUs((end - begin) / 1000).build();
   }
 
   @Override
-  public void close() {}
+  public void close() {
+    workers.shutdownNow();
+    snapshots.close();
+    compiled.close();
+    store.close();
+    keeper.shutdown();
+  }
 }

@@ -7,10 +7,13 @@ import io.vas.api.v1.SnapshotMode;
 import io.vas.api.v1.SnapshotRequest;
 import io.vas.core.InvalidRequestException;
 import io.vas.core.UnsupportedException;
+import io.vas.store.SnapshotName;
 import java.util.Map;
-import java.util.regex.Pattern;
 
-/** The rules that can be checked by looking at a request alone. */
+/**
+ * The rules that can be checked by looking at a request alone. Those for an instance's name are
+ * with the instances.
+ */
 public final class RequestRules {
   /** The most instances that one fork request may start. */
   public static final int FORK_COUNT_MAX = 1000;
@@ -18,17 +21,9 @@ public final class RequestRules {
   /** The greatest signal number of Linux. */
   public static final int SIGNAL_MAX = 64;
 
-  private static final Pattern NAME = Pattern.compile("[a-zA-Z0-9][a-zA-Z0-9_.-]{0,63}");
-
-  private static final Pattern NAME_TAG =
-      Pattern.compile("[a-zA-Z0-9][a-zA-Z0-9_.-]{0,63}(:[a-zA-Z0-9_.-]{1,64})?");
-
   private RequestRules() {}
 
   static void check(final RunRequest request) {
-    if (!request.getName().isEmpty()) {
-      checkName(request.getName());
-    }
     checkCommand(request.getCommandList());
     checkEnvironment(request.getEnvironmentMap());
     checkDirectory(request.getWorkingDirectory());
@@ -43,11 +38,8 @@ public final class RequestRules {
 
   static void check(final SnapshotRequest request) {
     checkReference(request.getInstance(), "instance");
-    if (!request.getName().isEmpty() && !NAME_TAG.matcher(request.getName()).matches()) {
-      throw new InvalidRequestException(
-          "snapshot name '"
-              + request.getName()
-              + "' is not NAME:TAG, each 1 to 64 of a-z A-Z 0-9 _ . -, the first a letter or digit");
+    if (!request.getName().isEmpty()) {
+      final var unused = SnapshotName.parse(request.getName());
     }
     if (request.getMode() == SnapshotMode.LIVE) {
       throw new UnsupportedException(
@@ -60,9 +52,6 @@ public final class RequestRules {
   static void check(final ForkRequest request) {
     checkReference(request.getSource(), "snapshot or instance");
     checkForkCount(request.getCount() == 0 ? 1 : request.getCount());
-    if (!request.getName().isEmpty()) {
-      checkName(request.getName());
-    }
     if (request.getPaused()) {
       throw new UnsupportedException(
           "fork " + request.getSource() + ": paused instances are not there yet");
@@ -92,15 +81,6 @@ public final class RequestRules {
   static void checkReference(final String reference, final String what) {
     if (reference.isEmpty()) {
       throw new InvalidRequestException("no " + what + " named");
-    }
-  }
-
-  private static void checkName(final String name) {
-    if (!NAME.matcher(name).matches()) {
-      throw new InvalidRequestException(
-          "instance name '"
-              + name
-              + "' is not 1 to 64 of a-z A-Z 0-9 _ . -, the first a letter or digit");
     }
   }
 

@@ -45,6 +45,9 @@ public final class TestEngine implements Engine {
   /** Counted down by the test when a fork is to go on. */
   public final CountDownLatch mayFork = new CountDownLatch(1);
 
+  /** Completed by the test when the engine is to be of no use any more. */
+  public final CompletableFuture<Void> gone = new CompletableFuture<>();
+
   private final Path log;
   private volatile CallTime time;
   private volatile VasException failure;
@@ -225,6 +228,11 @@ public final class TestEngine implements Engine {
               .build());
     }
     return forks;
+  }
+
+  @Override
+  public CompletableFuture<Void> gone() {
+    return gone.copy();
   }
 
   @Override

@@ -1,10 +1,12 @@
 package io.vas.core.checkpoint;
 
 import io.vas.core.image.Image;
+import io.vas.core.image.Piece;
 import io.vas.core.keeper.Keeper;
 import io.vas.core.linux.FileStatus;
 import io.vas.core.memory.PageSource;
 import io.vas.core.sandbox.SandboxSpec;
+import java.util.List;
 import java.util.Optional;
 
 /** The instance that a snapshot is taken of, as far as that must know it. */
@@ -43,6 +45,15 @@ public interface Subject {
    * @return that file's status.
    */
   FileStatus log();
+
+  /**
+   * What it adds to the image of its own accord.
+   *
+   * @return pieces of kinds that no resource has.
+   */
+  default List<Piece> pieces() {
+    return List.of();
+  }
 
   /**
    * Where it comes from.

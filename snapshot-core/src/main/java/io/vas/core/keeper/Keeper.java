@@ -185,6 +185,15 @@ public final class Keeper implements AutoCloseable {
   }
 
   /**
+   * Whether this end has closed the connection, so that the keeper and its instances go on.
+   *
+   * @return false if the connection is there, or is gone because the keeper is.
+   */
+  public boolean isClosed() {
+    return closed.get();
+  }
+
+  /**
    * Let the keeper keep a descriptor.
    *
    * @param id under which it does, of the caller's choice.

@@ -14,8 +14,7 @@ public final class NetworkNamespace {
    * @throws LinuxException ENOENT if there is no such process, EPERM without CAP_SYS_ADMIN.
    */
   public static void enter(final int pid) {
-    try (Fd namespace =
-        Fd.open("/proc/" + pid + "/ns/net", OpenFlags.O_RDONLY | OpenFlags.O_CLOEXEC)) {
+    try (Fd namespace = Fd.open("/proc/" + pid + "/ns/net", OpenFlags.O_RDONLY)) {
       if (Syscall.call(Syscall.SETNS, namespace.value(), CLONE_NEWNET) < 0) {
         throw Kernel.failure("setns", "pid", pid, "type", "net");
       }

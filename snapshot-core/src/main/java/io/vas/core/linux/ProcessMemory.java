@@ -9,13 +9,14 @@ public final class ProcessMemory {
   private ProcessMemory() {}
 
   /**
-   * Reads ranges of a process into memory of this one.
+   * Reads ranges of a process into memory of this one. It ends where the first page is that can not
+   * be read, and after 2 GiB less a page at the latest.
    *
    * @param pid the process, on the host.
    * @param vectors twice {@code count} pairs of address and length, 8 bytes each: first the ranges
    *     here, then those there.
    * @param count ranges on each side, 1 to 1024.
-   * @return bytes read.
+   * @return bytes read; fewer than asked for where a page was not there.
    * @throws LinuxException EFAULT if nothing could be read, ESRCH if there is no such process.
    */
   public static long read(final int pid, final UnsafeBuffer vectors, final int count) {

@@ -24,7 +24,7 @@ public final class TestStore implements AutoCloseable {
   private static final long BUDGET = 4L << 30;
 
   private final Keeper keeper;
-  private final Path directory;
+  private final TmpfsMount layerMount;
   private final Map<RegionKind, TmpfsMount> mounts = new EnumMap<>(RegionKind.class);
   private final AtomicLong ids = new AtomicLong(1L << 32);
   private final List<Entry> entries = new ArrayList<>();
@@ -33,11 +33,11 @@ public final class TestStore implements AutoCloseable {
    * An empty store.
    *
    * @param keeper that holds the descriptors.
-   * @param directory for layers, not on a tmpfs that instances can not see.
    */
-  public TestStore(final Keeper keeper, final Path directory) {
+  public TestStore(final Keeper keeper) {
     this.keeper = keeper;
-    this.directory = directory;
+    // Not on the host's root, which is a layer itself: layers must not lie within each other.
+    layerMount = TmpfsMount.create(BUDGET, TmpfsMount.HugePages.NEVER);
     mounts.put(RegionKind.HUGE, TmpfsMount.create(BUDGET, TmpfsMount.HugePages.ALWAYS));
     mounts.put(RegionKind.SMALL, TmpfsMount.create(BUDGET, TmpfsMount.HugePages.NEVER));
   }
@@ -57,6 +57,7 @@ public final class TestStore implements AutoCloseable {
   public void close() {
     entries.forEach(Entry::close);
     mounts.values().forEach(TmpfsMount::close);
+    layerMount.close();
   }
 
   /** Where a snapshot is written to, and read from. */
@@ -66,6 +67,8 @@ public final class TestStore implements AutoCloseable {
     private final Fd layer;
     private final List<Fd> layers = new ArrayList<>();
     private final List<Long> heldLayers = new ArrayList<>();
+    private final String name;
+    private Fd readOnlyLayer;
     private boolean writing = true;
     private boolean closed;
 
@@ -74,9 +77,10 @@ public final class TestStore implements AutoCloseable {
         files.put(kind, mounts.get(kind).createFile());
       }
       final long id = ids.incrementAndGet();
-      final Path path = directory.resolve("layer-" + id);
+      name = "layer-" + id;
+      final Path path = Path.of("/proc/self/fd/" + layerMount.readWriteMount().value(), name);
       try {
-        Files.createDirectories(path);
+        Files.createDirectory(path);
       } catch (final IOException e) {
         throw new UncheckedIOException(e);
       }
@@ -94,7 +98,13 @@ public final class TestStore implements AutoCloseable {
       for (final RegionKind kind : RegionKind.values()) {
         held.put(kind, hold(files.get(kind).readOnly()));
       }
-      layers.add(layer);
+      readOnlyLayer =
+          Fd.openAt(
+              layerMount.readOnlyMount(),
+              name,
+              OpenFlags.O_RDONLY | OpenFlags.O_DIRECTORY,
+              0);
+      layers.add(readOnlyLayer);
       layers.addAll(below);
       layers.forEach(fd -> heldLayers.add(hold(fd)));
       return this;
@@ -144,6 +154,9 @@ public final class TestStore implements AutoCloseable {
         heldLayers.forEach(keeper::drop);
         files.values().forEach(TmpfsMount.RegionFile::close);
         layer.close();
+        if (readOnlyLayer != null) {
+          readOnlyLayer.close();
+        }
       }
     }
   }

@@ -12,6 +12,7 @@ import io.vas.core.sandbox.Commands;
 import io.vas.core.sandbox.HostMounts;
 import io.vas.core.sandbox.RunSpec;
 import io.vas.core.sandbox.Sandbox;
+import io.vas.core.sandbox.SandboxBase;
 import io.vas.core.sandbox.SandboxSpec;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -43,7 +44,7 @@ public final class VictimHost implements AutoCloseable {
   public VictimHost(final Path directory) {
     this.directory = directory;
     this.keeper = Keeper.start(directory);
-    this.store = new TestStore(keeper, directory);
+    this.store = new TestStore(keeper);
     final HostMounts mounts = HostMounts.current(directory);
     this.sandbox = new SandboxSpec("victim", false, mounts.mountPoints(), List.of());
   }
@@ -100,7 +101,8 @@ public final class VictimHost implements AutoCloseable {
               new SpawnRequest(
                       id,
                       program,
-                      Params.forSpawn(program.program())
+                      SandboxBase.of(keeper)
+                          .addTo(Params.forSpawn(program.program()), sandbox)
                           .control(Commands.CONTROL)
                           .attached(Commands.LOG, logFile))
                   .cloneFlags(Sandbox.CLONE_FLAGS)

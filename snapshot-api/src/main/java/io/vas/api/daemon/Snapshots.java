@@ -1,0 +1,234 @@
+package io.vas.api.daemon;
+
+import io.vas.api.v1.Progress;
+import io.vas.api.v1.Stage;
+import io.vas.core.DeadlineException;
+import io.vas.core.VasException;
+import io.vas.core.checkpoint.Checkpoint;
+import io.vas.core.checkpoint.Checkpointer;
+import io.vas.core.image.Image;
+import io.vas.core.image.ObjectImage;
+import io.vas.core.image.ProcessImage;
+import io.vas.core.image.VmaImage;
+import io.vas.core.instance.CommandPiece;
+import io.vas.core.instance.Instance;
+import io.vas.core.linux.Fd;
+import io.vas.core.linux.FileSystemStatus;
+import io.vas.core.linux.OpenFlags;
+import io.vas.core.memory.PageRuns;
+import io.vas.store.Draft;
+import io.vas.store.Snapshot;
+import io.vas.store.SnapshotFacts;
+import io.vas.store.SnapshotName;
+import io.vas.store.SnapshotRequest;
+import io.vas.store.SnapshotStore;
+import io.vas.store.SnapshotUse;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+import java.util.Optional;
+import java.util.Set;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.Executors;
+import java.util.concurrent.ScheduledExecutorService;
+import java.util.concurrent.ScheduledFuture;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.locks.ReentrantLock;
+import java.util.function.Consumer;
+
+/** Takes snapshots of instances into the store. */
+final class Snapshots implements AutoCloseable {
+  private static final int PAGE = 4096;
+  private static final long PROGRESS_MILLIS = 100;
+
+  private final SnapshotStore store;
+  private final Checkpointer checkpointer = new Checkpointer();
+  private final Map<Long, ReentrantLock> locks = new ConcurrentHashMap<>();
+  private final Map<Long, String> latest = new ConcurrentHashMap<>();
+  private final Map<String, List<Stage>> stages = new ConcurrentHashMap<>();
+  private final Set<Long> frozen = ConcurrentHashMap.newKeySet();
+  private final ScheduledExecutorService ticker =
+      Executors.newSingleThreadScheduledExecutor(
+          task -> {
+            final Thread thread = new Thread(task, "vas-progress");
+            thread.setDaemon(true);
+            return thread;
+          });
+
+  Snapshots(final SnapshotStore store) {
+    this.store = store;
+  }
+
+  /**
+   * Takes one.
+   *
+   * @param instance that runs.
+   * @param origin what it was forked from; empty if it was started by a command.
+   * @param name of the snapshot, if it is to have one.
+   * @param progress is told how far it is.
+   * @param time of the call.
+   * @return the snapshot, which is in the store.
+   */
+  Snapshot take(
+      final Instance instance,
+      final Optional<SnapshotUse> origin,
+      final Optional<SnapshotName> name,
+      final Consumer<Progress> progress,
+      final CallTime time) {
+    final ReentrantLock lock = locks.computeIfAbsent(instance.id(), id -> new ReentrantLock());
+    lock(lock, time);
+    try (Draft draft = store.draft(request(instance, origin, name))) {
+      final Checkpoint checkpoint = freeze(instance, draft, progress, time);
+      final Image image =
+          checkpoint.image().toBuilder().addPieces(CommandPiece.of(instance.spec())).build();
+      if (time.remaining().isZero()) {
+        throw new DeadlineException("the time for the snapshot ran out; it was not kept");
+      }
+      final long pages = pages(image);
+      final Snapshot snapshot =
+          store.publish(
+              draft,
+              image,
+              new SnapshotFacts(
+                  checkpoint.frozenNanos() / 1000, time.elapsedMicros(), pages, pages, "map"));
+      latest.put(instance.id(), snapshot.id());
+      stages.put(snapshot.id(), stages(checkpoint));
+      return snapshot;
+    } catch (final VasException e) {
+      throw Named.error("instance " + instance.name(), e);
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  private static void lock(final ReentrantLock lock, final CallTime time) {
+    try {
+      if (!lock.tryLock(time.remaining().toNanos(), TimeUnit.NANOSECONDS)) {
+        throw new DeadlineException("another snapshot of it was being taken until time ran out");
+      }
+    } catch (final InterruptedException e) {
+      Thread.currentThread().interrupt();
+      throw new VasException("interrupted", e);
+    }
+  }
+
+  private SnapshotRequest request(
+      final Instance instance,
+      final Optional<SnapshotUse> origin,
+      final Optional<SnapshotName> name) {
+    final long inherited =
+        origin
+            .map(use -> use.snapshot().space().hugeBytes() + use.snapshot().space().smallBytes())
+            .orElse(0L);
+    return new SnapshotRequest(
+        instance.reference(),
+        name,
+        Optional.ofNullable(latest.get(instance.id())).or(instance::snapshot),
+        origin,
+        inherited + MemoryUse.stored(instance.pid()),
+        ownFiles(instance));
+  }
+
+  /** The root is an overlay, which answers for the file system that its own files are on. */
+  private static long ownFiles(final Instance instance) {
+    try (Fd root =
+        Fd.open("/proc/" + instance.pid() + "/root", OpenFlags.O_PATH | OpenFlags.O_DIRECTORY)) {
+      return FileSystemStatus.of(root).usedBytes();
+    }
+  }
+
+  private Checkpoint freeze(
+      final Instance instance,
+      final Draft draft,
+      final Consumer<Progress> progress,
+      final CallTime time) {
+    final long total = MemoryUse.stored(instance.pid());
+    final ScheduledFuture<?> ticks =
+        ticker.scheduleAtFixedRate(
+            () ->
+                progress.accept(
+                    Progress.newBuilder()
+                        .setStage("copying")
+                        .setDoneBytes(Math.min(total, draft.usedBytes()))
+                        .setTotalBytes(total)
+                        .build()),
+            PROGRESS_MILLIS,
+            PROGRESS_MILLIS,
+            TimeUnit.MILLISECONDS);
+    frozen.add(instance.id());
+    try {
+      return checkpointer.take(instance, draft, time.remaining());
+    } finally {
+      frozen.remove(instance.id());
+      ticks.cancel(false);
+    }
+  }
+
+  private static long pages(final Image image) {
+    long bytes = 0;
+    for (final ProcessImage process : image.getProcessesList()) {
+      for (final VmaImage vma : process.getMemory().getVmasList()) {
+        bytes += PageRuns.decode(vma.getStart(), vma.getPages().getRunsList()).bytes();
+      }
+    }
+    for (final ObjectImage object : image.getObjectsList()) {
+      bytes += PageRuns.decode(object.getOffset(), object.getRunsList()).bytes();
+    }
+    return bytes / PAGE;
+  }
+
+  private static List<Stage> stages(final Checkpoint checkpoint) {
+    return checkpoint.stageNanos().entrySet().stream()
+        .map(
+            stage ->
+                Stage.newBuilder()
+                    .setName(stage.getKey().name().toLowerCase(Locale.ROOT))
+                    .setUs(stage.getValue() / 1000)
+                    .build())
+        .toList();
+  }
+
+  /**
+   * Whether a snapshot of an instance is being taken.
+   *
+   * @param instance its id.
+   * @return whether it stands still, or is about to.
+   */
+  boolean isFrozen(final long instance) {
+    return frozen.contains(instance);
+  }
+
+  /**
+   * How long the stages of a snapshot took.
+   *
+   * @param snapshot its id.
+   * @return empty if it was taken by an earlier daemon.
+   */
+  List<Stage> stages(final String snapshot) {
+    return stages.getOrDefault(snapshot, List.of());
+  }
+
+  /**
+   * Forgets a snapshot that was removed.
+   *
+   * @param snapshot its id.
+   */
+  void forgetSnapshot(final String snapshot) {
+    stages.remove(snapshot);
+  }
+
+  /**
+   * Forgets an instance that was removed.
+   *
+   * @param instance its id.
+   */
+  void forgetInstance(final long instance) {
+    locks.remove(instance);
+    latest.remove(instance);
+  }
+
+  @Override
+  public void close() {
+    ticker.shutdownNow();
+  }
+}

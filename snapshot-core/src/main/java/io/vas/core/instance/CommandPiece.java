@@ -1,0 +1,66 @@
+package io.vas.core.instance;
+
+import com.google.protobuf.InvalidProtocolBufferException;
+import io.vas.core.VasException;
+import io.vas.core.image.CommandState;
+import io.vas.core.image.Image;
+import io.vas.core.image.Piece;
+import io.vas.core.linux.Capability;
+import io.vas.core.sandbox.RunSpec;
+
+/** The piece of an image that says what the instance was started to run. */
+public final class CommandPiece {
+  private static final String KIND = "command";
+
+  private CommandPiece() {}
+
+  /**
+   * Write it.
+   *
+   * @param spec what the instance was started to run.
+   * @return the piece.
+   */
+  public static Piece of(final RunSpec spec) {
+    return Piece.newBuilder().setKind(KIND).setState(encode(spec).toByteString()).build();
+  }
+
+  /**
+   * Read it.
+   *
+   * @param image a snapshot's image.
+   * @return what the instance was started to run, without a name.
+   * @throws VasException if the image has no such piece.
+   */
+  public static RunSpec read(final Image image) {
+    for (final Piece piece : image.getPiecesList()) {
+      if (piece.getKind().equals(KIND)) {
+        try {
+          return decode(CommandState.parseFrom(piece.getState()));
+        } catch (final InvalidProtocolBufferException e) {
+          throw new VasException("the image's command can not be read", e);
+        }
+      }
+    }
+    throw new VasException("the image says nothing of the instance's command");
+  }
+
+  static CommandState encode(final RunSpec spec) {
+    return CommandState.newBuilder()
+        .addAllCommand(spec.command())
+        .putAllEnvironment(spec.env())
+        .setWorkingDirectory(spec.workingDirectory())
+        .setAddedCapabilities(Capability.maskOf(spec.addCapabilities()))
+        .setPrivileged(spec.privileged())
+        .build();
+  }
+
+  static RunSpec decode(final CommandState state) {
+    return new RunSpec(
+        "",
+        state.getCommandList(),
+        state.getEnvironmentMap(),
+        state.getWorkingDirectory(),
+        Capability.setOf(state.getAddedCapabilities()),
+        state.getPrivileged());
+  }
+}

@@ -1,0 +1,591 @@
+package io.vas.core.instance;
+
+import static java.util.concurrent.TimeUnit.NANOSECONDS;
+
+import com.google.protobuf.InvalidProtocolBufferException;
+import io.vas.core.ConflictException;
+import io.vas.core.DeadlineException;
+import io.vas.core.NotFoundException;
+import io.vas.core.VasException;
+import io.vas.core.checkpoint.SandboxPiece;
+import io.vas.core.checkpoint.Subject.Origin;
+import io.vas.core.image.InstanceState;
+import io.vas.core.image.SandboxState;
+import io.vas.core.keeper.ExitStatus;
+import io.vas.core.keeper.Keeper;
+import io.vas.core.keeper.Params;
+import io.vas.core.keeper.ProgramFile;
+import io.vas.core.keeper.SpawnException;
+import io.vas.core.keeper.SpawnReply;
+import io.vas.core.keeper.SpawnRequest;
+import io.vas.core.linux.Errno;
+import io.vas.core.linux.Fd;
+import io.vas.core.linux.FileIo;
+import io.vas.core.linux.OpenFlags;
+import io.vas.core.linux.RawText;
+import io.vas.core.linux.Signals;
+import io.vas.core.memory.MemoryPlan;
+import io.vas.core.program.Program;
+import io.vas.core.restore.ForkProgram;
+import io.vas.core.sandbox.Commands;
+import io.vas.core.sandbox.HostMounts;
+import io.vas.core.sandbox.RunSpec;
+import io.vas.core.sandbox.Sandbox;
+import io.vas.core.sandbox.SandboxBase;
+import io.vas.core.sandbox.SandboxSpec;
+import io.vas.core.sandbox.VisitSpec;
+import java.io.IOException;
+import java.nio.file.DirectoryStream;
+import java.nio.file.Files;
+import java.nio.file.LinkOption;
+import java.nio.file.NoSuchFileException;
+import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
+import java.nio.file.attribute.PosixFilePermissions;
+import java.time.Duration;
+import java.time.Instant;
+import java.time.temporal.ChronoUnit;
+import java.util.ArrayList;
+import java.util.Comparator;
+import java.util.HashMap;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.Set;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.ThreadLocalRandom;
+import java.util.concurrent.TimeoutException;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * All instances of a daemon. Each has a directory below the state directory for its log and for
+ * what a daemon that is started again must know. Methods may be called by many threads at once.
+ */
+public final class Instances {
+  /** Name of the log in an instance's directory. */
+  static final String LOG = "log";
+
+  private static final String STATE = "state";
+  private static final Logger LOGGER = LoggerFactory.getLogger(Instances.class);
+  private static final int UNKNOWN_STATUS = 255 << 8;
+  private static final Duration KILL_TIME = Duration.ofSeconds(30);
+
+  /** Visitors' pids lie this far below the highest, so that they never meet the instance's. */
+  private static final int VISITOR_PIDS = 4096;
+
+  private static final int VISITOR_ATTEMPTS = 64;
+
+  private final Path stateDirectory;
+  private final Path directory;
+  private final Keeper keeper;
+  private final int highestPid;
+  private final Map<Long, Instance> byId = new HashMap<>();
+  private final Set<String> reservedNames = new HashSet<>();
+
+  /**
+   * The instances of a state directory: those that a former daemon has left, and those to come.
+   *
+   * @param stateDirectory an existing directory of the daemon's own.
+   * @param keeper their parent.
+   * @throws VasException if the directory can not be used.
+   */
+  public Instances(final Path stateDirectory, final Keeper keeper) {
+    this.stateDirectory = stateDirectory.toAbsolutePath().normalize();
+    this.directory = this.stateDirectory.resolve("instances");
+    this.keeper = keeper;
+    this.highestPid =
+        Integer.parseInt(RawText.decode(FileIo.readAll("/proc/sys/kernel/pid_max")).trim());
+    try {
+      if (!Files.isDirectory(directory)) {
+        Files.createDirectory(
+            directory,
+            PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rwx------")));
+      }
+      load();
+    } catch (final IOException e) {
+      throw new VasException("cannot use " + directory + ": " + e, e);
+    }
+  }
+
+  // ---- start
+
+  /**
+   * Start a command in an instance of its own.
+   *
+   * @param spec what to run.
+   * @param deadline how long it may take until the command has been executed.
+   * @return the instance.
+   * @throws ConflictException if the name is taken.
+   * @throws io.vas.core.InvalidRequestException if the name is none, or a capability can't be had.
+   * @throws NotFoundException if there is no such command or working directory.
+   * @throws DeadlineException if it took too long. Then, as after every error, nothing is left.
+   */
+  public Instance run(final RunSpec spec, final Duration deadline) {
+    final Claim claim = claim(spec.name());
+    try {
+      final HostMounts mounts = HostMounts.current(stateDirectory);
+      final SandboxSpec sandbox =
+          new SandboxSpec(
+              Instance.text(claim.id), spec.privileged(), mounts.mountPoints(), mounts.hidden());
+      final Program program = Commands.run(spec, sandbox);
+      try (ProgramFile file = ProgramFile.of(program);
+          Fd log = claim.openLog()) {
+        final Params params =
+            Params.forSpawn(program).control(Commands.CONTROL).attached(Commands.LOG, log);
+        SandboxBase.of(keeper).addTo(params, sandbox);
+        final SpawnReply reply =
+            keeper.spawn(
+                new SpawnRequest(claim.id, file, params)
+                    .cloneFlags(Sandbox.CLONE_FLAGS)
+                    .deadline(deadline));
+        return claim.adopt(reply, spec, sandbox, InstanceState.newBuilder(), Optional.empty());
+      } catch (final SpawnException e) {
+        throw Commands.failure(e, spec.command(), spec.workingDirectory());
+      }
+    } finally {
+      claim.close();
+    }
+  }
+
+  /**
+   * Start an instance from a snapshot.
+   *
+   * @param program the snapshot, compiled.
+   * @param snapshot its id, for {@link Instance#snapshot()}.
+   * @param name of the instance; empty: one is made up.
+   * @param deadline how long it may take until its tasks are released.
+   * @return the instance.
+   * @throws ConflictException if the name is taken.
+   * @throws io.vas.core.InvalidRequestException if the name is none.
+   * @throws DeadlineException if it took too long. Then, as after every error, nothing is left.
+   * @throws VasException if something of the snapshot could not be restored; it names what.
+   */
+  public Fork fork(
+      final ForkProgram program,
+      final String snapshot,
+      final String name,
+      final Duration deadline) {
+    final Claim claim = claim(name);
+    try (Fd log = claim.openLog()) {
+      final SpawnReply reply = program.fork(keeper, claim.id, log, deadline);
+      final Instance instance =
+          claim.adopt(
+              reply,
+              CommandPiece.read(program.image()),
+              SandboxPiece.read(program.image()),
+              InstanceState.newBuilder()
+                  .setSnapshot(snapshot)
+                  .setAreaStart(program.areaStart())
+                  .setAreaEnd(program.areaEnd()),
+              Optional.of(program.memoryPlan()));
+      instance.setOrigin(
+          new Origin(program.image(), program.pages(), program.areaStart(), program.areaEnd()));
+      return new Fork(instance, reply);
+    } finally {
+      claim.close();
+    }
+  }
+
+  /**
+   * A new instance, and where the time went.
+   *
+   * @param instance the instance, which runs.
+   * @param reply what the keeper told: when its tasks were released, among other times.
+   */
+  public record Fork(Instance instance, SpawnReply reply) {}
+
+  /**
+   * Put a command into an instance.
+   *
+   * @param instance which one.
+   * @param visit what to run.
+   * @param stdin its standard input; like the others it stays the caller's.
+   * @param stdout its standard output.
+   * @param stderr its standard error.
+   * @param deadline how long it may take until the command has been executed.
+   * @return the visit.
+   * @throws ConflictException if the instance has ended.
+   * @throws NotFoundException if there is no such command or working directory.
+   * @throws DeadlineException if it took too long; nothing is left of it.
+   */
+  public Visit exec(
+      final Instance instance,
+      final VisitSpec visit,
+      final Fd stdin,
+      final Fd stdout,
+      final Fd stderr,
+      final Duration deadline) {
+    requireRunning(instance);
+    final Program program = Commands.visit(visit, instance.spec(), instance.sandbox().hostname());
+    try (ProgramFile file = ProgramFile.of(program)) {
+      final Params params =
+          Params.forSpawn(program)
+              .control(Commands.CONTROL)
+              .pidfd(Commands.PIDFD)
+              .attached(Commands.STDIN, stdin)
+              .attached(Commands.STDOUT, stdout)
+              .attached(Commands.STDERR, stderr);
+      for (int attempt = 1; ; attempt++) {
+        final long id = randomId();
+        final int pid = highestPid - 1 - instance.nextVisitor() % VISITOR_PIDS;
+        try {
+          final SpawnReply reply =
+              keeper.spawn(
+                  new SpawnRequest(id, file, params).visits(instance.id(), pid).deadline(deadline));
+          return new Visit(keeper, id, pid, reply.pid(), reply.exit());
+        } catch (final SpawnException e) {
+          // An earlier visitor, or a child of one, has this pid.
+          if (e.errno() != Errno.EEXIST || e.failedStep() >= 0 || attempt == VISITOR_ATTEMPTS) {
+            final String start = visit.workingDirectory();
+            throw Commands.failure(
+                e, visit.command(), start.isEmpty() ? instance.spec().workingDirectory() : start);
+          }
+        } catch (final NotFoundException e) {
+          throw hasEnded(instance);
+        }
+      }
+    }
+  }
+
+  // ---- what there is
+
+  /**
+   * Find an instance.
+   *
+   * @param reference its name, its id, or the beginning of its id that no other has.
+   * @return the instance.
+   * @throws NotFoundException if there is none.
+   * @throws ConflictException if it could be several.
+   */
+  public Instance find(final String reference) {
+    return lookUp(reference)
+        .orElseThrow(() -> new NotFoundException("there is no instance " + reference));
+  }
+
+  /**
+   * Find an instance.
+   *
+   * @param reference its name, its id, or the beginning of its id that no other has.
+   * @return the instance, if there is one.
+   * @throws ConflictException if it could be several.
+   */
+  public Optional<Instance> lookUp(final String reference) {
+    final List<Instance> list = list();
+    for (final Instance instance : list) {
+      if (instance.name().equals(reference) || instance.reference().equals(reference)) {
+        return Optional.of(instance);
+      }
+    }
+    final List<Instance> candidates =
+        list.stream()
+            .filter(i -> !reference.isEmpty() && i.reference().startsWith(reference))
+            .toList();
+    if (candidates.size() > 1) {
+      throw new ConflictException(
+          reference + " could be any of " + candidates.size() + " instances: " + candidates);
+    }
+    return candidates.stream().findFirst();
+  }
+
+  /**
+   * All instances, those that have ended included.
+   *
+   * @return oldest first.
+   */
+  public List<Instance> list() {
+    final List<Instance> list;
+    synchronized (byId) {
+      list = new ArrayList<>(byId.values());
+    }
+    list.sort(Comparator.comparing(Instance::created).thenComparing(Instance::id));
+    return list;
+  }
+
+  // ---- end
+
+  /**
+   * Send a signal to an instance's first process. As its pid namespace's init it gets only those
+   * that it has a handler for, and SIGKILL and SIGSTOP.
+   *
+   * @param instance which one.
+   * @param signal 1 to 64.
+   * @throws ConflictException if it has ended.
+   */
+  public void signal(final Instance instance, final int signal) {
+    requireRunning(instance);
+    try {
+      keeper.signal(instance.id(), signal);
+    } catch (final NotFoundException e) {
+      throw hasEnded(instance);
+    }
+  }
+
+  /**
+   * End an instance: SIGTERM, and SIGKILL if it is there still after a while. One that has ended is
+   * left as it is.
+   *
+   * @param instance which one.
+   * @param grace how long it has; zero: SIGKILL at once.
+   * @return its exit code.
+   */
+  public int stop(final Instance instance, final Duration grace) {
+    try {
+      if (!grace.isZero()) {
+        signal(instance, Signals.SIGTERM);
+        final Optional<Integer> code = await(instance, grace);
+        if (code.isPresent()) {
+          return code.get();
+        }
+      }
+      signal(instance, Signals.SIGKILL);
+    } catch (final ConflictException e) {
+      LOGGER.debug("{} ended by itself", instance);
+    }
+    return await(instance, KILL_TIME)
+        .orElseThrow(
+            () -> new DeadlineException("instance " + instance + " does not end after SIGKILL"));
+  }
+
+  private static Optional<Integer> await(final Instance instance, final Duration time) {
+    try {
+      return Optional.of(instance.exit().get(time.toNanos(), NANOSECONDS));
+    } catch (final TimeoutException e) {
+      return Optional.empty();
+    } catch (final ExecutionException e) {
+      throw new VasException("waiting for instance " + instance + " failed", e);
+    } catch (final InterruptedException e) {
+      Thread.currentThread().interrupt();
+      throw new VasException("interrupted while waiting for instance " + instance, e);
+    }
+  }
+
+  /**
+   * Remove an instance that has ended, with its log.
+   *
+   * @param instance which one.
+   * @param force end it first if it runs.
+   * @throws ConflictException if it runs.
+   * @throws NotFoundException if it has been removed meanwhile.
+   */
+  public void remove(final Instance instance, final boolean force) {
+    if (instance.state() == Instance.State.RUNNING) {
+      if (!force) {
+        throw new ConflictException("instance " + instance + " runs: stop it first, or use force");
+      }
+      stop(instance, Duration.ZERO);
+    }
+    synchronized (byId) {
+      if (byId.remove(instance.id()) == null) {
+        throw new NotFoundException("there is no instance " + instance + " any more");
+      }
+      reservedNames.remove(instance.name());
+    }
+    delete(instance.directory());
+  }
+
+  private static void requireRunning(final Instance instance) {
+    if (instance.state() != Instance.State.RUNNING) {
+      throw hasEnded(instance);
+    }
+  }
+
+  private static ConflictException hasEnded(final Instance instance) {
+    return new ConflictException("instance " + instance + " has ended");
+  }
+
+  // ---- a new one
+
+  private Claim claim(final String wanted) {
+    if (!wanted.isEmpty()) {
+      InstanceNames.check(wanted);
+    }
+    synchronized (byId) {
+      String name = wanted;
+      for (int attempt = 0; name.isEmpty(); attempt++) {
+        final String made = InstanceNames.random(attempt);
+        name = reservedNames.contains(made) ? "" : made;
+      }
+      if (!reservedNames.add(name)) {
+        throw new ConflictException("there is an instance " + name + " already");
+      }
+      long id = randomId();
+      while (byId.containsKey(id)) {
+        id = randomId();
+      }
+      return new Claim(id, name);
+    }
+  }
+
+  private static long randomId() {
+    return ThreadLocalRandom.current().nextLong(1, 1L << Instance.ID_BITS);
+  }
+
+  /** The name, id and directory of an instance that is being started. */
+  private final class Claim implements AutoCloseable {
+    private final long id;
+    private final String name;
+    private final Path own;
+    private boolean adopted;
+
+    Claim(final long id, final String name) {
+      this.id = id;
+      this.name = name;
+      this.own = directory.resolve(Instance.text(id));
+    }
+
+    Fd openLog() {
+      try {
+        Files.createDirectory(own);
+      } catch (final IOException e) {
+        throw new VasException("cannot make " + own + ": " + e, e);
+      }
+      return Fd.open(
+          own.resolve(LOG).toString(),
+          OpenFlags.O_WRONLY | OpenFlags.O_CREAT | OpenFlags.O_APPEND,
+          0600);
+    }
+
+    Instance adopt(
+        final SpawnReply reply,
+        final RunSpec spec,
+        final SandboxSpec sandbox,
+        final InstanceState.Builder more,
+        final Optional<MemoryPlan> memoryPlan) {
+      final InstanceState state =
+          more.setId(id)
+              .setName(name)
+              .setCommand(CommandPiece.encode(spec))
+              .setSandbox(
+                  SandboxState.newBuilder()
+                      .setHostname(sandbox.hostname())
+                      .setPrivileged(sandbox.privileged())
+                      .addAllHostMounts(sandbox.hostMounts())
+                      .addAllHidden(sandbox.hidden()))
+              .setCreatedUnixMicros(nowMicros())
+              .setPid(reply.pid())
+              .build();
+      final Instance instance = new Instance(keeper, state, spec, sandbox, own, memoryPlan);
+      synchronized (byId) {
+        byId.put(id, instance);
+        adopted = true;
+      }
+      save(own, state);
+      follow(instance, reply.exit());
+      return instance;
+    }
+
+    @Override
+    public void close() {
+      if (!adopted) {
+        delete(own);
+        synchronized (byId) {
+          reservedNames.remove(name);
+        }
+      }
+    }
+  }
+
+  @SuppressWarnings("FutureReturnValueIgnored") // end() throws nothing.
+  private void follow(final Instance instance, final CompletableFuture<ExitStatus> exit) {
+    exit.whenComplete(
+        (status, error) -> {
+          // A daemon that lets go of its keeper leaves the instance running.
+          if (error == null || !keeper.isClosed()) {
+            end(instance, error == null ? status : new ExitStatus(UNKNOWN_STATUS));
+          }
+        });
+  }
+
+  private void end(final Instance instance, final ExitStatus status) {
+    final InstanceState ended =
+        instance.start().toBuilder()
+            .setEnded(true)
+            .setWaitStatus(status.waitStatus())
+            .setEndedUnixMicros(nowMicros())
+            .build();
+    if (Files.exists(instance.directory())) {
+      save(instance.directory(), ended);
+    }
+    instance.complete(ended, status.code());
+  }
+
+  private static long nowMicros() {
+    return ChronoUnit.MICROS.between(Instant.EPOCH, Instant.now());
+  }
+
+  // ---- files
+
+  private static void save(final Path own, final InstanceState state) {
+    final Path part = own.resolve(STATE + ".part");
+    try {
+      Files.write(part, state.toByteArray());
+      Files.move(part, own.resolve(STATE), StandardCopyOption.ATOMIC_MOVE);
+    } catch (final IOException e) {
+      // The instance runs all the same; only a daemon that is started again will not know it.
+      LOGGER.warn("cannot write {}: {}", own.resolve(STATE), e.toString());
+    }
+  }
+
+  private void load() throws IOException {
+    final Map<Long, Integer> alive = new HashMap<>();
+    keeper.list().forEach(listed -> alive.put(listed.id(), listed.pid()));
+    try (DirectoryStream<Path> directories = Files.newDirectoryStream(directory)) {
+      for (final Path own : directories) {
+        final InstanceState state;
+        try {
+          state = InstanceState.parseFrom(Files.readAllBytes(own.resolve(STATE)));
+        } catch (final NoSuchFileException | InvalidProtocolBufferException e) {
+          // The daemon died while it started this one.
+          LOGGER.warn("{} is not complete and is removed", own);
+          delete(own);
+          continue;
+        }
+        load(own, state, alive.containsKey(state.getId()));
+      }
+    }
+  }
+
+  private void load(final Path own, final InstanceState state, final boolean alive) {
+    final SandboxState sandbox = state.getSandbox();
+    final Instance instance =
+        new Instance(
+            keeper,
+            state,
+            CommandPiece.decode(state.getCommand()),
+            new SandboxSpec(
+                sandbox.getHostname(),
+                sandbox.getPrivileged(),
+                sandbox.getHostMountsList(),
+                sandbox.getHiddenList()),
+            own,
+            Optional.empty());
+    synchronized (byId) {
+      byId.put(state.getId(), instance);
+      reservedNames.add(state.getName());
+    }
+    if (state.getEnded()) {
+      instance.complete(state, new ExitStatus(state.getWaitStatus()).code());
+    } else if (alive) {
+      follow(instance, keeper.exitOf(state.getId()));
+    } else {
+      end(instance, new ExitStatus(UNKNOWN_STATUS));
+    }
+  }
+
+  private static void delete(final Path own) {
+    if (!Files.isDirectory(own, LinkOption.NOFOLLOW_LINKS)) {
+      return;
+    }
+    try (DirectoryStream<Path> files = Files.newDirectoryStream(own)) {
+      for (final Path file : files) {
+        Files.deleteIfExists(file);
+      }
+      Files.deleteIfExists(own);
+    } catch (final IOException e) {
+      LOGGER.warn("cannot remove {}: {}", own, e.toString());
+    }
+  }
+}
