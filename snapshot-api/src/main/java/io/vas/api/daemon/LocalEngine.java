@@ -15,6 +15,7 @@ import io.vas.api.v1.RunRequest;
 import io.vas.api.v1.SnapshotDetails;
 import io.vas.api.v1.SnapshotInfo;
 import io.vas.api.v1.SnapshotRequest;
+import io.vas.api.v1.Stage;
 import io.vas.core.ConflictException;
 import io.vas.core.NotFoundException;
 import io.vas.core.UnsupportedException;
@@ -22,6 +23,7 @@ import io.vas.core.VasException;
 import io.vas.core.instance.Instance;
 import io.vas.core.instance.Instances;
 import io.vas.core.keeper.Keeper;
+import io.vas.core.keeper.SpawnReply;
 import io.vas.core.linux.Capability;
 import io.vas.core.linux.Errno;
 import io.vas.core.linux.LinuxException;
@@ -74,7 +76,7 @@ public final class LocalEngine implements Engine {
             return thread;
           });
 
-  private record Origin(Compiled snapshot, long forkMicros) {}
+  private record Origin(Compiled snapshot, long forkMicros, List<Stage> stages) {}
 
   /**
    * Starts a keeper, or connects to the one that an earlier daemon left, with its instances.
@@ -162,7 +164,9 @@ public final class LocalEngine implements Engine {
     final InstanceDetails.Builder details =
         Views.details(instance, snapshots.isFrozen(instance.id())).toBuilder();
     final Origin origin = origins.get(instance.id());
-    return origin == null ? details.build() : details.setForkUs(origin.forkMicros()).build();
+    return origin == null
+        ? details.build()
+        : details.setForkUs(origin.forkMicros()).addAllStages(origin.stages()).build();
   }
 
   private SnapshotDetails details(final Snapshot snapshot) {
@@ -416,7 +420,7 @@ public final class LocalEngine implements Engine {
     final Instance instance = fork.instance();
     final long micros = (fork.reply().releasedNanos() - time.arrivalNanos()) / 1000;
     source.retain();
-    origins.put(instance.id(), new Origin(source, micros));
+    origins.put(instance.id(), new Origin(source, micros, stages(fork.reply(), time)));
     final var unused =
         instance
             .exit()
@@ -431,7 +435,20 @@ public final class LocalEngine implements Engine {
         .setInstance(snapshot.instance())
         .setSnapshot(snapshot.id())
         .setForkUs(micros)
+        .setPid(instance.pid())
         .build();
+  }
+
+  private static List<Stage> stages(final SpawnReply reply, final CallTime time) {
+    return List.of(
+        stage("request", time.arrivalNanos(), reply.receivedNanos()),
+        stage("clone", reply.receivedNanos(), reply.clonedNanos()),
+        stage("program", reply.clonedNanos(), reply.readyNanos()),
+        stage("release", reply.readyNanos(), reply.releasedNanos()));
+  }
+
+  private static Stage stage(final String name, final long begin, final long end) {
+    return Stage.newBuilder().setName(name).setUs((end - begin) / 1000).build();
   }
 
   @Override

@@ -67,7 +67,7 @@ public final class Checkpointer {
 
   private static final String CHILDREN = "children";
   private static final String COPY_FILES = "files: copy the layer";
-  private static final List<String> EMPTY_DIRECTORIES = List.of("dev/shm", "dev/mqueue");
+  private static final List<String> EMPTY_DIRECTORIES = List.of("dev/mqueue");
   private static final int DIRECTORY_BUFFER = 1024;
 
   /** Bytes that getdents64 gives for "." and "..". */

@@ -31,6 +31,7 @@ import io.vas.core.sandbox.Commands;
 import io.vas.core.sandbox.HostMounts;
 import io.vas.core.sandbox.RunSpec;
 import io.vas.core.sandbox.Sandbox;
+import io.vas.core.sandbox.SandboxBase;
 import io.vas.core.sandbox.SandboxSpec;
 import io.vas.core.sandbox.VisitSpec;
 import java.io.IOException;
@@ -134,6 +135,7 @@ public final class Instances {
           Fd log = claim.openLog()) {
         final Params params =
             Params.forSpawn(program).control(Commands.CONTROL).attached(Commands.LOG, log);
+        SandboxBase.of(keeper).addTo(params, sandbox);
         final SpawnReply reply =
             keeper.spawn(
                 new SpawnRequest(claim.id, file, params)

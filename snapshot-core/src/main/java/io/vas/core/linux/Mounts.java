@@ -31,6 +31,8 @@ public final class Mounts {
   private static final int OPEN_TREE_CLONE = 1;
   private static final int AT_EMPTY_PATH = 0x1000;
   private static final int MOUNT_ATTR_LENGTH = 32;
+  private static final int MOUNT_ATTR_PROPAGATION_OFFSET = 16;
+  private static final long MS_PRIVATE = 1 << 18;
 
   private Mounts() {}
 
@@ -140,6 +142,28 @@ public final class Mounts {
     try (Fd context = Fd.owning(value)) {
       configure(type, context, options);
       configure(type, context, FSCONFIG_CMD_RECONFIGURE, "", "");
+    }
+  }
+
+  /**
+   * Let nothing that is mounted on a mount, or on those it was cloned from, appear on the other.
+   *
+   * @param mount a mount that is attached nowhere.
+   * @throws LinuxException if the kernel refuses.
+   */
+  public static void makePrivate(final Fd mount) {
+    final UnsafeBuffer scratch = Scratch.zeroed(Long.BYTES + MOUNT_ATTR_LENGTH);
+    final long empty = scratch.addressOffset();
+    scratch.putLong(Long.BYTES + MOUNT_ATTR_PROPAGATION_OFFSET, MS_PRIVATE);
+    if (Syscall.call(
+            Syscall.MOUNT_SETATTR,
+            mount.value(),
+            empty,
+            AT_EMPTY_PATH,
+            empty + Long.BYTES,
+            MOUNT_ATTR_LENGTH)
+        < 0) {
+      throw Kernel.failure("mount_setattr", "fd", mount.value(), "propagation", "private");
     }
   }
 

@@ -46,6 +46,7 @@ import io.vas.core.sandbox.Sandbox;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.HashSet;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -55,7 +56,7 @@ import org.agrona.concurrent.UnsafeBuffer;
 /**
  * Compiles a snapshot to the program that a new child runs to become an instance of it.
  *
- * <p>The program's order: what it needs is moved out of the way; the sandbox; the address space;
+ * <p>The program's order: the sandbox; what it needs is moved out of the way; the address space;
  * descriptors; what all tasks share; the other tasks; each task's own state; timers; credentials;
  * the keeper is told; all wait for their release and go on from their frames.
  */
@@ -206,27 +207,21 @@ public final class ForkCompiler {
       layerNames.add("layer " + i);
       layers.add(program.parameter("layer " + i));
     }
-    // First above all fixed numbers, for the keeper's numbers may be anywhere among them.
-    final Result highControl = moveUp("control socket", control);
-    final Result highLog = moveUp("log", log);
-    final Map<RegionKind, Result> highRegions = new HashMap<>();
-    regions.forEach((kind, region) -> highRegions.put(kind, moveUp("region " + kind, region)));
-    final List<Value> highLayers = new ArrayList<>();
-    for (int i = 0; i < layers.size(); i++) {
-      highLayers.add(moveUp("layer " + i, layers.get(i)));
-    }
-    closeRange("close what is the keeper's", 0, numbers.end() - 1);
-
-    final Sandbox.Entered entered = Sandbox.enter(program, SandboxPiece.read(image), highLayers);
+    final Sandbox.Entered entered =
+        Sandbox.enter(program, SandboxPiece.read(image), List.copyOf(layers));
 
     program.resource("descriptors");
-    moveTo("control socket", highControl, numbers.control());
-    moveTo("log", highLog, numbers.log());
-    highRegions.forEach((kind, region) -> moveTo("region " + kind, region, numbers.region(kind)));
-    moveTo("upper directory", entered.upper(), numbers.upper());
-    moveTo("sock_diag socket", entered.sockDiag(), numbers.sockDiag());
-    moveTo("root directory", entered.root(), numbers.root());
-    closeRange("close what the sandbox needed", 0, numbers.base() - 1);
+    // First above all fixed numbers, for the kernel's choices may be anywhere among them.
+    final Map<Integer, Result> moved = new LinkedHashMap<>();
+    moved.put(numbers.control(), moveUp("control socket", control));
+    moved.put(numbers.log(), moveUp("log", log));
+    regions.forEach(
+        (kind, region) -> moved.put(numbers.region(kind), moveUp("region " + kind, region)));
+    moved.put(numbers.upper(), moveUp("upper directory", entered.upper()));
+    moved.put(numbers.sockDiag(), moveUp("sock_diag socket", entered.sockDiag()));
+    moved.put(numbers.root(), moveUp("root directory", entered.root()));
+    closeRange("close what is the keeper's and the sandbox's", 0, numbers.end() - 1);
+    moved.forEach((number, high) -> moveTo("descriptor " + number, high, number));
     closeRange("close duplicates", numbers.end(), HIGHEST_DESCRIPTOR);
     return layerNames;
   }

@@ -1,6 +1,7 @@
 package io.vas.core.restore;
 
 import io.vas.core.VasException;
+import io.vas.core.checkpoint.SandboxPiece;
 import io.vas.core.image.Image;
 import io.vas.core.image.MappedFile;
 import io.vas.core.image.ProcessImage;
@@ -18,6 +19,8 @@ import io.vas.core.memory.PageSource;
 import io.vas.core.memory.RegionKind;
 import io.vas.core.program.Program;
 import io.vas.core.sandbox.Sandbox;
+import io.vas.core.sandbox.SandboxBase;
+import io.vas.core.sandbox.SandboxSpec;
 import java.time.Duration;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -31,6 +34,7 @@ public final class ForkProgram implements AutoCloseable {
   private final PageSource pages;
   private final MemoryPlan plan;
   private final ProgramFile file;
+  private final SandboxSpec sandbox;
   private final long base;
   private final int stackLength;
   private final List<String> layers;
@@ -48,6 +52,7 @@ public final class ForkProgram implements AutoCloseable {
     this.pages = pages;
     this.plan = plan;
     this.file = file;
+    this.sandbox = SandboxPiece.read(image);
     this.base = base;
     this.stackLength = stackLength;
     this.layers = List.copyOf(layers);
@@ -84,6 +89,7 @@ public final class ForkProgram implements AutoCloseable {
         Params.forSpawn(file.program())
             .control(ForkCompiler.CONTROL)
             .attached(ForkCompiler.LOG, log);
+    SandboxBase.of(keeper).addTo(params, sandbox);
     for (final RegionKind kind : RegionKind.values()) {
       params.held(kind.name(), pages.held(kind));
     }

@@ -39,8 +39,9 @@ public final class Commands {
   public static final String DEFAULT_PATH =
       "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
+  /** Mount, net, ipc and uts; the keeper has put the visitor into the pid namespace. */
   private static final long ENTERED_NAMESPACES =
-      Sandbox.CLONE_FLAGS & ~0x20000000L; // The keeper has put it into the pid namespace.
+      0x00020000L | 0x40000000L | 0x08000000L | 0x04000000L;
 
   private Commands() {}
 
@@ -49,7 +50,8 @@ public final class Commands {
    *
    * @param spec what is to run.
    * @param sandbox what it lives in.
-   * @return a program with the parameters {@link #CONTROL} and {@link #LOG}.
+   * @return a program with the parameters {@link #CONTROL} and {@link #LOG}, and those of {@link
+   *     SandboxBase#addTo}.
    * @throws io.vas.core.InvalidRequestException if a capability was asked for that vas does not
    *     have itself.
    */

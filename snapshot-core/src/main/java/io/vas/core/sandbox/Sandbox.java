@@ -26,18 +26,25 @@ import org.agrona.concurrent.UnsafeBuffer;
  * The steps that make a new child's namespaces fit for an instance: its root, /proc, /sys and /dev,
  * its host name and its loopback device.
  *
- * <p>The root is an overlay in a tmpfs of the instance's own, above the layers of a snapshot if
- * there are any, above the host's root. Nothing on it is a device: the few that there are, docker's
- * list, are the host's nodes, each bound to its place.
+ * <p>The root is an overlay. What the instance writes, /dev and /dev/shm included, goes to a tmpfs
+ * of its own; below that are the layers of a snapshot if there are any, {@link SandboxBase}'s layer
+ * with the mount points in /dev, and the host's root. Nothing on it is a device: the few that there
+ * are, docker's list, are nodes of the base, each bound to its place.
  *
  * <p>Needs Linux 6.15, from which on a mount that is attached nowhere can be a layer of an overlay.
- * The child is a fresh one with {@link #CLONE_FLAGS}, has all capabilities, and its descriptors are
- * closed later, by execve or by {@code close_range}: no step closes any.
+ * The child is a fresh one with {@link #CLONE_FLAGS}, has all capabilities, the keeper's
+ * descriptors and the parameters of {@link SandboxBase#addTo}. Its descriptors are closed later, by
+ * execve or by {@code close_range}: no step closes any.
+ *
+ * <p>mount(2) is used where a path will do: fsopen(2) and its kin take three to four calls instead
+ * of one, and 2 us each.
  */
 public final class Sandbox {
-  /** The namespaces that an instance has of its own: pid, mount, net, ipc and uts. */
-  public static final long CLONE_FLAGS =
-      0x20000000L | 0x00020000L | 0x40000000L | 0x08000000L | 0x04000000L;
+  /**
+   * The namespaces that the keeper is to make for an instance: pid, net, ipc and uts. Its mount
+   * namespace is a copy of {@link SandboxBase}'s, made by the steps.
+   */
+  public static final long CLONE_FLAGS = 0x20000000L | 0x40000000L | 0x08000000L | 0x04000000L;
 
   /** Index among the kept descriptors: the directory with the files that the instance changed. */
   public static final int KEPT_UPPER = 0;
@@ -74,7 +81,8 @@ public final class Sandbox {
   /** The devices of every instance: the OCI runtime specification's list, as docker has it. */
   static final List<String> DEVICES = List.of("null", "zero", "full", "random", "urandom", "tty");
 
-  private static final Map<String, String> DEV_LINKS = new LinkedHashMap<>();
+  /** Symbolic links in /dev. */
+  static final Map<String, String> DEV_LINKS = new LinkedHashMap<>();
 
   static {
     DEV_LINKS.put("fd", "/proc/self/fd");
@@ -84,18 +92,23 @@ public final class Sandbox {
     DEV_LINKS.put("ptmx", "pts/ptmx");
   }
 
-  private static final long MS_REC = 1 << 14;
-  private static final long MS_PRIVATE = 1 << 18;
-  private static final int MNT_DETACH = 2;
+  private static final long CLONE_NEWNS = 0x00020000L;
+  private static final long MS_RDONLY = 1;
+  private static final long MS_NOSUID = 2;
+  private static final long MS_NODEV = 4;
+  private static final long MS_NOEXEC = 8;
+  private static final long MS_BIND = 4096;
   private static final int FSOPEN_CLOEXEC = 1;
   private static final int FSMOUNT_CLOEXEC = 1;
-  private static final int FSCONFIG_SET_STRING = 1;
   private static final int FSCONFIG_SET_FD = 5;
   private static final int FSCONFIG_CMD_CREATE = 6;
   private static final int MOVE_MOUNT_F_EMPTY_PATH = 4;
   private static final int OPEN_TREE_CLONE = 1;
+  private static final int AT_EMPTY_PATH = 0x1000;
   private static final int MOUNT_ATTR_LENGTH = 32;
-  private static final int S_IFREG = 0100000;
+
+  /** Where the base's root is while the sandbox is made: what is mounted last hides it. */
+  private static final String LAST = "sys";
 
   private static final int AF_NETLINK = 16;
   private static final int SOCK_RAW = 3;
@@ -109,7 +122,6 @@ public final class Sandbox {
   private final ProgramBuilder b;
   private final SandboxSpec spec;
   private Result root;
-  private Data noAttributes;
 
   private Sandbox(final ProgramBuilder b, final SandboxSpec spec) {
     this.b = b;
@@ -150,13 +162,17 @@ public final class Sandbox {
 
   private Entered enter(final List<Value> layers) {
     b.resource("sandbox");
-    b.call("private mounts", SystemCall.MOUNT, 0, b.string("/"), 0, MS_REC | MS_PRIVATE, 0);
-    final Result upper = overlay(layers);
+    final Result namespace = b.parameter(SandboxBase.NAMESPACE_PARAMETER);
+    final Result hostRoot = b.parameter(SandboxBase.HOST_ROOT_PARAMETER);
+    b.call("enter the base", SystemCall.SETNS, namespace, CLONE_NEWNS);
+    b.call("own mount namespace", SystemCall.UNSHARE, CLONE_NEWNS);
+    final Result upper = overlay(layers, hostRoot);
+    changeRoot();
     proc();
-    sys();
     dev();
     hostMounts();
-    pivot();
+    sys();
+    b.call("go to the root", SystemCall.CHDIR, b.string("/"));
     b.call(
         "host name",
         SystemCall.SETHOSTNAME,
@@ -165,95 +181,65 @@ public final class Sandbox {
     return new Entered(upper, loopback(), root);
   }
 
-  private Result overlay(final List<Value> layers) {
-    final Result hostRoot =
-        b.call(
-            "open the host's root",
-            SystemCall.OPENAT,
-            AT_FDCWD,
-            b.string("/"),
-            O_PATH | O_DIRECTORY | O_CLOEXEC,
-            0);
-    final Result scratch =
-        mount(context("root tmpfs", "tmpfs"), "root tmpfs", Mounts.MOUNT_ATTR_NODEV);
+  private Result overlay(final List<Value> layers, final Value hostRoot) {
+    final Result scratch = mount(context("tmpfs", "tmpfs"), "tmpfs");
     b.call("make upper", SystemCall.MKDIRAT, scratch, b.string("upper"), 0755);
     b.call("make work", SystemCall.MKDIRAT, scratch, b.string("work"), 0700);
-    final Result upper =
-        b.call(
-            "open upper",
-            SystemCall.OPENAT,
-            scratch,
-            b.string("upper"),
-            O_DIRECTORY | O_CLOEXEC,
-            0);
-    final Result work =
-        b.call(
-            "open work",
-            SystemCall.OPENAT,
-            scratch,
-            b.string("work"),
-            O_PATH | O_DIRECTORY | O_CLOEXEC,
-            0);
+    final Result upper = open("upper", scratch, "upper", 0);
+    final Result work = open("work", scratch, "work", O_PATH);
+    final Result base = open("base's layer", Value.of(AT_FDCWD), SandboxBase.LAYER, O_PATH);
     final Result overlay = context("root", "overlay");
     int index = 0;
     for (final Value layer : layers) {
       setDescriptor(overlay, "layer " + index++, "lowerdir+", layer);
     }
-    setDescriptor(overlay, "lower layer", "lowerdir+", hostRoot);
+    setDescriptor(overlay, "base's layer", "lowerdir+", base);
+    setDescriptor(overlay, "lowest layer", "lowerdir+", hostRoot);
     setDescriptor(overlay, "upper layer", "upperdir", upper);
     setDescriptor(overlay, "work directory", "workdir", work);
-    root = mount(overlay, "root", Mounts.MOUNT_ATTR_NODEV);
-    // Where the root is for now: a directory that every host has, and that is not needed any more.
-    b.call(
-        "attach root",
-        SystemCall.MOVE_MOUNT,
-        root,
-        b.string(""),
-        AT_FDCWD,
-        b.string("/proc"),
-        MOVE_MOUNT_F_EMPTY_PATH);
+    root = mount(overlay, "root");
+    attach("root", root, SandboxBase.ROOT);
     return upper;
   }
 
+  /**
+   * The base's root ends at the mount point of what is mounted last, and is the current directory.
+   */
+  private void changeRoot() {
+    b.call("go to the new root", SystemCall.CHDIR, b.string(SandboxBase.ROOT));
+    b.call("change root", SystemCall.PIVOT_ROOT, b.string("."), b.string(LAST));
+    b.call("go to the base", SystemCall.CHDIR, b.string("/" + LAST));
+  }
+
   private void proc() {
-    final long attributes =
-        Mounts.MOUNT_ATTR_NOSUID | Mounts.MOUNT_ATTR_NODEV | Mounts.MOUNT_ATTR_NOEXEC;
-    final Result proc = mount(context("/proc", "proc"), "/proc", attributes);
-    attach("/proc", proc, root, "proc");
+    mount("/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, "");
     if (!spec.privileged()) {
       for (final String path : READ_ONLY) {
         if (exists(path)) {
-          final String below = path.substring("/proc/".length());
-          attach(path, clone(path, proc, below, Mounts.MOUNT_ATTR_RDONLY), proc, below);
+          attach(path, readOnlyClone(path), path);
         }
       }
-      mask("/proc/", proc);
+      mask("/proc/");
     }
   }
 
   private void sys() {
-    final long attributes =
-        Mounts.MOUNT_ATTR_NOSUID
-            | Mounts.MOUNT_ATTR_NODEV
-            | Mounts.MOUNT_ATTR_NOEXEC
-            | (spec.privileged() ? 0 : Mounts.MOUNT_ATTR_RDONLY);
-    final Result sys = mount(context("/sys", "sysfs"), "/sys", attributes);
-    attach("/sys", sys, root, "sys");
+    mount(
+        "/" + LAST,
+        "sysfs",
+        MS_NOSUID | MS_NODEV | MS_NOEXEC | (spec.privileged() ? 0 : MS_RDONLY),
+        "");
     if (!spec.privileged()) {
-      mask("/sys/", sys);
+      mask("/sys/");
     }
   }
 
   /** Covers what there is of the masked paths below a directory. */
-  private void mask(final String above, final Result mount) {
+  private void mask(final String above) {
     for (final String path : MASKED) {
       if (path.startsWith(above) && exists(path)) {
         final boolean directory = Files.isDirectory(Path.of(path), LinkOption.NOFOLLOW_LINKS);
-        final Result cover =
-            directory
-                ? emptyDirectory("cover of " + path)
-                : clone("cover of " + path, null, "/dev/null", 0);
-        attach(path, cover, mount, path.substring(above.length()));
+        bind(directory ? SandboxBase.EMPTY : "null", path);
       }
     }
   }
@@ -263,64 +249,30 @@ public final class Sandbox {
   }
 
   private void dev() {
-    final Result context = context("/dev", "tmpfs");
-    set(context, "/dev", "mode", "0755");
-    set(context, "/dev", "size", "65536k");
-    final Result dev = mount(context, "/dev", Mounts.MOUNT_ATTR_NOSUID | Mounts.MOUNT_ATTR_NODEV);
-    attach("/dev", dev, root, "dev");
     for (final String device : DEVICES) {
-      final String path = "/dev/" + device;
-      b.call("mount point " + path, SystemCall.MKNODAT, dev, b.string(device), S_IFREG | 0666, 0);
-      attach(path, clone(path, null, path, 0), dev, device);
+      bind(device, "/dev/" + device);
     }
-    DEV_LINKS.forEach(
-        (link, target) ->
-            b.call(
-                "link /dev/" + link, SystemCall.SYMLINKAT, b.string(target), dev, b.string(link)));
-    for (final String directory : List.of("pts", "shm", "mqueue")) {
-      b.call("mount point /dev/" + directory, SystemCall.MKDIRAT, dev, b.string(directory), 0755);
-    }
-    final long noExecutables = Mounts.MOUNT_ATTR_NOSUID | Mounts.MOUNT_ATTR_NOEXEC;
-    final Result pts = context("/dev/pts", "devpts");
-    set(pts, "/dev/pts", "ptmxmode", "0666");
-    set(pts, "/dev/pts", "mode", "0620");
-    // Group tty.
-    set(pts, "/dev/pts", "gid", "5");
-    attach("/dev/pts", mount(pts, "/dev/pts", noExecutables), dev, "pts");
-    final Result shm = context("/dev/shm", "tmpfs");
-    set(shm, "/dev/shm", "mode", "1777");
-    set(shm, "/dev/shm", "size", "65536k");
-    attach("/dev/shm", mount(shm, "/dev/shm", noExecutables | Mounts.MOUNT_ATTR_NODEV), dev, "shm");
-    attach(
-        "/dev/mqueue",
-        mount(
-            context("/dev/mqueue", "mqueue"),
-            "/dev/mqueue",
-            noExecutables | Mounts.MOUNT_ATTR_NODEV),
-        dev,
-        "mqueue");
+    // Group 5 is tty.
+    mount("/dev/pts", "devpts", MS_NOSUID | MS_NOEXEC, "newinstance,ptmxmode=0666,mode=0620,gid=5");
+    mount("/dev/mqueue", "mqueue", MS_NOSUID | MS_NODEV | MS_NOEXEC, "");
   }
 
   private void hostMounts() {
     for (final String path : spec.hostMounts()) {
-      final String name = "host's " + path;
-      attach(
-          name,
-          clone(name, null, path, Mounts.MOUNT_ATTR_RDONLY | Mounts.MOUNT_ATTR_NODEV),
-          root,
-          path.substring(1));
+      final String name = SandboxBase.hostMountParameter(path);
+      final Result mount = b.parameter(name);
+      final Result clone =
+          b.call(
+              "clone " + name,
+              SystemCall.OPEN_TREE,
+              mount,
+              b.string(""),
+              OPEN_TREE_CLONE | O_CLOEXEC | AT_EMPTY_PATH);
+      attach(name, clone, path);
     }
     for (final String path : spec.hidden()) {
-      attach("cover of " + path, emptyDirectory("cover of " + path), root, path.substring(1));
+      bind(SandboxBase.EMPTY, path);
     }
-  }
-
-  private void pivot() {
-    b.call("go to root", SystemCall.FCHDIR, root);
-    final Data here = b.string(".");
-    b.call("change root", SystemCall.PIVOT_ROOT, here, here);
-    b.call("detach the host's root", SystemCall.UMOUNT2, here, MNT_DETACH);
-    b.call("go to the new root", SystemCall.CHDIR, b.string("/"));
   }
 
   private Result loopback() {
@@ -342,25 +294,25 @@ public final class Sandbox {
 
   // ---- one mount
 
-  private Result context(final String name, final String type) {
-    return b.call("prepare " + name, SystemCall.FSOPEN, b.string(type), FSOPEN_CLOEXEC);
-  }
-
-  private void set(final Result context, final String name, final String key, final String value) {
-    b.call(
-        name + " " + key,
-        SystemCall.FSCONFIG,
-        context,
-        FSCONFIG_SET_STRING,
-        b.string(key),
-        b.string(value),
+  private Result open(
+      final String step, final Value directory, final String path, final int flags) {
+    return b.call(
+        "open " + step,
+        SystemCall.OPENAT,
+        directory,
+        b.string(path),
+        flags | O_DIRECTORY | O_CLOEXEC,
         0);
   }
 
+  private Result context(final String step, final String type) {
+    return b.call("prepare " + step, SystemCall.FSOPEN, b.string(type), FSOPEN_CLOEXEC);
+  }
+
   private void setDescriptor(
-      final Result context, final String name, final String key, final Value descriptor) {
+      final Result context, final String step, final String key, final Value descriptor) {
     b.call(
-        "root's " + name,
+        "root's " + step,
         SystemCall.FSCONFIG,
         context,
         FSCONFIG_SET_FD,
@@ -369,47 +321,42 @@ public final class Sandbox {
         descriptor);
   }
 
-  private Result mount(final Result context, final String name, final long attributes) {
-    b.call("make " + name, SystemCall.FSCONFIG, context, FSCONFIG_CMD_CREATE, 0, 0, 0);
-    return b.call("mount " + name, SystemCall.FSMOUNT, context, FSMOUNT_CLOEXEC, attributes);
-  }
-
-  private Result emptyDirectory(final String name) {
-    return mount(context(name, "tmpfs"), name, Mounts.MOUNT_ATTR_RDONLY);
-  }
-
-  /** A second mount of a file or directory, below a directory or, without one, of a path. */
-  private Result clone(
-      final String step, final Result directory, final String path, final long attributes) {
-    final Data set;
-    if (attributes == 0) {
-      if (noAttributes == null) {
-        noAttributes = b.data(new byte[MOUNT_ATTR_LENGTH]);
-      }
-      set = noAttributes;
-    } else {
-      final UnsafeBuffer buffer = new UnsafeBuffer(new byte[MOUNT_ATTR_LENGTH]);
-      buffer.putLong(0, attributes, LITTLE_ENDIAN);
-      set = b.data(buffer.byteArray());
-    }
+  private Result mount(final Result context, final String step) {
+    b.call("make " + step, SystemCall.FSCONFIG, context, FSCONFIG_CMD_CREATE, 0, 0, 0);
     return b.call(
-        "clone " + step,
+        "mount " + step, SystemCall.FSMOUNT, context, FSMOUNT_CLOEXEC, Mounts.MOUNT_ATTR_NODEV);
+  }
+
+  private void mount(final String path, final String type, final long flags, final String options) {
+    final Data name = b.string(type);
+    b.call("mount " + path, SystemCall.MOUNT, name, b.string(path), name, flags, b.string(options));
+  }
+
+  /** Bind what is in the base to a path. */
+  private void bind(final String source, final String path) {
+    b.call("bind " + path, SystemCall.MOUNT, b.string(source), b.string(path), 0, MS_BIND, 0);
+  }
+
+  private Result readOnlyClone(final String path) {
+    final UnsafeBuffer attributes = new UnsafeBuffer(new byte[MOUNT_ATTR_LENGTH]);
+    attributes.putLong(0, Mounts.MOUNT_ATTR_RDONLY, LITTLE_ENDIAN);
+    return b.call(
+        "clone " + path,
         SystemCall.OPEN_TREE_ATTR,
-        directory == null ? Value.of(AT_FDCWD) : directory,
+        AT_FDCWD,
         b.string(path),
         OPEN_TREE_CLONE | O_CLOEXEC,
-        set,
+        b.data(attributes.byteArray()),
         MOUNT_ATTR_LENGTH);
   }
 
-  private void attach(
-      final String step, final Result mount, final Value directory, final String path) {
+  private void attach(final String step, final Result mount, final String path) {
     b.call(
         "attach " + step,
         SystemCall.MOVE_MOUNT,
         mount,
         b.string(""),
-        directory,
+        AT_FDCWD,
         b.string(path),
         MOVE_MOUNT_F_EMPTY_PATH);
   }

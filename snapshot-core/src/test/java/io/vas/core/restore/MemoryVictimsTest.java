@@ -1,13 +1,20 @@
 package io.vas.core.restore;
 
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.vas.core.memory.MemoryStrategy;
 import io.vas.core.testing.LeakCheck;
 import io.vas.core.testing.VictimHost;
+import io.vas.core.testing.VictimInstance;
+import io.vas.core.testing.VictimSnapshot;
 import java.nio.file.Path;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.ExtendWith;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 @ExtendWith(LeakCheck.class)
@@ -26,8 +33,41 @@ class MemoryVictimsTest {
   }
 
   @ParameterizedTest
-  @ValueSource(strings = {"mem_private"})
+  @ValueSource(strings = {"mem_private", "mem_files", "mem_advice", "mem_stack"})
   void shouldFindMemoryAsItWas(final String victim) {
     host.run(victim).expectToSurvive();
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"thread_registers", "call_interrupted"})
+  void shouldGoOnWhereItWas(final String victim) {
+    host.run(victim).expectToSurvive();
+  }
+
+  @ParameterizedTest
+  @EnumSource
+  void shouldWipeOnForkOnly(final MemoryStrategy strategy) {
+    final VictimInstance victim = host.run("mem_wipe");
+    try (VictimSnapshot snapshot = victim.snapshot();
+        VictimInstance fork = snapshot.fork(strategy)) {
+      assertThat(victim.ask()).isEqualTo("kept");
+      assertThat(fork.ask()).isEqualTo("zero");
+    }
+  }
+
+  @Test
+  void shouldMapLargeMemoryAndCopyLittle() {
+    final VictimInstance victim = host.run("mem_private");
+    try (VictimSnapshot snapshot = victim.snapshot();
+        VictimInstance fork = snapshot.fork(MemoryStrategy.MAP)) {
+      assertThat(snapshot.program().memoryPlan().entries())
+          .anyMatch(
+              entry ->
+                  entry.strategy() == MemoryStrategy.MAP && entry.runs().bytes() >= 8 << 20)
+          .anyMatch(
+              entry ->
+                  entry.strategy() == MemoryStrategy.COPY && entry.reason().equals("few pages"));
+      fork.expectOk();
+    }
   }
 }

@@ -2,6 +2,7 @@ package io.vas.core.testing;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.vas.natives.NativeBinaries;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;
@@ -82,6 +83,8 @@ public final class LeakCheck implements BeforeEachCallback, AfterEachCallback {
   private static Map<String, Integer> count() {
     final Map<String, Integer> counts = new TreeMap<>();
     final String temporary = System.getProperty("java.io.tmpdir");
+    // Extracted by this process, for itself.
+    final String ownKeeper = NativeBinaries.keeper().toString();
     final String self = Long.toString(ProcessHandle.current().pid());
     descriptors(self, "descriptors of this process: ", counts);
     final List<Integer> keepers = new ArrayList<>();
@@ -91,7 +94,7 @@ public final class LeakCheck implements BeforeEachCallback, AfterEachCallback {
         continue;
       }
       final String command = text(process.resolve("cmdline"));
-      if (command.contains("vas-keeper") && command.contains(temporary)) {
+      if (command.contains(ownKeeper)) {
         keepers.add(Integer.valueOf(pid));
         add(counts, "keepers");
         descriptors(pid, "descriptors of keeper " + pid + ": ", counts);

@@ -12,6 +12,7 @@ import io.vas.core.sandbox.Commands;
 import io.vas.core.sandbox.HostMounts;
 import io.vas.core.sandbox.RunSpec;
 import io.vas.core.sandbox.Sandbox;
+import io.vas.core.sandbox.SandboxBase;
 import io.vas.core.sandbox.SandboxSpec;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -100,7 +101,8 @@ public final class VictimHost implements AutoCloseable {
               new SpawnRequest(
                       id,
                       program,
-                      Params.forSpawn(program.program())
+                      SandboxBase.of(keeper)
+                          .addTo(Params.forSpawn(program.program()), sandbox)
                           .control(Commands.CONTROL)
                           .attached(Commands.LOG, logFile))
                   .cloneFlags(Sandbox.CLONE_FLAGS)
