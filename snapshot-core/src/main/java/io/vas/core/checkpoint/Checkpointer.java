@@ -328,15 +328,12 @@ public final class Checkpointer {
         result.addTasks(taskImage);
       }
       descriptors(process, result, image);
-      final List<Fd> layers = new ArrayList<>();
-      layers.add(sink.layer());
-      instance.origin().ifPresent(origin -> layers.addAll(origin.pages().layers()));
       final AddressSpace space =
           new AddressSpace(
               process,
               this,
               record,
-              new HostFiles("/", layers),
+              new HostFiles("/", layers()),
               instance.origin().map(Subject.Origin::areaStart).orElse(0L),
               instance.origin().map(Subject.Origin::areaEnd).orElse(0L));
       result.setMemory(space.capture());
@@ -409,6 +406,14 @@ public final class Checkpointer {
       return objects.stream()
           .filter(object -> InstanceRecord.isSame(object.status(), status))
           .findFirst();
+    }
+
+    @Override
+    public List<Fd> layers() {
+      final List<Fd> layers = new ArrayList<>();
+      layers.add(sink.layer());
+      instance.origin().ifPresent(origin -> layers.addAll(origin.pages().layers()));
+      return layers;
     }
 
     @Override
