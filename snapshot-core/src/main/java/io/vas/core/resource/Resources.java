@@ -21,6 +21,7 @@ public final class Resources {
           new ProcessControls(),
           new LockFuture(),
           new Directories(),
+          new WriteSeals(),
           new InotifyWatches(),
           new RecordLocks(),
           new Limits());

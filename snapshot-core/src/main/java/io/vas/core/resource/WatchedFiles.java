@@ -22,8 +22,8 @@ import java.util.Optional;
 /**
  * Finds files of which the kernel tells inode and handle only. The instance's root is an overlay:
  * its handles hold those of the file system below. What lies in the host's root is found by that;
- * what the instance has changed, by looking through the copies of it. A path that is found leads to
- * the inode.
+ * what the instance has changed, by looking through the copies of it. The file at a path that is
+ * found has the same handle.
  */
 final class WatchedFiles {
   static final String MOUNTS = "mountinfo";
@@ -66,7 +66,11 @@ final class WatchedFiles {
 
   private boolean isWatched(final String path, final FdInfo.InotifyWatch watch) {
     try {
-      return FileStatus.ofLink(root + path).inode() == watch.inode();
+      // Layers have inodes of the same number: only the handle tells for certain.
+      return FileStatus.ofLink(root + path).inode() == watch.inode()
+          && FileHandle.of(root + path)
+              .map(new FileHandle(watch.handleType(), watch.handle())::equals)
+              .orElse(true);
     } catch (final LinuxException e) {
       return false;
     }

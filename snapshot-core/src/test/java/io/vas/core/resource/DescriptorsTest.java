@@ -4,12 +4,21 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
 
 import io.vas.core.UnsupportedException;
+import io.vas.core.linux.NetworkNamespace;
 import io.vas.core.testing.LeakCheck;
 import io.vas.core.testing.VictimHost;
 import io.vas.core.testing.VictimInstance;
+import java.net.InetAddress;
+import java.net.InetSocketAddress;
+import java.net.UnixDomainSocketAddress;
+import java.nio.ByteBuffer;
+import java.nio.channels.SocketChannel;
 import java.nio.file.Path;
+import java.util.List;
+import java.util.concurrent.FutureTask;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.ExtendWith;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -89,5 +98,36 @@ class DescriptorsTest {
     if (victim.equals("fd_refused")) {
       instance.expectOk();
     }
+  }
+
+  @Test
+  void shouldResetConnectionsToTheOutsideInForksOnly() throws Exception {
+    final VictimInstance instance = host.run("fd_outside");
+    final Path path = Path.of("/proc", Integer.toString(instance.pid()), "root/tmp/outside");
+    try (SocketChannel tcp = connectInside(instance);
+        SocketChannel unix = SocketChannel.open(UnixDomainSocketAddress.of(path))) {
+      instance.expectOk();
+      tcp.write(ByteBuffer.wrap(new byte[] {'q'}));
+      unix.write(ByteBuffer.wrap(new byte[] {'q'}));
+      instance.expectToSurvive();
+      for (final SocketChannel client : List.of(tcp, unix)) {
+        final ByteBuffer answer = ByteBuffer.allocate(1);
+        assertThat(client.read(answer)).isEqualTo(1);
+        assertThat(answer.get(0)).isEqualTo((byte) 'a');
+      }
+    }
+  }
+
+  /** A connection to the instance's loopback, of a socket that no process of the instance has. */
+  private static SocketChannel connectInside(final VictimInstance instance) throws Exception {
+    final FutureTask<SocketChannel> connecting =
+        new FutureTask<>(
+            () -> {
+              NetworkNamespace.enter(instance.pid());
+              return SocketChannel.open(
+                  new InetSocketAddress(InetAddress.getLoopbackAddress(), 7001));
+            });
+    new Thread(connecting).start();
+    return connecting.get();
   }
 }
