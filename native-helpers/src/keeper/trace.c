@@ -86,18 +86,37 @@ static pid_t look_at(const struct task *task, int *status) {
   return (pid_t)syscall(SYS_wait4, task->tid, status, WNOHANG | __WALL, NULL);
 }
 
-/* A task that died while it was traced keeps its process from being reaped until its tracer has heard of it. */
-static void hear_of_end(struct task *task, uint64_t deadline_nanos) {
-  int status = 1;
-
-  for (unsigned round = 0; now_nanos() < deadline_nanos; round++) {
+/* Whether the tracer need not hear of the task's end any more. */
+static bool has_ended(const struct task *task) {
+  for (;;) {
+    int status = 1;
     pid_t pid = look_at(task, &status);
-    if (pid < 0 || (pid > 0 && (WIFEXITED(status) || WIFSIGNALED(status))))
-      return;
-    /* A leader is heard of last: the other tasks come first in this loop's caller. */
-    if (pid == 0 && task->tid == task->pid && is_own_child(task->pid))
-      return;
-    pause_before_retry(round);
+    if (pid < 0)
+      return true;
+    if (pid == 0) /* the end of our own child is heard of last, and by the warden */
+      return task->tid == task->pid && is_own_child(task->pid);
+    if (WIFEXITED(status) || WIFSIGNALED(status))
+      return true;
+  }
+}
+
+/*
+ * A task that died while it was traced keeps its process from being reaped until its tracer has heard of it. One task may
+ * wait for the others to be heard of: the last of a pid namespace's first process takes the namespace down.
+ */
+static void hear_of_ends(struct freezing *freezing, uint64_t deadline_nanos) {
+  bool left = true;
+
+  for (unsigned round = 0; left && now_nanos() < deadline_nanos; round++) {
+    left = false;
+    for (size_t i = 0; i < freezing->count; i++) {
+      struct task *task = &freezing->tasks[i];
+      if (task->dying && has_ended(task))
+        task->dying = false;
+      left |= task->dying;
+    }
+    if (left)
+      pause_before_retry(round);
   }
 }
 
@@ -321,9 +340,14 @@ void thaw_tasks(struct freezing *freezing) {
     if (task->mask_changed)
       trace(PTRACE_SETSIGMASK, task->tid, (void *)sizeof(task->mask), &task->mask);
   }
-  for (size_t i = 0; i < freezing->count; i++)
-    if (!freezing->tasks[i].gone && trace(PTRACE_DETACH, freezing->tasks[i].tid, NULL, NULL) == -ESRCH)
-      hear_of_end(&freezing->tasks[i], now_nanos() + 1000000000u);
+  bool killed = false;
+  for (size_t i = 0; i < freezing->count; i++) {
+    struct task *task = &freezing->tasks[i];
+    task->dying = !task->gone && trace(PTRACE_DETACH, task->tid, NULL, NULL) == -ESRCH;
+    killed |= task->dying;
+  }
+  if (killed)
+    hear_of_ends(freezing, now_nanos() + 1000000000u);
   free(freezing->tasks);
   freezing->tasks = NULL;
   freezing->count = freezing->capacity = 0;
