@@ -16,6 +16,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -154,7 +155,16 @@ static int prepare(struct attempt *attempt) {
                                 .attached_count = attempt->request->fd_count,
                                 .control = attempt->child_control,
                                 .instance = attempt->visiting ? &attempt->visited.view : NULL};
-  return resolve_params(attempt->params, spawn->param_count, &source, attempt->presets, attempt->preset_count);
+  int error = resolve_params(attempt->params, spawn->param_count, &source, attempt->presets, attempt->preset_count);
+  for (uint32_t i = 0, regions = 0; error >= 0 && i < spawn->param_count && regions < 2; i++) {
+    struct vas_file_status status;
+    if (attempt->params[i].kind != VAS_PARAM_HELD)
+      continue;
+    file_status((int)attempt->presets[attempt->params[i].slot], &status);
+    if (S_ISREG(status.mode))
+      attempt->instance->region_device[regions++] = status.device;
+  }
+  return error;
 }
 
 static int clone_child(struct attempt *attempt) {
@@ -219,6 +229,8 @@ static int receive_ready(struct attempt *attempt) {
         return -ENOMEM;
       attempt->instance->guarded = moved;
       attempt->instance->guarded[attempt->instance->guarded_count++] = (struct guarded){fds[i], attempt->instance->pid};
+    } else if (ready.role[i] == VAS_KEPT_SECCOMP) {
+      attempt->instance->notifier = fds[i];
     } else {
       attempt->instance->kept[attempt->instance->kept_count++] = fds[i];
     }

@@ -122,12 +122,10 @@ static void advise(struct region *region) {
   size_t first = below(region->pages), pages = 1 + below(region->pages - first);
   uint8_t *start = region->start + first * PAGE;
   if (below(16) == 0) {
-    /* Contents are undefined until written, and a mapping of a file refuses it. */
-    madvise(start, pages * PAGE, MADV_FREE);
-    scribble(start, pages);
-    for (size_t page = 0; page < pages; page++)
-      if (is_writable(start + page * PAGE))
-        memset(start + page * PAGE, (int)below(256), PAGE);
+    /* Contents are undefined until written, so all of it is. */
+    mix_result(mprotect(start, pages * PAGE, PROT_READ | PROT_WRITE) < 0);
+    mix_result(madvise(start, pages * PAGE, MADV_FREE) < 0);
+    memset(start, (int)below(256), pages * PAGE);
     return;
   }
   mix_result(madvise(start, pages * PAGE, advice[below(sizeof(advice) / sizeof(advice[0]))]) < 0);
