@@ -287,12 +287,18 @@ public final class MemoryRestore {
           }
         });
     if (entry.has(VmFlag.LOCKED)) {
-      program.call(
-          "lock " + name,
-          SystemCall.MLOCK2,
-          vma.getStart(),
-          vma.getEnd() - vma.getStart(),
-          entry.has(VmFlag.LOCK_ON_FAULT) ? MLOCK_ONFAULT : 0);
+      // Pages of a range without access cannot be brought in: ENOMEM, though the range is locked.
+      final boolean isAccessible = vma.getProtection() != MappedMemory.PROT_NONE;
+      final Object[] lock = {
+        vma.getStart(),
+        vma.getEnd() - vma.getStart(),
+        entry.has(VmFlag.LOCK_ON_FAULT) ? MLOCK_ONFAULT : 0
+      };
+      if (isAccessible) {
+        program.call("lock " + name, SystemCall.MLOCK2, lock);
+      } else {
+        program.callAny("lock " + name, SystemCall.MLOCK2, lock);
+      }
     }
   }
 
