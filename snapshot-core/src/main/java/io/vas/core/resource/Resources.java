@@ -21,6 +21,7 @@ public final class Resources {
           new ProcessControls(),
           new LockFuture(),
           new Directories(),
+          new InotifyWatches(),
           new RecordLocks(),
           new Limits());
 
@@ -57,6 +58,7 @@ public final class Resources {
           new Epoll(),
           new TimerFd(),
           new SignalFd(),
+          new Inotify(),
           new TcpSocket(),
           new UdpSocket(),
           new UnixSocket(),
