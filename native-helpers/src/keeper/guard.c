@@ -29,7 +29,6 @@
 
 #define STOP_LIMIT 5000000000u /* ns; a task that does not stop by then is stuck in the kernel */
 #define FILL HUGE_PAGE         /* zeros given at once to a task that comes upon a hole */
-#define GROWN_BY_ZEROS (64UL << 20)
 
 struct guard_event {
   size_t guarded;
@@ -50,25 +49,31 @@ static int remember(struct instance *instance, size_t guarded, const struct uffd
   return 0;
 }
 
-/* Tasks that have not stopped must be held by events: anything else could still run. */
-static bool rest_is_held(const struct freezing *freezing) {
+/*
+ * Tasks that have not stopped must be held by events, or wait within the kernel for the page of a fault that is
+ * remembered: anything else could still run.
+ */
+static bool rest_is_held(const struct instance *instance, const struct freezing *freezing) {
+  size_t waiting = 0, faults = 0;
+
   for (size_t i = 0; i < freezing->count; i++) {
     const struct task *task = &freezing->tasks[i];
     if (!task->stopped && !task->gone && task_state(task->pid, task->tid) != 'D')
-      return false;
+      waiting++;
   }
-  return true;
+  for (size_t i = 0; i < instance->event_count; i++)
+    faults += instance->events[i].message.event == UFFD_EVENT_PAGEFAULT;
+  return waiting <= faults;
 }
 
-/* Maps the zero page over a range that has no pages. Stops at the first page that is there. */
+/* Maps the zero page over a range where there are no pages. -EAGAIN: an event must be read first. */
 static int fill_with_zeros(int fd, uint64_t start, uint64_t end) {
   while (start < end) {
     struct uffdio_zeropage zero = {.range = {start, end - start}};
     if (ioctl(fd, UFFDIO_ZEROPAGE, &zero) == 0)
       return 0;
-    if (errno == EAGAIN) {
-      if (zero.zeropage > 0)
-        start += (uint64_t)zero.zeropage;
+    if (errno == EAGAIN && zero.zeropage > 0) {
+      start += (uint64_t)zero.zeropage;
       continue;
     }
     if (errno == EEXIST) {
@@ -109,6 +114,8 @@ static int fill_hole(const struct guarded *guarded, uint64_t address) {
   }
   free(vmas);
   int error = fill_with_zeros(guarded->fd, address, end);
+  if (error == -ENOENT || error == -ESRCH)
+    error = 0; /* the range is not mapped any more: whoever faulted has given up */
   if (error >= 0) {
     /* The page may have come meanwhile; its waiters must be woken in any case. */
     struct uffdio_range range = {address, PAGE};
@@ -130,20 +137,51 @@ static bool fault_is_pending(int fd) {
   return pending > 0;
 }
 
+static int serve_fault(struct instance *instance, size_t index, const struct uffd_msg *message) {
+  return fill_hole(&instance->guarded[index], ALIGN_DOWN(message->arg.pagefault.address, PAGE));
+}
+
 /*
  * Answers the faults that wait. Nothing has to stop for that, and must not: a task that is stopped at a fault gives it up
  * and comes back with it, for ever; one that faults within the kernel cannot stop before it has its page.
+ *
+ * While an event waits to be read the kernel takes no pages (EAGAIN): then the fault is remembered, and tried again when
+ * the event has been read.
  */
 static int serve_faults(struct instance *instance, size_t index) {
   struct uffd_msg message;
 
+  for (size_t i = 0; i < instance->event_count; i++) {
+    struct guard_event *event = &instance->events[i];
+    if (event->guarded != index || event->message.event != UFFD_EVENT_PAGEFAULT)
+      continue;
+    int error = serve_fault(instance, index, &event->message);
+    if (error < 0 && error != -EAGAIN)
+      return error;
+    if (error >= 0) {
+      memmove(event, event + 1, (instance->event_count - i - 1) * sizeof(*event));
+      instance->event_count--;
+      i--;
+    }
+  }
   while (fault_is_pending(instance->guarded[index].fd)) {
     if (read(instance->guarded[index].fd, &message, sizeof(message)) != (ssize_t)sizeof(message))
       break;
     /* The fault may have been given up meanwhile; then this is an event, to be settled when all have stopped. */
-    int error = message.event == UFFD_EVENT_PAGEFAULT
-                    ? fill_hole(&instance->guarded[index], ALIGN_DOWN(message.arg.pagefault.address, PAGE))
-                    : remember(instance, index, &message);
+    int error = message.event == UFFD_EVENT_PAGEFAULT ? serve_fault(instance, index, &message) : -EAGAIN;
+    if (error == -EAGAIN)
+      error = remember(instance, index, &message);
+    if (error < 0)
+      return error;
+  }
+  return 0;
+}
+
+static int read_events(struct instance *instance, size_t index) {
+  struct uffd_msg message;
+
+  while (read(instance->guarded[index].fd, &message, sizeof(message)) == (ssize_t)sizeof(message)) {
+    int error = remember(instance, index, &message);
     if (error < 0)
       return error;
   }
@@ -152,23 +190,30 @@ static int serve_faults(struct instance *instance, size_t index) {
 
 int guard_drain(void *context, struct freezing *freezing) {
   struct instance *instance = context;
+  int error = 0;
 
-  for (size_t i = 0; i < instance->guarded_count; i++) {
-    int error = serve_faults(instance, i);
-    if (error < 0)
-      return error;
-  }
-  if (instance->guarded_count == 0 || !rest_is_held(freezing))
-    return 0;
-  for (size_t i = 0; i < instance->guarded_count; i++) {
-    struct uffd_msg message;
-    while (read(instance->guarded[i].fd, &message, sizeof(message)) == (ssize_t)sizeof(message)) {
-      int error = remember(instance, i, &message);
-      if (error < 0)
-        return error;
-    }
-  }
-  return 0;
+  for (size_t i = 0; error >= 0 && i < instance->guarded_count; i++)
+    error = serve_faults(instance, i);
+  if (error < 0 || instance->guarded_count == 0 || !rest_is_held(instance, freezing))
+    return error;
+  for (size_t i = 0; error >= 0 && i < instance->guarded_count; i++)
+    error = read_events(instance, i);
+  return error;
+}
+
+/* While one process is held: events of other address spaces have to wait until theirs are held. */
+struct held_space {
+  struct instance *instance;
+  size_t index;
+};
+
+static int drain_one(void *context, struct freezing *freezing) {
+  struct held_space *held = context;
+  int error = serve_faults(held->instance, held->index);
+
+  if (error < 0 || !rest_is_held(held->instance, freezing))
+    return error;
+  return read_events(held->instance, held->index);
 }
 
 /* ---- what the events ask for ---- */
@@ -193,48 +238,127 @@ static int for_backed(pid_t pid, uint64_t start, uint64_t end, int (*use)(int fd
   return error;
 }
 
-static struct task *find_caller(struct freezing *freezing, pid_t pid, unsigned long number, unsigned long result) {
+/* The task whose mremap() moved something to this address. */
+static struct task *find_mover(struct freezing *freezing, pid_t pid, uint64_t to) {
   for (size_t i = 0; i < freezing->count; i++) {
     struct task *task = &freezing->tasks[i];
-    if (task->pid == pid && !task->gone && task->registers_known && task->registers.orig_rax == number &&
-        task->registers.rax == result)
+    if (task->pid == pid && !task->gone && task->registers_known && task->registers.orig_rax == SYS_mremap &&
+        task->registers.rax <= to && to < task->registers.rax + ALIGN_UP(task->registers.rdx, PAGE))
       return task;
   }
   return NULL;
 }
 
-/* What mremap() added is anonymous memory: zeros while they fit in the region file, else a mapping of its own. */
-static int zero_tail(struct instance *instance, struct freezing *freezing, const struct guarded *guarded,
-                     const struct uffd_msg *message) {
-  struct task *task = find_caller(freezing, guarded->pid, SYS_mremap, message->arg.remap.to);
-  if (task == NULL)
-    return -ESRCH;
-  if (task->registers.r10 & MREMAP_DONTUNMAP) {
-    /* The old range stays, without its pages: zeros. */
-    int left = fill_with_zeros(guarded->fd, message->arg.remap.from,
-                               message->arg.remap.from + ALIGN_UP(message->arg.remap.len, PAGE));
-    if (left < 0 && left != -ENOENT)
-      return left;
-  }
-  uint64_t start = message->arg.remap.to + ALIGN_UP(message->arg.remap.len, PAGE);
-  uint64_t end = message->arg.remap.to + ALIGN_UP(task->registers.rdx, PAGE);
-  if (start >= end)
-    return 0;
-  int error = end - start <= GROWN_BY_ZEROS ? fill_with_zeros(guarded->fd, start, end) : -E2BIG;
-  if (error >= 0)
-    return 0;
-  struct vma *vmas = NULL;
-  ssize_t count = read_vmas(guarded->pid, &vmas);
-  uint64_t protection = PROT_READ | PROT_WRITE;
-  for (ssize_t i = 0; i < count; i++)
-    if (vmas[i].start <= start && start < vmas[i].end)
-      protection = (vmas[i].readable ? PROT_READ : 0) | (vmas[i].writable ? PROT_WRITE : 0) |
-                   (vmas[i].executable ? PROT_EXEC : 0);
-  free(vmas);
+static int map_anonymous(struct instance *instance, struct task *task, const struct vma *vma, uint64_t start,
+                         uint64_t end) {
+  uint64_t protection = (vma->readable ? PROT_READ : 0) | (vma->writable ? PROT_WRITE : 0) |
+                        (vma->executable ? PROT_EXEC : 0);
   const uint64_t args[6] = {start, end - start, protection, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, (uint64_t)-1, 0};
   long result;
-  error = task_syscall(task, instance->syscall_address, SYS_mmap, args, &result);
+  int error = task_syscall(task, instance->syscall_address, SYS_mmap, args, &result);
   return error < 0 ? error : result == (long)start ? 0 : (int)result;
+}
+
+/* What the pages of a range are now: the process's own where there are any, else the region's, else zeros. */
+static int read_contents(pid_t pid, const struct vma *vma, uint64_t start, uint64_t end, uint8_t *buffer) {
+  char name[80];
+
+  snprintf(name, sizeof(name), "%d/map_files/%lx-%lx", pid, vma->start, vma->end);
+  cleanup_close int file = openat(proc_directory, name, O_RDONLY | O_CLOEXEC);
+  snprintf(name, sizeof(name), "%d/pagemap", pid);
+  cleanup_close int pagemap = openat(proc_directory, name, O_RDONLY | O_CLOEXEC);
+  snprintf(name, sizeof(name), "%d/mem", pid);
+  cleanup_close int memory = openat(proc_directory, name, O_RDONLY | O_CLOEXEC);
+  if (file < 0 || pagemap < 0 || memory < 0)
+    return -errno;
+  for (uint64_t at = start; at < end;) {
+    ssize_t n = pread(file, buffer + (at - start), end - at, (off_t)(vma->offset + (at - vma->start)));
+    if (n < 0)
+      return -errno;
+    if (n == 0)
+      break; /* the end of the file; the buffer is zero */
+    at += (uint64_t)n;
+  }
+  for (uint64_t at = start; at < end; at += PAGE) {
+    uint64_t entry;
+    if (pread(pagemap, &entry, sizeof(entry), (off_t)(at / PAGE * sizeof(entry))) != (ssize_t)sizeof(entry))
+      return -EIO;
+    /* Present or swapped. A page that is neither is the region's, and to read it here would be a fault of its own. */
+    if ((entry >> 62) != 0 && pread(memory, buffer + (at - start), PAGE, (off_t)at) != (ssize_t)PAGE)
+      return -EIO;
+  }
+  return 0;
+}
+
+static int write_contents(pid_t pid, uint64_t start, uint64_t end, const uint8_t *buffer) {
+  static const uint8_t zeros[PAGE];
+  char name[32];
+
+  snprintf(name, sizeof(name), "%d/mem", pid);
+  cleanup_close int memory = openat(proc_directory, name, O_WRONLY | O_CLOEXEC);
+  if (memory < 0)
+    return -errno;
+  for (uint64_t at = start; at < end; at += PAGE)
+    if (memcmp(buffer + (at - start), zeros, PAGE) != 0 &&
+        pwrite(memory, buffer + (at - start), PAGE, (off_t)at) != (ssize_t)PAGE)
+      return -EIO;
+  return 0;
+}
+
+static bool find_vma(pid_t pid, uint64_t address, struct vma *found) {
+  struct vma *vmas = NULL;
+  bool any = false;
+  ssize_t count = read_vmas(pid, &vmas);
+  for (ssize_t i = 0; i < count; i++)
+    if (vmas[i].start <= address && address < vmas[i].end) {
+      *found = vmas[i];
+      any = true;
+    }
+  free(vmas);
+  return any;
+}
+
+/*
+ * What was moved becomes anonymous memory for good: in its new place nothing keeps it from growing over the region's next
+ * bytes, of which nobody would tell. That costs a copy; mremap() of such memory is rare.
+ */
+static int make_anonymous(struct instance *instance, struct task *task, pid_t pid, uint64_t start, uint64_t end) {
+  struct vma vma;
+  int error = 0;
+
+  if (!find_vma(pid, start, &vma))
+    return -ENOENT;
+  uint8_t *buffer = mmap(NULL, end - start, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  if (buffer == MAP_FAILED)
+    return -errno;
+  madvise(buffer, end - start, MADV_DONTFORK);
+  if ((error = read_contents(pid, &vma, start, end, buffer)) >= 0 &&
+      (error = map_anonymous(instance, task, &vma, start, end)) >= 0)
+    error = write_contents(pid, start, end, buffer);
+  munmap(buffer, end - start);
+  return error;
+}
+
+static int settle_move(struct instance *instance, struct freezing *freezing, const struct guarded *guarded,
+                       const struct uffd_msg *message) {
+  uint64_t from = message->arg.remap.from, to = message->arg.remap.to, length = ALIGN_UP(message->arg.remap.len, PAGE);
+  struct task *task = find_mover(freezing, guarded->pid, to);
+  struct vma vma;
+  int error;
+
+  if (task == NULL)
+    return -ESRCH;
+  if ((error = make_anonymous(instance, task, guarded->pid, to, to + length)) < 0)
+    return error;
+  uint64_t added = task->registers.rax + ALIGN_UP(task->registers.rsi, PAGE);
+  uint64_t end = task->registers.rax + ALIGN_UP(task->registers.rdx, PAGE);
+  if (added == to + length && added < end && find_vma(guarded->pid, added, &vma) &&
+      (error = map_anonymous(instance, task, &vma, added, end)) < 0)
+    return error;
+  /* The old range stays, without its pages. */
+  if ((task->registers.r10 & MREMAP_DONTUNMAP) && find_vma(guarded->pid, from, &vma))
+    error = map_anonymous(instance, task, &vma, from, from + length);
+  return error;
 }
 
 /* Which process lives in the address space that a fork made: the child that the forking thread's call returned. */
@@ -311,13 +435,13 @@ int guard_settle(struct instance *instance, struct freezing *freezing) {
     const struct uffd_msg *message = &event->message;
     switch (message->event) {
     case UFFD_EVENT_PAGEFAULT:
-      error = fill_hole(&guarded, ALIGN_DOWN(message->arg.pagefault.address, PAGE));
+      error = serve_fault(instance, event->guarded, message);
       break;
     case UFFD_EVENT_REMOVE:
       error = for_backed(guarded.pid, message->arg.remove.start, message->arg.remove.end, fill_with_zeros, guarded.fd);
       break;
     case UFFD_EVENT_REMAP:
-      error = zero_tail(instance, freezing, &guarded, message);
+      error = settle_move(instance, freezing, &guarded, message);
       break;
     case UFFD_EVENT_FORK:
       error = guard_child(instance, freezing, event->guarded, (int)message->arg.fork.ufd);
@@ -325,6 +449,10 @@ int guard_settle(struct instance *instance, struct freezing *freezing) {
     default:
       break;
     }
+    if (error < 0)
+      dprintf(STDERR_FILENO, "instance %lu: process %d, userfaultfd event 0x%x, 0x%lx 0x%lx 0x%lx: %s\n", instance->id,
+              guarded.pid, message->event, (uint64_t)message->arg.reserved.reserved1,
+              (uint64_t)message->arg.reserved.reserved2, (uint64_t)message->arg.reserved.reserved3, strerror(-error));
   }
   instance->event_count = 0;
   if (error < 0)
@@ -339,10 +467,11 @@ void guard_serve(struct instance *instance, size_t index) {
   if (error >= 0 && instance->event_count == 0 && poll(&more, 1, 0) <= 0)
     return;
   struct freezing freezing = {.deadline_nanos = now_nanos() + STOP_LIMIT, .alone = true};
+  struct held_space held = {instance, index};
   if (error >= 0)
-    error = freeze_tasks(&freezing, &instance->guarded[index].pid, 1, 1, guard_drain, instance);
+    error = freeze_tasks(&freezing, &instance->guarded[index].pid, 1, 1, drain_one, &held);
   if (error >= 0)
-    error = guard_drain(instance, &freezing);
+    error = drain_one(&held, &freezing);
   if (error < 0)
     give_up(instance, "its memory cannot be guarded", error);
   else

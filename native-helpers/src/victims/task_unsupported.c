@@ -1,5 +1,6 @@
 /*
- * State that a snapshot refuses. The argument says which: seccomp, shm, sem, msg, deadline, cwd, thread-timer, umask, files.
+ * State that a snapshot refuses. The argument says which: seccomp, shm, sem, msg, queue, time, deadline, cwd, thread-timer,
+ * umask, files.
  * Afterwards the victim must be as it was.
  */
 #define _GNU_SOURCE
@@ -8,6 +9,7 @@
 #include <fcntl.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
+#include <mqueue.h>
 #include <sched.h>
 #include <sys/ipc.h>
 #include <sys/msg.h>
@@ -33,6 +35,10 @@ static void become(void) {
     MUST(id = semget(IPC_PRIVATE, 3, 0600));
   } else if (strcmp(kind, "msg") == 0) {
     MUST(id = msgget(IPC_PRIVATE, 0600));
+  } else if (strcmp(kind, "queue") == 0) {
+    MUST(id = mq_open("/victims", O_CREAT | O_RDWR, 0600, NULL));
+  } else if (strcmp(kind, "time") == 0) {
+    MUST(syscall(SYS_unshare, CLONE_NEWTIME));
   } else if (strcmp(kind, "deadline") == 0) {
     struct {
       uint32_t size, policy;
@@ -71,12 +77,15 @@ static void check(int index) {
   char path[4096];
   struct shmid_ds shared;
   struct itimerspec spec;
+  struct mq_attr queue;
   if (strcmp(kind, "seccomp") == 0)
     EXPECT_EQUAL("seccomp mode", 2, prctl(PR_GET_SECCOMP, 0, 0, 0, 0));
   else if (strcmp(kind, "shm") == 0)
     EXPECT(shmctl(id, IPC_STAT, &shared) == 0, "the segment is gone");
   else if (strcmp(kind, "sem") == 0)
     EXPECT(semctl(id, 0, GETVAL) == 0, "the semaphores are gone");
+  else if (strcmp(kind, "queue") == 0)
+    EXPECT(mq_getattr(id, &queue) == 0, "the queue is gone");
   else if (strcmp(kind, "deadline") == 0)
     EXPECT_EQUAL("policy", 6, sched_getscheduler(0));
   else if (strcmp(kind, "cwd") == 0)

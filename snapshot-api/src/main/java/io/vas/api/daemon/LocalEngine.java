@@ -50,6 +50,7 @@ import java.util.concurrent.ExecutionException;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
+import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.function.Consumer;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -84,13 +85,16 @@ public final class LocalEngine implements Engine {
    * @param directory where it keeps its files; exists.
    */
   public LocalEngine(final StateDirectory directory) {
+    this(directory, System.getenv(StoreBudget.VARIABLE));
+  }
+
+  LocalEngine(final StateDirectory directory, final String storeSize) {
     keeper = keeper(directory.path());
     try {
       instances = new Instances(directory.path(), keeper);
       store =
           SnapshotStore.open(
-              StoreBudget.config(directory.path(), System.getenv(StoreBudget.VARIABLE)),
-              DescriptorHolder.of(keeper));
+              StoreBudget.config(directory.path(), storeSize), DescriptorHolder.of(keeper));
     } catch (final RuntimeException e) {
       leave();
       throw e;
@@ -373,19 +377,17 @@ public final class LocalEngine implements Engine {
 
   private List<ForkInfo> forkMany(
       final Compiled source, final ForkRequest request, final CallTime time) {
-    final List<Future<ForkInfo>> started = new ArrayList<>();
+    final AtomicBoolean failed = new AtomicBoolean();
+    final List<Future<Optional<ForkInfo>>> started = new ArrayList<>();
     for (int i = 1; i <= request.getCount(); i++) {
       final String name = request.getName().isEmpty() ? "" : request.getName() + "-" + i;
-      started.add(workers.submit(() -> forkOne(source, name, time)));
+      started.add(workers.submit(() -> forkUnless(failed, source, name, time)));
     }
     final List<ForkInfo> forks = new ArrayList<>();
     VasException failure = null;
-    for (final Future<ForkInfo> fork : started) {
-      if (failure != null && fork.cancel(false)) {
-        continue;
-      }
+    for (final Future<Optional<ForkInfo>> fork : started) {
       try {
-        forks.add(fork.get());
+        fork.get().ifPresent(forks::add);
       } catch (final ExecutionException e) {
         failure =
             e.getCause() instanceof VasException cause
@@ -401,6 +403,19 @@ public final class LocalEngine implements Engine {
       throw failure;
     }
     return forks;
+  }
+
+  private Optional<ForkInfo> forkUnless(
+      final AtomicBoolean failed, final Compiled source, final String name, final CallTime time) {
+    if (failed.get()) {
+      return Optional.empty();
+    }
+    try {
+      return Optional.of(forkOne(source, name, time));
+    } catch (final RuntimeException e) {
+      failed.set(true);
+      throw e;
+    }
   }
 
   private void undo(final List<ForkInfo> forks) {

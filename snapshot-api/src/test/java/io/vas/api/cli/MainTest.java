@@ -2,23 +2,17 @@ package io.vas.api.cli;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import com.google.protobuf.InvalidProtocolBufferException;
-import com.google.protobuf.ListValue;
 import com.google.protobuf.Struct;
 import com.google.protobuf.Value;
-import com.google.protobuf.util.JsonFormat;
 import io.vas.api.StateDirectory;
 import io.vas.api.daemon.Daemon;
 import io.vas.api.daemon.TestEngine;
 import io.vas.core.StoreFullException;
 import io.vas.core.UnsupportedException;
-import java.io.ByteArrayInputStream;
-import java.io.ByteArrayOutputStream;
 import java.io.IOException;
-import java.io.PrintStream;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.List;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -29,8 +23,7 @@ import org.junit.jupiter.params.provider.ValueSource;
 class MainTest {
   @TempDir private Path temporary;
 
-  private final ByteArrayOutputStream out = new ByteArrayOutputStream();
-  private final ByteArrayOutputStream err = new ByteArrayOutputStream();
+  private CommandLineRun last;
   private StateDirectory state;
   private TestEngine engine;
   private Daemon daemon;
@@ -77,7 +70,7 @@ class MainTest {
   void shouldAnswerWrongUsageInOneLineWithExitCode2(final String line) {
     assertThat(run(line.isEmpty() ? new String[0] : line.split(" ", -1))).isEqualTo(2);
     assertThat(errors()).startsWith("vas").hasLineCount(1);
-    assertThat(out.size()).isZero();
+    assertThat(output()).isEmpty();
   }
 
   @ParameterizedTest
@@ -128,7 +121,7 @@ class MainTest {
   }
 
   @Test
-  void shouldPrintASnapshotAsPromised() throws InvalidProtocolBufferException {
+  void shouldPrintASnapshotAsPromised() {
     assertThat(run("snapshot", "web", "-t", "web:warm", "--json")).isZero();
 
     final Struct snapshot = object();
@@ -140,23 +133,21 @@ class MainTest {
   }
 
   @Test
-  void shouldPrintForksAsPromised() throws InvalidProtocolBufferException {
+  void shouldPrintForksAsPromised() {
     assertThat(run("fork", "web:warm", "-n", "3", "--json")).isZero();
 
-    final ListValue forks = list();
-    assertThat(forks.getValuesList()).hasSize(3);
-    assertThat(forks.getValues(1).getStructValue().getFieldsMap().keySet())
+    assertThat(list()).hasSize(3);
+    assertThat(list().get(1).getFieldsMap().keySet())
         .containsExactlyInAnyOrder("id", "instance", "snapshot", "fork_us");
-    assertThat(forks.getValues(1).getStructValue().getFieldsOrThrow("fork_us").getNumberValue())
-        .isEqualTo(1401);
+    assertThat(list().get(1).getFieldsOrThrow("fork_us").getNumberValue()).isEqualTo(1401);
   }
 
   @Test
-  void shouldListInstancesAsJson() throws InvalidProtocolBufferException {
+  void shouldListInstancesAsJson() {
     assertThat(run("ps", "-a", "--json")).isZero();
 
-    final Struct running = list().getValues(0).getStructValue();
-    final Struct exited = list().getValues(1).getStructValue();
+    final Struct running = list().get(0);
+    final Struct exited = list().get(1);
     assertThat(running.getFieldsOrThrow("exit_code").hasNullValue()).isTrue();
     assertThat(text(running, "state")).isEqualTo("running");
     assertThat(exited.getFieldsOrThrow("exit_code").getNumberValue()).isEqualTo(137);
@@ -168,12 +159,10 @@ class MainTest {
   void shouldSayTheSameWithAndWithoutTheParser() {
     assertThat(run("ps")).isZero();
     final String bare = output();
-    out.reset();
     assertThat(run("ps", "-a")).isZero();
 
     assertThat(bare).hasLineCount(2).contains("web").contains("running");
     assertThat(output()).hasLineCount(3).contains("exited (137)");
-    out.reset();
     assertThat(run("ps", "--json")).isZero();
     assertThat(output()).startsWith("[");
   }
@@ -216,16 +205,14 @@ class MainTest {
   void shouldPrintLogs() {
     assertThat(run("logs", "web", "--tail", "1")).isZero();
     assertThat(output()).isEqualTo("two\n");
-    out.reset();
     assertThat(run("logs", "web", "--json")).isZero();
     assertThat(output()).isEqualTo("\"one\"\n\"two\"\n");
   }
 
   @Test
-  void shouldInspectWithTheSameNamesForPeopleAndPrograms() throws InvalidProtocolBufferException {
+  void shouldInspectWithTheSameNamesForPeopleAndPrograms() {
     assertThat(run("inspect", "web", "--json")).isZero();
     final Struct details = object();
-    out.reset();
     assertThat(run("inspect", "web")).isZero();
 
     assertThat(output()).contains(details.getFieldsMap().keySet());
@@ -256,41 +243,30 @@ class MainTest {
   }
 
   @Test
-  void shouldStatusTheDaemon() throws InvalidProtocolBufferException {
+  void shouldStatusTheDaemon() {
     assertThat(run("daemon", "--status", "--json")).isZero();
     assertThat(text(object(), "state_directory")).isEqualTo(state.path().toString());
   }
 
   private int run(final String... args) {
-    err.reset();
-    final Console console =
-        new Console(
-            new ByteArrayInputStream("typed".getBytes(StandardCharsets.UTF_8)),
-            new PrintStream(out, true, StandardCharsets.UTF_8),
-            new PrintStream(err, true, StandardCharsets.UTF_8),
-            false,
-            () -> state);
-    return Main.run(console, args);
+    last = CommandLineRun.of(state, "typed", args);
+    return last.exitCode();
   }
 
   private String output() {
-    return out.toString(StandardCharsets.UTF_8);
+    return last.out();
   }
 
   private String errors() {
-    return err.toString(StandardCharsets.UTF_8);
+    return last.err();
   }
 
-  private Struct object() throws InvalidProtocolBufferException {
-    final Struct.Builder builder = Struct.newBuilder();
-    JsonFormat.parser().merge(output(), builder);
-    return builder.build();
+  private Struct object() {
+    return last.object();
   }
 
-  private ListValue list() throws InvalidProtocolBufferException {
-    final ListValue.Builder builder = ListValue.newBuilder();
-    JsonFormat.parser().merge(output(), builder);
-    return builder.build();
+  private List<Struct> list() {
+    return last.objects();
   }
 
   private static String text(final Struct object, final String field) {

@@ -1,6 +1,10 @@
 package io.vas.core.resource;
 
+import static io.vas.core.linux.OpenFlags.O_ACCMODE;
 import static io.vas.core.linux.OpenFlags.O_CLOEXEC;
+import static io.vas.core.linux.OpenFlags.O_RDONLY;
+import static io.vas.core.linux.OpenFlags.O_RDWR;
+import static io.vas.core.linux.OpenFlags.O_WRONLY;
 import static java.nio.ByteOrder.LITTLE_ENDIAN;
 
 import com.google.protobuf.ByteString;
@@ -25,6 +29,7 @@ import org.agrona.concurrent.UnsafeBuffer;
 public final class Epoll implements DescriptorResource {
   private static final String LINK = "anon_inode:[eventpoll]";
   private static final int EPOLL_CTL_ADD = 1;
+  private static final int EPOLLIN = 1;
   private static final int EVENT_LENGTH = 12;
 
   /** The kind. */
@@ -67,6 +72,7 @@ public final class Epoll implements DescriptorResource {
     final int[] files =
         descriptors.stream()
             .filter(d -> !d.link().startsWith("anon_inode:") && isSame(d, target))
+            .filter(d -> canBeReady(d, target))
             .mapToInt(DescriptorRecord::file)
             .distinct()
             .toArray();
@@ -86,6 +92,13 @@ public final class Epoll implements DescriptorResource {
     // An overlay tells other numbers for its files; of those only FIFOs can be watched.
     return descriptor.status().inode() == target.inode()
         || (descriptor.status().type() == FileStatus.S_IFIFO && descriptor.link().startsWith("/"));
+  }
+
+  /** Both ends of a pipe have the same inode, but only one can be read from. */
+  private static boolean canBeReady(
+      final DescriptorRecord descriptor, final FdInfo.EpollTarget target) {
+    final int access = descriptor.flags() & O_ACCMODE;
+    return access == O_RDWR || access == ((target.events() & EPOLLIN) != 0 ? O_RDONLY : O_WRONLY);
   }
 
   @Override

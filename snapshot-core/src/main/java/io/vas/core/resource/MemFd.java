@@ -20,6 +20,10 @@ public final class MemFd implements DescriptorResource {
   private static final String LINK = "/memfd:";
   private static final int F_ADD_SEALS = 1033;
   private static final int F_GET_SEALS = 1034;
+
+  /** Permissions of a memfd that is new. */
+  private static final int NEW_MODE = 0777;
+
   private static final int STATFS_LENGTH = 120;
   private static final long HUGETLBFS_MAGIC = 0x958458f6L;
 
@@ -69,6 +73,9 @@ public final class MemFd implements DescriptorResource {
         .setDevice(descriptor.status().device().encoded())
         .setInode(descriptor.status().inode())
         .setSeals((int) results.result("memfd seals"))
+        .setMode(descriptor.status().permissions())
+        .setUid(descriptor.status().uid())
+        .setGid(descriptor.status().gid())
         .build();
   }
 
@@ -77,6 +84,21 @@ public final class MemFd implements DescriptorResource {
       throws InvalidProtocolBufferException {
     final PathFileImage image = PathFileImage.parseFrom(state);
     PathFile.restore(image, PathFile.objectPath(image, restore), 0, restore);
+    if (image.getMode() != NEW_MODE) {
+      restore
+          .program()
+          .call(restore.name("mode"), SystemCall.FCHMOD, restore.descriptor(), image.getMode());
+    }
+    if (image.getUid() != 0 || image.getGid() != 0) {
+      restore
+          .program()
+          .call(
+              restore.name("owner"),
+              SystemCall.FCHOWN,
+              restore.descriptor(),
+              image.getUid(),
+              image.getGid());
+    }
   }
 
   /** Seals come last: until now the file was written to. */

@@ -1,18 +1,29 @@
 package io.vas.core.resource;
 
 import io.vas.core.linux.FileIo;
+import io.vas.core.linux.LinuxException;
+import java.io.IOException;
+import java.nio.file.DirectoryStream;
+import java.nio.file.Files;
+import java.nio.file.LinkOption;
+import java.nio.file.Path;
 import java.util.List;
-import java.util.Optional;
 
 /**
- * Namespaces other than those that every instance is given, which are refused: a process in a user
- * or time namespace of its own, or whose children would be in another namespace than itself.
+ * Namespaces other than those that every instance is given, which are refused: user and time
+ * namespaces, threads that have left the namespaces of their process, and processes whose children
+ * would be in others than themselves.
+ *
+ * <p>Looked at after the freeze, which so gets no longer: nobody goes back from where it would be
+ * refused.
  */
 public final class Namespaces extends Refusal.OfProcess {
   /** Those that an instance shares with us. */
   private static final List<String> SHARED = List.of("user", "time");
 
-  private static final String SUFFIX = "_for_children";
+  /** Those that a thread can leave. */
+  private static final List<String> OF_THREADS =
+      List.of("mnt", "net", "ipc", "uts", "cgroup", "pid_for_children", "time_for_children");
 
   /** Those that unshare(2) changes for children only. */
   private static final List<String> OF_CHILDREN = List.of("pid", "time");
@@ -26,33 +37,53 @@ public final class Namespaces extends Refusal.OfProcess {
   }
 
   @Override
-  public void plan(final PlanBuilder plan) {
-    SHARED.forEach(name -> plan.processLink("ns/" + name));
-    OF_CHILDREN.forEach(
-        name -> {
-          plan.processLink("ns/" + name);
-          plan.processLink("ns/" + name + SUFFIX);
-        });
-  }
-
-  @Override
   void refuse(final ProcessRecord process, final CaptureContext context) {
+    final Path first = Path.of("/proc", Integer.toString(process.outerPid()));
     for (final String name : SHARED) {
-      final Optional<RecordedLink> link = process.link("ns/" + name);
-      if (link.isPresent()
-          && !link.get().target().equals(FileIo.readLink("/proc/self/ns/" + name))) {
+      if (differ(first, name, Path.of("/proc/self"), name)) {
         throw context.unsupported(process, name + " namespace", "the process has one of its own");
       }
     }
+    try (DirectoryStream<Path> tasks = Files.newDirectoryStream(first.resolve("task"))) {
+      for (final Path task : tasks) {
+        refuse(first, task, process, context);
+      }
+    } catch (final IOException e) {
+      return; // it has ended meanwhile, and can be forked all the same
+    }
+  }
+
+  private static void refuse(
+      final Path first,
+      final Path task,
+      final ProcessRecord process,
+      final CaptureContext context) {
     for (final String name : OF_CHILDREN) {
-      final Optional<RecordedLink> own = process.link("ns/" + name);
-      final Optional<RecordedLink> children = process.link("ns/" + name + SUFFIX);
-      if (own.isPresent()
-          && children.isPresent()
-          && !own.get().target().equals(children.get().target())) {
+      if (differ(task, name, task, name + "_for_children")) {
         throw context.unsupported(
             process, name + " namespace", "the process has made a new one for its children");
       }
+    }
+    for (final String name : OF_THREADS) {
+      if (differ(task, name, first, name)) {
+        throw context.unsupported(process, name + " namespace", "a thread has one of its own");
+      }
+    }
+  }
+
+  /** Whether both are there and are not the same. */
+  private static boolean differ(
+      final Path task, final String name, final Path other, final String otherName) {
+    final Path link = task.resolve("ns").resolve(name);
+    final Path otherLink = other.resolve("ns").resolve(otherName);
+    try {
+      return !FileIo.readLink(link.toString()).equals(FileIo.readLink(otherLink.toString()));
+    } catch (final LinuxException e) {
+      // No such link: an older kernel, or a task that has ended. A link that leads nowhere: a new
+      // pid
+      // namespace that has no process yet.
+      return Files.exists(link, LinkOption.NOFOLLOW_LINKS)
+          && Files.exists(otherLink, LinkOption.NOFOLLOW_LINKS);
     }
   }
 }

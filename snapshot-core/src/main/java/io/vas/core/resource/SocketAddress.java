@@ -21,11 +21,11 @@ record SocketAddress(InetAddress host, int port) {
   private static final int PORT_OFFSET = 2;
   private static final int IPV4_OFFSET = 4;
   private static final int IPV6_OFFSET = 8;
+  private static final int IPV4_LENGTH = 16;
   private static final int IPV6_LENGTH = 28;
-
-  static int familyOf(final ByteString bytes) {
-    return bytes.byteAt(0) & 0xFF;
-  }
+  private static final int IPV6_BYTES = 16;
+  private static final byte IPV4_LOOPBACK_NET = 127;
+  private static final int MAPPED_PREFIX_OFFSET = 10;
 
   /** Reads a struct sockaddr_in or sockaddr_in6. */
   static SocketAddress of(final ByteString bytes) {
@@ -43,12 +43,39 @@ record SocketAddress(InetAddress host, int port) {
     }
   }
 
-  /** The same address for a socket of the given family, as bytes. */
-  static ByteString withHost(final ByteString address, final byte[] host) {
-    final byte[] array = address.toByteArray();
-    System.arraycopy(
-        host, 0, array, array.length >= IPV6_LENGTH ? IPV6_OFFSET : IPV4_OFFSET, host.length);
-    return ByteString.copyFrom(array);
+  /** Where a socket bound to this address is reached: on the loopback, if it is bound to all. */
+  SocketAddress reachableFrom(final SocketAddress other) {
+    if (!isWildcard()) {
+      return this;
+    }
+    final byte[] loopback = new byte[other.host.getAddress().length];
+    loopback[loopback.length - 1] = 1;
+    if (loopback.length != IPV6_BYTES) {
+      loopback[0] = IPV4_LOOPBACK_NET;
+    }
+    try {
+      return new SocketAddress(InetAddress.getByAddress(loopback), port);
+    } catch (final UnknownHostException e) {
+      throw new IllegalStateException(e);
+    }
+  }
+
+  /** As a socket of a family takes it. */
+  ByteString encode(final int family) {
+    final UnsafeBuffer buffer =
+        new UnsafeBuffer(new byte[family == AF_INET ? IPV4_LENGTH : IPV6_LENGTH]);
+    buffer.putShort(0, (short) family, LITTLE_ENDIAN);
+    buffer.putShort(PORT_OFFSET, (short) port, BIG_ENDIAN);
+    final byte[] bytes = host.getAddress();
+    if (family == AF_INET) {
+      buffer.putBytes(IPV4_OFFSET, bytes);
+    } else if (bytes.length == IPV6_BYTES) {
+      buffer.putBytes(IPV6_OFFSET, bytes);
+    } else {
+      buffer.putShort(IPV6_OFFSET + MAPPED_PREFIX_OFFSET, (short) -1, LITTLE_ENDIAN);
+      buffer.putBytes(IPV6_OFFSET + MAPPED_PREFIX_OFFSET + Short.BYTES, bytes);
+    }
+    return ByteString.copyFrom(buffer.byteArray());
   }
 
   /** Whether it stands for all addresses of the instance. */

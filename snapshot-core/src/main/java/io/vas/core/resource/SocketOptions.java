@@ -12,6 +12,7 @@ import io.vas.core.program.SystemCall;
 import io.vas.core.program.Value;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Set;
 import org.agrona.DirectBuffer;
 import org.agrona.concurrent.UnsafeBuffer;
 
@@ -33,6 +34,7 @@ final class SocketOptions {
   private static final int SNDBUF_LOCKED = 1;
   private static final int RCVBUF_LOCKED = 2;
   private static final int TCP_MAXSEG = 2;
+  private static final int IPV6_V6ONLY = 26;
   private static final int TCP_CONGESTION = 13;
   private static final int AF_INET = 2;
   private static final int AF_INET6 = 10;
@@ -44,6 +46,12 @@ final class SocketOptions {
   private static final int LEVEL_IPV6 = 41;
   private static final int LEVEL_UDP = 17;
 
+  /** IP_MULTICAST_TTL, IP_MULTICAST_LOOP */
+  private static final Set<Integer> IP_MULTICAST = Set.of(33, 34);
+
+  /** IPV6_MULTICAST_HOPS, IPV6_MULTICAST_LOOP, IPV6_MULTICAST_ALL */
+  private static final Set<Integer> IPV6_MULTICAST = Set.of(18, 19, 29);
+
   /**
    * An option.
    *
@@ -54,16 +62,18 @@ final class SocketOptions {
       return "socket option " + level + "/" + name;
     }
 
-    /** Of a connection, the largest segment is not what was set but what came out. */
-    boolean isMeasured() {
-      return level == SOL_TCP && name == TCP_MAXSEG;
+    /** What a connection has by itself: the largest segment, and IPV6_V6ONLY by its addresses. */
+    boolean comesFromConnection() {
+      return (level == SOL_TCP && name == TCP_MAXSEG)
+          || (level == LEVEL_IPV6 && name == IPV6_V6ONLY);
     }
 
     boolean isOf(final int family, final int protocol) {
       final boolean internet = family == AF_INET || family == AF_INET6;
       return switch (level) {
-        case LEVEL_IP -> internet;
-        case LEVEL_IPV6 -> family == AF_INET6;
+        case LEVEL_IP -> internet && (protocol == UDP || !IP_MULTICAST.contains(name));
+        case LEVEL_IPV6 ->
+            family == AF_INET6 && (protocol == UDP || !IPV6_MULTICAST.contains(name));
         case SOL_TCP -> internet && protocol == SOL_TCP;
         case LEVEL_UDP -> internet && protocol == UDP;
         default -> true;
@@ -203,7 +213,7 @@ final class SocketOptions {
     for (final Option option : OPTIONS) {
       if (option.isOf(family, protocol)
           && !results.failed(option.title())
-          && !(connected && option.isMeasured())) {
+          && !(connected && option.comesFromConnection())) {
         final DirectBuffer value = results.data(option.title());
         final int length =
             Math.min(

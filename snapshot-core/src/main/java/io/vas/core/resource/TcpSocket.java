@@ -6,7 +6,6 @@ import static java.nio.ByteOrder.LITTLE_ENDIAN;
 import com.google.protobuf.ByteString;
 import com.google.protobuf.InvalidProtocolBufferException;
 import io.vas.core.image.FileImage;
-import io.vas.core.image.SocketImage;
 import io.vas.core.image.TcpSocketImage;
 import io.vas.core.image.TcpSocketImage.State;
 import io.vas.core.program.Data;
@@ -191,32 +190,37 @@ public final class TcpSocket implements DescriptorResource {
     }
     SocketOptions.restore(image.getSocket(), number, restore);
     OpenFiles.setFlags(restore, image.getSocket().getFlags());
+    if (isBound(image) && image.getState() != State.CONNECTED) {
+      // Connections of the instance may have the same port.
+      reuseAddress(1, number, " to bind", restore);
+      call("bind", SystemCall.BIND, Value.of(number), image.getSocket().getLocal(), restore);
+    }
   }
 
-  /** Bound and listening sockets: connections, which may have the same port, were made before. */
+  /** Listening comes last: a port on which a socket listens is not given to others. */
   @Override
   public void complete(final ByteString state, final DescriptorRestore restore)
       throws InvalidProtocolBufferException {
     final TcpSocketImage image = TcpSocketImage.parseFrom(state);
-    final SocketImage socket = image.getSocket();
-    final boolean unconnected = image.getState() == State.UNCONNECTED;
-    if ((!unconnected && image.getState() != State.LISTENING)
-        || SocketAddress.of(socket.getLocal()).port() == 0) {
-      return;
-    }
-    reuseAddress(1, restore.descriptor(), " to bind", restore);
-    call("bind", SystemCall.BIND, Value.of(restore.descriptor()), socket.getLocal(), restore);
-    reuseAddress(
-        SocketOptions.valueOf(socket, SocketOptions.SOL_SOCKET, SocketOptions.SO_REUSEADDR),
-        restore.descriptor(),
-        " when bound",
-        restore);
-    if (!unconnected) {
+    if (image.getState() == State.LISTENING) {
       restore
           .program()
           .call(
               restore.name("listen"), SystemCall.LISTEN, restore.descriptor(), image.getBacklog());
     }
+    if (isBound(image)) {
+      reuseAddress(
+          SocketOptions.valueOf(
+              image.getSocket(), SocketOptions.SOL_SOCKET, SocketOptions.SO_REUSEADDR),
+          restore.descriptor(),
+          " as it was",
+          restore);
+    }
+  }
+
+  private static boolean isBound(final TcpSocketImage image) {
+    return image.getState() != State.RESET
+        && SocketAddress.of(image.getSocket().getLocal()).port() != 0;
   }
 
   private static void reuseAddress(
@@ -289,8 +293,6 @@ public final class TcpSocket implements DescriptorResource {
     send("from the other end", peerNumber, image.getUnread(), restore);
     shut("other end", peerNumber, peer, restore);
     shut("this end", number, image, restore);
-    reuseAddress(0, number, " when connected", restore);
-    reuseAddress(0, peerNumber, " when connected", restore);
   }
 
   private static void send(

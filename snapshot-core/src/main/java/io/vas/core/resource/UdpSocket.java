@@ -13,8 +13,6 @@ import io.vas.core.program.ProgramResults;
 import io.vas.core.program.Result;
 import io.vas.core.program.SystemCall;
 import io.vas.core.program.Value;
-import java.net.Inet6Address;
-import java.util.OptionalInt;
 
 /**
  * UDP sockets, IPv4 and IPv6, with the datagrams that wait in them. An error that waits to be told
@@ -27,11 +25,6 @@ public final class UdpSocket implements DescriptorResource {
   private static final int UDP_ENCAP = 100;
   private static final int IP_FREEBIND = 15;
   private static final int MSG_DONTWAIT = 0x40;
-  private static final byte[] IPV4_LOOPBACK = {127, 0, 0, 1};
-  private static final byte[] IPV6_LOOPBACK = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1};
-  private static final byte[] MAPPED_LOOPBACK = {
-    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, -1, -1, 127, 0, 0, 1
-  };
 
   /** The kind. */
   public UdpSocket() {}
@@ -127,18 +120,20 @@ public final class UdpSocket implements DescriptorResource {
       final DescriptorRestore restore)
       throws InvalidProtocolBufferException {
     final ProgramBuilder program = restore.program();
-    final OptionalInt sender = senderOf(datagram, restore);
-    if (sender.isPresent()) {
-      sendFrom(step, Value.of(sender.getAsInt()), datagram, receiver, restore);
-      return;
+    for (final FileImage file : restore.image().getFilesList()) {
+      if (file.getKind().equals(kind())) {
+        final SocketImage socket = UdpSocketImage.parseFrom(file.getState()).getSocket();
+        if (SocketAddress.of(socket.getLocal()).covers(SocketAddress.of(datagram.getSender()))) {
+          final Value sender = Value.of(restore.descriptor(file.getId()));
+          sendFrom(step, sender, socket.getFamily(), datagram, receiver, restore);
+          return;
+        }
+      }
     }
+    final int family = receiver.getFamily();
     final Result stranger =
         program.call(
-            restore.name(step + ": socket"),
-            SystemCall.SOCKET,
-            receiver.getFamily(),
-            SOCK_DGRAM | O_CLOEXEC,
-            0);
+            restore.name(step + ": socket"), SystemCall.SOCKET, family, SOCK_DGRAM | O_CLOEXEC, 0);
     // The sender may have been on another machine.
     program.call(
         restore.name(step + ": freebind"),
@@ -149,33 +144,21 @@ public final class UdpSocket implements DescriptorResource {
         program.data(new byte[] {1, 0, 0, 0}),
         Integer.BYTES);
     call(step + ": bind", SystemCall.BIND, stranger, datagram.getSender(), restore);
-    sendFrom(step, stranger, datagram, receiver, restore);
+    sendFrom(step, stranger, family, datagram, receiver, restore);
     program.call(restore.name(step + ": close"), SystemCall.CLOSE, stranger);
-  }
-
-  /** The descriptor of the socket that sends from the datagram's address, if there still is one. */
-  private OptionalInt senderOf(final DatagramImage datagram, final DescriptorRestore restore)
-      throws InvalidProtocolBufferException {
-    final SocketAddress sender = SocketAddress.of(datagram.getSender());
-    for (final FileImage file : restore.image().getFilesList()) {
-      if (file.getKind().equals(kind())) {
-        final SocketImage socket = UdpSocketImage.parseFrom(file.getState()).getSocket();
-        if (SocketAddress.of(socket.getLocal()).covers(sender)) {
-          return OptionalInt.of(restore.descriptor(file.getId()));
-        }
-      }
-    }
-    return OptionalInt.empty();
   }
 
   private static void sendFrom(
       final String step,
       final Value sender,
+      final int senderFamily,
       final DatagramImage datagram,
       final SocketImage receiver,
       final DescriptorRestore restore) {
     final ProgramBuilder program = restore.program();
-    final ByteString to = addressOf(receiver.getLocal(), datagram.getSender());
+    final SocketAddress from = SocketAddress.of(datagram.getSender());
+    final ByteString to =
+        SocketAddress.of(receiver.getLocal()).reachableFrom(from).encode(senderFamily);
     program.callExpecting(
         datagram.getContents().size(),
         restore.name(step),
@@ -186,19 +169,6 @@ public final class UdpSocket implements DescriptorResource {
         MSG_DONTWAIT,
         program.data(to.toByteArray()),
         to.size());
-  }
-
-  /** Where the receiver is to be found: on the loopback, if it is bound to all addresses. */
-  private static ByteString addressOf(final ByteString receiver, final ByteString sender) {
-    if (!SocketAddress.of(receiver).isWildcard()) {
-      return receiver;
-    }
-    if (SocketAddress.familyOf(receiver) == SocketAddress.AF_INET) {
-      return SocketAddress.withHost(receiver, IPV4_LOOPBACK);
-    }
-    return SocketAddress.withHost(
-        receiver,
-        SocketAddress.of(sender).host() instanceof Inet6Address ? IPV6_LOOPBACK : MAPPED_LOOPBACK);
   }
 
   private static void call(

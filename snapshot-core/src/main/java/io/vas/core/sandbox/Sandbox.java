@@ -41,10 +41,11 @@ import org.agrona.concurrent.UnsafeBuffer;
  */
 public final class Sandbox {
   /**
-   * The namespaces that the keeper is to make for an instance: pid, net, ipc and uts. Its mount
-   * namespace is a copy of {@link SandboxBase}'s, made by the steps.
+   * The namespaces that the keeper is to make for an instance: pid, ipc and uts. The steps make the
+   * others: its mount namespace is a copy of {@link SandboxBase}'s, its net namespace is the work
+   * of a {@link NetworkThread}.
    */
-  public static final long CLONE_FLAGS = 0x20000000L | 0x40000000L | 0x08000000L | 0x04000000L;
+  public static final long CLONE_FLAGS = 0x20000000L | 0x08000000L | 0x04000000L;
 
   /** Index among the kept descriptors: the directory with the files that the instance changed. */
   public static final int KEPT_UPPER = 0;
@@ -110,15 +111,6 @@ public final class Sandbox {
   /** Where the base's root is while the sandbox is made: what is mounted last hides it. */
   private static final String LAST = "sys";
 
-  private static final int AF_NETLINK = 16;
-  private static final int SOCK_RAW = 3;
-  private static final int SOCK_CLOEXEC = 02000000;
-  private static final int NETLINK_SOCK_DIAG = 4;
-  private static final int SIOCSIFFLAGS = 0x8914;
-  private static final int IFREQ_LENGTH = 40;
-  private static final int IFREQ_FLAGS_OFFSET = 16;
-  private static final short IFF_UP_RUNNING = 0x41;
-
   private final ProgramBuilder b;
   private final SandboxSpec spec;
   private Result root;
@@ -164,6 +156,8 @@ public final class Sandbox {
     b.resource("sandbox");
     final Result namespace = b.parameter(SandboxBase.NAMESPACE_PARAMETER);
     final Result hostRoot = b.parameter(SandboxBase.HOST_ROOT_PARAMETER);
+    final NetworkThread network = NetworkThread.start(b);
+    b.resource("sandbox");
     b.call("enter the base", SystemCall.SETNS, namespace, CLONE_NEWNS);
     b.call("own mount namespace", SystemCall.UNSHARE, CLONE_NEWNS);
     final Result upper = overlay(layers, hostRoot);
@@ -171,6 +165,9 @@ public final class Sandbox {
     proc();
     dev();
     hostMounts();
+    final Result sockDiag = network.join(b);
+    b.resource("sandbox");
+    // It shows the devices of the net namespace that it is mounted in.
     sys();
     b.call("go to the root", SystemCall.CHDIR, b.string("/"));
     b.call(
@@ -178,7 +175,7 @@ public final class Sandbox {
         SystemCall.SETHOSTNAME,
         b.string(spec.hostname()),
         RawText.encode(spec.hostname()).length);
-    return new Entered(upper, loopback(), root);
+    return new Entered(upper, sockDiag, root);
   }
 
   private Result overlay(final List<Value> layers, final Value hostRoot) {
@@ -273,23 +270,6 @@ public final class Sandbox {
     for (final String path : spec.hidden()) {
       bind(SandboxBase.EMPTY, path);
     }
-  }
-
-  private Result loopback() {
-    b.resource("loopback device");
-    final Result socket =
-        b.call(
-            "open sock_diag",
-            SystemCall.SOCKET,
-            AF_NETLINK,
-            SOCK_RAW | SOCK_CLOEXEC,
-            NETLINK_SOCK_DIAG);
-    final UnsafeBuffer request = new UnsafeBuffer(new byte[IFREQ_LENGTH]);
-    request.putStringWithoutLengthAscii(0, "lo");
-    request.putShort(IFREQ_FLAGS_OFFSET, IFF_UP_RUNNING, LITTLE_ENDIAN);
-    // Any socket of the net namespace will do.
-    b.call("set it up", SystemCall.IOCTL, socket, SIOCSIFFLAGS, b.data(request.byteArray()));
-    return socket;
   }
 
   // ---- one mount

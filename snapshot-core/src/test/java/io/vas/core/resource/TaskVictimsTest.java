@@ -128,6 +128,8 @@ class TaskVictimsTest {
     "shm, System V IPC",
     "sem, System V IPC",
     "msg, System V IPC",
+    "queue, file",
+    "time, time namespace",
     "deadline, scheduling",
     "cwd, working directory",
     "thread-timer, POSIX timer 0",
@@ -136,7 +138,10 @@ class TaskVictimsTest {
   })
   void shouldRefuseAndChangeNothing(final String mode, final String kind) {
     final VictimInstance victim =
-        runWith(Set.of(Capability.SYS_NICE), "task_unsupported", mode);
+        runWith(
+            Set.of(Capability.SYS_NICE, Capability.SYS_ADMIN, Capability.SYS_TIME),
+            "task_unsupported",
+            mode);
     assertThatExceptionOfType(UnsupportedException.class)
         .isThrownBy(victim::snapshot)
         .satisfies(

@@ -139,6 +139,19 @@ public final class VictimHost implements AutoCloseable {
   }
 
   /**
+   * What the keeper had to say, of guards that failed for example.
+   *
+   * @return its log.
+   */
+  public String keeperLog() {
+    try {
+      return java.nio.file.Files.readString(directory.resolve(Keeper.LOG));
+    } catch (final java.io.IOException e) {
+      return e.toString();
+    }
+  }
+
+  /**
    * The store.
    *
    * @return a store that belongs to the host.

@@ -1,0 +1,130 @@
+package io.vas.api;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import io.vas.api.cli.CommandLineRun;
+import io.vas.api.client.VasClient;
+import io.vas.api.v1.DaemonInfo;
+import io.vas.api.v1.InstanceInfo;
+import io.vas.api.v1.InstanceState;
+import io.vas.core.VasException;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.concurrent.TimeUnit;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/** A daemon in a process of its own, started by the first command that needs it. */
+class DaemonProcessEndToEndTest {
+  @TempDir private Path temporary;
+
+  private StateDirectory state;
+
+  @BeforeEach
+  void chooseDirectory() {
+    state = new StateDirectory(temporary.resolve("state"));
+  }
+
+  @AfterEach
+  void endDaemon() {
+    vas("daemon", "--stop");
+  }
+
+  @Test
+  void shouldStartWithTheFirstCommandAndEndWithItsInstances() {
+    assertThat(vas("daemon", "--status").exitCode()).isEqualTo(1);
+    assertThat(vas("run", "-d", "--name", "web", "--", "sleep", "1000").exitCode()).isZero();
+    final DaemonInfo info;
+    final int pid;
+    try (VasClient client = VasClient.connect(state)) {
+      info = client.info();
+      pid = client.ps(false).get(0).getPid();
+    }
+    assertThat(isAlive(pid)).isTrue();
+    assertThat(isAlive(info.getKeeperPid())).isTrue();
+
+    assertThat(vas("daemon", "--stop").exitCode()).isZero();
+
+    assertThat(isAlive(info.getPid())).isFalse();
+    assertThat(isAlive(info.getKeeperPid())).isFalse();
+    assertThat(isAlive(pid)).isFalse();
+    assertThat(state.socket()).doesNotExist();
+  }
+
+  @Test
+  void shouldEndOnSigterm() throws Exception {
+    assertThat(vas("ps").exitCode()).isZero();
+    final DaemonInfo info;
+    try (VasClient client = VasClient.connect(state)) {
+      info = client.info();
+    }
+    end(info.getPid(), false);
+
+    assertThat(isAlive(info.getKeeperPid())).isFalse();
+    assertThat(state.socket()).doesNotExist();
+  }
+
+  @Test
+  void shouldFindItsInstancesAgainAfterTheDaemonWasKilled() throws Exception {
+    final String id = vas("run", "-d", "--name", "web", "--", "sleep", "1000").out().strip();
+    final DaemonInfo before;
+    final InstanceInfo instance;
+    try (VasClient client = VasClient.connect(state)) {
+      before = client.info();
+      instance = client.ps(false).get(0);
+    }
+    end(before.getPid(), true);
+    assertThat(state.socket()).exists();
+    assertThatThrownBy(() -> VasClient.connect(state)).isInstanceOf(VasException.class);
+
+    assertThat(vas("exec", "web", "--", "echo", "still here").out()).isEqualTo("still here\n");
+
+    try (VasClient client = VasClient.connect(state)) {
+      assertThat(client.info().getPid()).isNotEqualTo(before.getPid());
+      assertThat(client.info().getKeeperPid()).isEqualTo(before.getKeeperPid());
+      assertThat(client.ps(false))
+          .singleElement()
+          .satisfies(
+              found -> {
+                assertThat(found.getId()).isEqualTo(id);
+                assertThat(found.getPid()).isEqualTo(instance.getPid());
+                assertThat(found.getState()).isEqualTo(InstanceState.RUNNING);
+              });
+      assertThat(client.snapshot("web", "").getPages()).isPositive();
+    }
+  }
+
+  @Test
+  void shouldStartOneDaemonForManyClients() {
+    final List<Integer> pids =
+        java.util.stream.IntStream.range(0, 3)
+            .parallel()
+            .mapToObj(
+                i -> {
+                  try (VasClient client = VasClient.connectOrStart(state)) {
+                    return client.info().getPid();
+                  }
+                })
+            .distinct()
+            .toList();
+
+    assertThat(pids).hasSize(1);
+  }
+
+  private CommandLineRun vas(final String... args) {
+    return CommandLineRun.of(state, "", args);
+  }
+
+  private static boolean isAlive(final int pid) {
+    return ProcessHandle.of(pid).map(ProcessHandle::isAlive).orElse(false);
+  }
+
+  private static void end(final int pid, final boolean forcibly) throws Exception {
+    final ProcessHandle process = ProcessHandle.of(pid).orElseThrow();
+    assertThat(forcibly ? process.destroyForcibly() : process.destroy()).isTrue();
+    process.onExit().get(30, TimeUnit.SECONDS);
+  }
+}

@@ -1,0 +1,388 @@
+package io.vas.api;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assumptions.assumeThat;
+
+import com.google.protobuf.Struct;
+import io.vas.api.cli.CommandLineRun;
+import io.vas.api.daemon.Daemon;
+import io.vas.api.daemon.LocalEngine;
+import io.vas.core.testing.LeakCheck;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.concurrent.TimeUnit;
+import java.util.function.BooleanSupplier;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.extension.ExtendWith;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+
+/** The command line with real instances, against a daemon in this process. */
+@ExtendWith(LeakCheck.class)
+class EndToEndTest {
+  private static final String[] REDIS = {
+    "redis-server", "--bind", "127.0.0.1", "--save", "", "--enable-debug-command", "yes"
+  };
+
+  @TempDir private static Path temporary;
+
+  private static StateDirectory state;
+  private static Daemon daemon;
+
+  @BeforeAll
+  static void startDaemon() {
+    state = new StateDirectory(temporary.resolve("state"));
+    daemon = Daemon.start(state, LocalEngine::new);
+    // What stays open in this process from the first call on is not left behind by a test.
+    assertThat(vas("run", "--name", "first", "--", "true").exitCode()).isZero();
+    assertThat(vas("exec", "first", "true").exitCode()).isEqualTo(1);
+    removeAll();
+  }
+
+  @AfterAll
+  static void endDaemon() {
+    daemon.close();
+  }
+
+  @AfterEach
+  void removeWhatIsLeft() {
+    removeAll();
+  }
+
+  private static void removeAll() {
+    final List<String> all = new ArrayList<>(List.of("rm", "-f"));
+    all.addAll(ids(vas("ps", "-aq")));
+    all.addAll(ids(vas("snapshots", "-q")));
+    if (all.size() > 2) {
+      assertThat(vas(all.toArray(String[]::new)).exitCode()).isZero();
+    }
+  }
+
+  @Test
+  void shouldShowTheOutputOfACommandAndReturnItsExitCode() {
+    final CommandLineRun run = vas("run", "--", "sh", "-c", "echo out; echo err >&2; exit 7");
+
+    assertThat(run.out()).isEqualTo("out\nerr\n");
+    assertThat(run.exitCode()).isEqualTo(7);
+  }
+
+  @Test
+  void shouldRunACommandAsAskedFor() {
+    final CommandLineRun run =
+        vas(
+            "run",
+            "--name",
+            "asked",
+            "-e",
+            "A=b c",
+            "-w",
+            "/tmp",
+            "--",
+            "sh",
+            "-c",
+            "echo $$ $A $PWD $HOME");
+
+    assertThat(run.out()).isEqualTo("1 b c /tmp /root\n");
+    assertThat(vas("logs", "asked").out()).isEqualTo(run.out());
+  }
+
+  @Test
+  void shouldListStopAndRemove() {
+    final String id = vas("run", "-d", "--name", "web", "--", "sleep", "1000").out().strip();
+
+    assertThat(vas("ps", "-q").out()).isEqualTo(id + "\n");
+    assertThat(vas("rm", "web").exitCode()).isEqualTo(1);
+    // sleep has no handler for SIGTERM, and a pid 1 without one does not get it.
+    assertThat(vas("stop", "-t", "0", "web").exitCode()).isZero();
+    assertThat(vas("ps", "-q").out()).isEmpty();
+    assertThat(vas("ps", "-a").out()).contains("exited (137)");
+    assertThat(vas("rm", id.substring(0, 6)).out()).isEqualTo(id + "\n");
+    assertThat(vas("ps", "-aq").out()).isEmpty();
+  }
+
+  @Test
+  void shouldSendSignals() {
+    run("web", "sh", "-c", "trap 'echo got it; exit 3' USR1; while :; do sleep 0.01; done");
+    await(() -> vas("exec", "web", "true").exitCode() == 0);
+    await(
+        () ->
+            vas("kill", "-s", "USR1", "web").exitCode() != 0
+                || vas("logs", "web").out().contains("got it"));
+
+    await(() -> vas("ps", "-a").out().contains("exited (3)"));
+  }
+
+  @Test
+  void shouldPassInputToAVisitor() {
+    run("web", "sleep", "1000");
+
+    assertThat(vas("exec", "-i", "web", "--", "tr", "a-z", "A-Z").out()).isEqualTo("TYPED");
+    assertThat(
+            vas("exec", "-e", "X=1", "-w", "/usr", "web", "--", "sh", "-c", "echo $X $PWD").out())
+        .isEqualTo("1 /usr\n");
+    assertThat(vas("exec", "web", "--", "sh", "-c", "exit 42").exitCode()).isEqualTo(42);
+  }
+
+  @Test
+  void shouldForkRedisWithItsData() {
+    startRedis("cache");
+    assertThat(redis("cache", "SET", "key", "value")).isEqualTo("OK");
+
+    final Struct snapshot = vas("snapshot", "cache", "-t", "cache:warm", "--json").object();
+    final List<Struct> forks =
+        vas("fork", "cache:warm", "-n", "3", "--name", "f", "--json").objects();
+
+    assertThat(number(snapshot, "pages")).isPositive();
+    assertThat(number(snapshot, "frozen_us")).isPositive();
+    assertThat(forks).hasSize(3);
+    assertThat(forks).allMatch(fork -> text(fork, "snapshot").equals(text(snapshot, "id")));
+    assertThat(forks).allMatch(fork -> text(fork, "instance").equals(text(snapshot, "instance")));
+    for (final String fork : List.of("f-1", "f-2", "f-3")) {
+      assertThat(redis(fork, "GET", "key")).isEqualTo("value");
+    }
+    redis("f-1", "SET", "key", "other");
+    assertThat(redis("f-1", "GET", "key")).isEqualTo("other");
+    assertThat(redis("f-2", "GET", "key")).isEqualTo("value");
+    assertThat(redis("cache", "GET", "key")).isEqualTo("value");
+    assertThat(vas("inspect", "cache:warm", "--json").object().getFieldsOrThrow("forks"))
+        .matches(list -> list.getListValue().getValuesCount() == 3);
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"map", "copy"})
+  void shouldForkWithTheSameDigest(final String strategy) {
+    startRedis("cache");
+    redis("cache", "DEBUG", "POPULATE", "20000", "key", "500");
+    final String digest = redis("cache", "DEBUG", "DIGEST");
+    assertThat(vas("snapshot", "cache", "-t", "cache:warm").exitCode()).isZero();
+
+    final List<Struct> forks =
+        vas("fork", "cache:warm", "-n", "5", "--memory-strategy", strategy, "--json").objects();
+
+    for (final Struct fork : forks) {
+      assertThat(redis(text(fork, "id"), "DEBUG", "DIGEST")).isEqualTo(digest);
+    }
+    assertThat(text(vas("inspect", text(forks.get(0), "id"), "--json").object(), "memory_strategy"))
+        .isEqualTo(strategy);
+  }
+
+  @Test
+  void shouldForkAnInstanceAndSnapshotAFork() {
+    startRedis("cache");
+    redis("cache", "SET", "key", "1");
+
+    final Struct child = vas("fork", "cache", "--name", "child", "--json").objects().get(0);
+    redis("child", "SET", "key", "2");
+    final Struct second = vas("snapshot", "child", "-t", "child:one", "--json").object();
+    final CommandLineRun grandchild = vas("fork", "child:one", "--name", "grandchild");
+    assertThat(grandchild.exitCode()).as(grandchild.err()).isZero();
+
+    assertThat(text(second, "parent")).isEqualTo(text(child, "snapshot"));
+    assertThat(redis("grandchild", "GET", "key")).isEqualTo("2");
+    assertThat(redis("cache", "GET", "key")).isEqualTo("1");
+  }
+
+  @Test
+  void shouldKeepForksWhoseSnapshotIsRemoved() {
+    startRedis("cache");
+    redis("cache", "SET", "key", "value");
+    assertThat(vas("snapshot", "cache", "-t", "cache:warm").exitCode()).isZero();
+    assertThat(vas("fork", "cache:warm", "--name", "child").exitCode()).isZero();
+
+    assertThat(vas("rm", "cache:warm").exitCode()).isZero();
+
+    assertThat(redis("child", "GET", "key")).isEqualTo("value");
+    assertThat(vas("fork", "cache:warm").exitCode()).isEqualTo(1);
+  }
+
+  @Test
+  void shouldGiveEachForkALogOfItsOwn() {
+    run("web", "sh", "-c", "echo begun; exec sleep 1000");
+    await(() -> vas("logs", "web").out().equals("begun\n"));
+    assertThat(vas("fork", "web", "--name", "child").exitCode()).isZero();
+
+    assertThat(vas("logs", "child").out()).isEmpty();
+    assertThat(vas("logs", "web").out()).isEqualTo("begun\n");
+  }
+
+  @Test
+  void shouldRefuseANameThatIsTaken() {
+    run("web", "sleep", "1000");
+    assertThat(vas("snapshot", "web", "-t", "web:a").exitCode()).isZero();
+
+    final CommandLineRun instance = vas("run", "-d", "--name", "web", "--", "sleep", "1");
+    final CommandLineRun snapshot = vas("snapshot", "web", "-t", "web:a");
+    final CommandLineRun fork = vas("fork", "web:a", "--name", "web");
+
+    assertThat(List.of(instance, snapshot, fork))
+        .allSatisfy(
+            run -> {
+              assertThat(run.exitCode()).isEqualTo(1);
+              assertThat(run.err()).hasLineCount(1).contains("web");
+            });
+    assertThat(ids(vas("ps", "-q"))).hasSize(1);
+    assertThat(ids(vas("snapshots", "-q"))).hasSize(1);
+  }
+
+  @Test
+  void shouldLeaveNothingOfForksThatCouldNotAllBeMade() {
+    run("web", "sleep", "1000");
+    assertThat(vas("snapshot", "web", "-t", "web:a").exitCode()).isZero();
+    assertThat(vas("fork", "web:a", "--name", "f-3").exitCode()).isZero();
+
+    assertThat(vas("fork", "web:a", "-n", "5", "--name", "f").exitCode()).isEqualTo(1);
+
+    assertThat(ids(vas("ps", "-aq"))).hasSize(2);
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"0", "-1", "1001", "1000000"})
+  void shouldRefuseToForkThatMany(final String count) {
+    final CommandLineRun fork = vas("fork", "web", "-n", count);
+
+    assertThat(fork.exitCode()).isEqualTo(2);
+    assertThat(fork.err()).hasLineCount(1).contains("1 to 1000");
+  }
+
+  @Test
+  void shouldSayThatACommandIsNotThere() {
+    final CommandLineRun run = vas("run", "--", "no-such-command");
+    run("web", "sleep", "1000");
+    final CommandLineRun exec = vas("exec", "web", "--", "no-such-command");
+    final CommandLineRun directory = vas("exec", "-w", "/no/such", "web", "true");
+
+    assertThat(run.exitCode()).isEqualTo(1);
+    assertThat(run.err()).hasLineCount(1).contains("no-such-command");
+    assertThat(exec.exitCode()).isEqualTo(1);
+    assertThat(exec.err()).hasLineCount(1).contains("no-such-command");
+    assertThat(directory.err()).hasLineCount(1).contains("/no/such");
+    assertThat(ids(vas("ps", "-aq"))).hasSize(1);
+  }
+
+  @ParameterizedTest
+  @ValueSource(
+      strings = {
+        "inspect 4711",
+        "logs 4711",
+        "exec 4711 ls",
+        "stop 4711",
+        "kill 4711",
+        "rm 4711",
+        "snapshot 4711",
+        "fork 4711",
+        "inspect nobody",
+        "fork nobody:none",
+        "rm -f nobody"
+      })
+  void shouldNameWhatDoesNotExist(final String line) {
+    final CommandLineRun run = vas(line.split(" ", -1));
+
+    assertThat(run.exitCode()).isEqualTo(1);
+    assertThat(run.err()).hasLineCount(1).containsPattern("4711|nobody");
+  }
+
+  @Test
+  void shouldRefuseWhatCannotBeSnapshottedAndLeaveItAlone() {
+    run("tree", "sh", "-c", "sleep 1000 & wait");
+    await(() -> vas("exec", "tree", "true").exitCode() == 0);
+
+    final CommandLineRun refused = vas("snapshot", "tree", "-t", "tree:a");
+
+    assertThat(refused.exitCode()).isEqualTo(3);
+    assertThat(refused.err()).hasLineCount(1).contains("instance tree").contains("pid ");
+    assertThat(vas("snapshots", "-q").out()).isEmpty();
+    assertThat(vas("ps").out()).contains("running");
+  }
+
+  @Test
+  void shouldLeaveNothingOfASnapshotThatTookTooLong() {
+    run("web", "sleep", "1000");
+
+    final CommandLineRun late = vas("snapshot", "web", "-t", "web:a", "--timeout", "1ms");
+
+    assertThat(late.exitCode()).isEqualTo(1);
+    assertThat(late.err()).hasLineCount(1).contains("web");
+    await(() -> vas("snapshots", "-q").out().isEmpty());
+    assertThat(vas("ps").out()).contains("running");
+    assertThat(vas("snapshot", "web", "-t", "web:a").exitCode()).isZero();
+  }
+
+  @Test
+  void shouldInspectInstancesAndSnapshots() throws IOException {
+    run("web", "sleep", "1000");
+    assertThat(vas("snapshot", "web", "-t", "web:a").exitCode()).isZero();
+
+    final Struct instance = vas("inspect", "web", "--json").object();
+    final Struct snapshot = vas("inspect", "web:a", "--json").object();
+
+    final long pid = number(instance, "pid");
+    assertThat(Files.readString(Path.of("/proc/" + pid + "/comm"))).isEqualTo("sleep\n");
+    final Struct memory = instance.getFieldsOrThrow("memory").getStructValue();
+    assertThat(number(memory, "own_bytes")).isPositive();
+    assertThat(number(memory, "page_table_bytes")).isPositive();
+    assertThat(number(snapshot, "threads")).isEqualTo(1);
+    assertThat(number(snapshot, "descriptors")).isEqualTo(3);
+  }
+
+  // ---- helpers
+
+  private static void startRedis(final String name) {
+    assumeThat(Path.of("/usr/bin/redis-server")).exists();
+    run(name, REDIS);
+    await(() -> vas("exec", name, "redis-cli", "PING").out().equals("PONG\n"));
+  }
+
+  private static String redis(final String name, final String... words) {
+    final CommandLineRun run =
+        vas(
+            Stream.concat(Stream.of("exec", name, "redis-cli"), Arrays.stream(words))
+                .toArray(String[]::new));
+    assertThat(run.exitCode()).as(run.err()).isZero();
+    return run.out().strip();
+  }
+
+  private static void run(final String name, final String... command) {
+    final CommandLineRun run =
+        vas(
+            Stream.concat(Stream.of("run", "-d", "--name", name, "--"), Arrays.stream(command))
+                .toArray(String[]::new));
+    assertThat(run.exitCode()).as(run.err()).isZero();
+  }
+
+  private static CommandLineRun vas(final String... args) {
+    return CommandLineRun.of(state, "typed", args);
+  }
+
+  private static List<String> ids(final CommandLineRun run) {
+    return run.out().lines().toList();
+  }
+
+  private static String text(final Struct object, final String field) {
+    return object.getFieldsOrThrow(field).getStringValue();
+  }
+
+  private static long number(final Struct object, final String field) {
+    return (long) object.getFieldsOrThrow(field).getNumberValue();
+  }
+
+  private static void await(final BooleanSupplier condition) {
+    final long begin = System.nanoTime();
+    while (!condition.getAsBoolean()) {
+      assertThat(System.nanoTime() - begin).isLessThan(TimeUnit.SECONDS.toNanos(20));
+      try {
+        TimeUnit.MILLISECONDS.sleep(10);
+      } catch (final InterruptedException e) {
+        throw new IllegalStateException(e);
+      }
+    }
+  }
+}

@@ -1,0 +1,76 @@
+package io.vas.api.cli;
+
+import com.google.protobuf.InvalidProtocolBufferException;
+import com.google.protobuf.ListValue;
+import com.google.protobuf.Struct;
+import com.google.protobuf.Value;
+import com.google.protobuf.util.JsonFormat;
+import io.vas.api.StateDirectory;
+import java.io.ByteArrayInputStream;
+import java.io.ByteArrayOutputStream;
+import java.io.PrintStream;
+import java.nio.charset.StandardCharsets;
+import java.util.List;
+
+/**
+ * One command of the command line, run in this process.
+ *
+ * @param exitCode it returned.
+ * @param out its standard output.
+ * @param err its standard error.
+ */
+public record CommandLineRun(int exitCode, String out, String err) {
+  /**
+   * Runs a command.
+   *
+   * @param state the daemon's directory.
+   * @param input standard input.
+   * @param args verb, options and operands.
+   * @return what came of it.
+   */
+  public static CommandLineRun of(
+      final StateDirectory state, final String input, final String... args) {
+    final ByteArrayOutputStream out = new ByteArrayOutputStream();
+    final ByteArrayOutputStream err = new ByteArrayOutputStream();
+    final Console console =
+        new Console(
+            new ByteArrayInputStream(input.getBytes(StandardCharsets.UTF_8)),
+            new PrintStream(out, true, StandardCharsets.UTF_8),
+            new PrintStream(err, true, StandardCharsets.UTF_8),
+            false,
+            () -> state);
+    final int exitCode = Main.run(console, args);
+    return new CommandLineRun(
+        exitCode, out.toString(StandardCharsets.UTF_8), err.toString(StandardCharsets.UTF_8));
+  }
+
+  /**
+   * The output, parsed.
+   *
+   * @return a JSON object.
+   */
+  public Struct object() {
+    final Struct.Builder builder = Struct.newBuilder();
+    parse(builder);
+    return builder.build();
+  }
+
+  /**
+   * The output, parsed.
+   *
+   * @return the objects of a JSON array.
+   */
+  public List<Struct> objects() {
+    final ListValue.Builder builder = ListValue.newBuilder();
+    parse(builder);
+    return builder.getValuesList().stream().map(Value::getStructValue).toList();
+  }
+
+  private void parse(final com.google.protobuf.Message.Builder builder) {
+    try {
+      JsonFormat.parser().merge(out, builder);
+    } catch (final InvalidProtocolBufferException e) {
+      throw new AssertionError("not what was expected: " + out + err, e);
+    }
+  }
+}
