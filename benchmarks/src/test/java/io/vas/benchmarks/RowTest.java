@@ -33,8 +33,7 @@ class RowTest {
   @Test
   void shouldJudgeByTheMedian() {
     final Row row =
-        Row.measured(
-            "b", "w", Unit.MICROSECONDS, samples(1_000_000, 1_000_000, 90_000_000), GOAL);
+        Row.measured("b", "w", Unit.MICROSECONDS, samples(1_000_000, 1_000_000, 90_000_000), GOAL);
 
     assertThat(row.verdict()).isEqualTo("aim met");
     assertThat(row.figures().orElseThrow().max()).isBetween(90_000.0, 90_100.0);
