@@ -21,9 +21,9 @@
 #include <unistd.h>
 
 #define PORT 6380
-#define VALUE_BYTES 1024
+#define VALUE_BYTES 4096
 #define VALUE_WORDS (VALUE_BYTES / sizeof(uint64_t))
-#define VALUES_MAX (1 << 20)
+#define VALUES_MAX (1 << 18)
 #define LINE_BYTES 256
 
 static uint64_t (*values)[VALUE_WORDS];

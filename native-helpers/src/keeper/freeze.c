@@ -214,19 +214,35 @@ struct slot {
 
 #define TASK_STACK 8192u
 
-static int map_area(struct freeze *freeze, struct task *leader, uint64_t instruction, uint64_t length) {
-  const uint64_t args[6] = {0, length, PROT_READ | PROT_WRITE | PROT_EXEC, MAP_SHARED | MAP_ANONYMOUS, (uint64_t)-1, 0};
+/* The first code_length bytes are for code. */
+static int map_area(struct freeze *freeze, struct task *leader, uint64_t instruction, uint64_t code_length, uint64_t length) {
+  uint64_t args[6] = {0, length, PROT_READ | PROT_WRITE | PROT_EXEC, MAP_SHARED | MAP_ANONYMOUS, (uint64_t)-1, 0};
   long address;
   char name[80];
   int error = task_syscall(leader, instruction, SYS_mmap, args, &address);
 
+  if (error >= 0 && address == -EACCES) {
+    /* PR_SET_MDWE: nothing may be writable and executable, but what is executable may become writable instead. */
+    args[2] = PROT_READ | PROT_EXEC;
+    error = task_syscall(leader, instruction, SYS_mmap, args, &address);
+    if (error >= 0 && !(address < 0 && address >= -4095)) {
+      const uint64_t rest[6] = {(uint64_t)address + code_length, length - code_length, PROT_READ | PROT_WRITE};
+      long result;
+      freeze->task_area = (uint64_t)address;
+      freeze->area_length = length;
+      error = task_syscall(leader, instruction, SYS_mprotect, rest, &result);
+      if (error >= 0 && result < 0)
+        return (int)result;
+    }
+  }
   if (error < 0)
     return error;
   if (address < 0 && address >= -4095)
     return (int)address;
   freeze->task_area = (uint64_t)address;
   freeze->area_length = length;
-  snprintf(name, sizeof(name), "%d/map_files/%lx-%lx", leader->pid, freeze->task_area, freeze->task_area + length);
+  uint64_t end = freeze->task_area + (args[2] & PROT_WRITE ? length : code_length);
+  snprintf(name, sizeof(name), "%d/map_files/%lx-%lx", leader->pid, freeze->task_area, end);
   cleanup_close int fd = openat(proc_directory, name, O_RDWR | O_CLOEXEC);
   if (fd < 0)
     return -errno;
@@ -349,12 +365,13 @@ static int run_programs(struct freeze *freeze, pid_t pid) {
   int error = leader == NULL ? -ESRCH : instruction ? 0 : find_syscall_instruction(pid, &instruction);
   if (error >= 0) {
     size_t room = ALIGN_UP(sizeof(struct vas_report), 64) + TASK_STACK + 128;
-    error = map_area(freeze, leader, instruction,
-                     ALIGN_UP(executor_length + 64 + process_program->length + threads * (task_program->length + room),
-                              PAGE));
+    uint64_t code_length = ALIGN_UP(executor_length, PAGE);
+    error = map_area(freeze, leader, instruction, code_length,
+                     ALIGN_UP(code_length + 64 + process_program->length + threads * (task_program->length + room), PAGE));
     if (error >= 0) {
       uint32_t used = 0;
       place(freeze, &used, executor_code, executor_length);
+      used = (uint32_t)code_length;
       for (size_t i = 0; i < threads; i++) {
         slots[i].programs[0] = place(freeze, &used, task_program, task_program->length);
         slots[i].report = place(freeze, &used, NULL, sizeof(struct vas_report));

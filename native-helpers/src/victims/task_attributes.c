@@ -15,6 +15,10 @@
 #define PR_SET_MEMORY_MERGE 67 /* since Linux 6.4 */
 #define PR_GET_MEMORY_MERGE 68
 #endif
+#ifndef PR_GET_MDWE
+#define PR_SET_MDWE 65 /* since Linux 6.3 */
+#define PR_GET_MDWE 66
+#endif
 #ifndef PR_GET_SPECULATION_CTRL
 #define PR_GET_SPECULATION_CTRL 52
 #endif
@@ -25,7 +29,7 @@ struct of_thread {
 };
 
 struct of_process {
-  int dumpable, subreaper, huge_pages_off, merge;
+  int dumpable, subreaper, huge_pages_off, merge, no_writable_code;
   unsigned umask;
   char core_filter[16], badness[16];
   struct utsname system;
@@ -66,6 +70,7 @@ static void read_process(struct of_process *now) {
   prctl(PR_GET_CHILD_SUBREAPER, &now->subreaper, 0, 0, 0);
   now->huge_pages_off = prctl(PR_GET_THP_DISABLE, 0, 0, 0, 0);
   now->merge = prctl(PR_GET_MEMORY_MERGE, 0, 0, 0, 0);
+  now->no_writable_code = prctl(PR_GET_MDWE, 0, 0, 0, 0);
   now->umask = umask(0);
   umask(now->umask);
   read_file("/proc/self/coredump_filter", now->core_filter, sizeof(now->core_filter));
@@ -106,6 +111,7 @@ static void check(int index) {
   EXPECT_EQUAL("subreaper", process.subreaper, whole.subreaper);
   EXPECT_EQUAL("huge pages off", process.huge_pages_off, whole.huge_pages_off);
   EXPECT_EQUAL("merging of equal pages", process.merge, whole.merge);
+  EXPECT_EQUAL("no writable code", process.no_writable_code, whole.no_writable_code);
   EXPECT_EQUAL("umask", process.umask, whole.umask);
   EXPECT_EQUAL("session", process.session, whole.session);
   EXPECT_EQUAL("process group", process.group, whole.group);
@@ -115,10 +121,13 @@ static void check(int index) {
   EXPECT_SAME_BYTES("names of the system", &process.system, &whole.system, sizeof(whole.system));
 }
 
-/* With an argument it also names its host, which takes CAP_SYS_ADMIN. */
+/* With "sealed" it can get no writable code; with "renamed" it names its host, which takes CAP_SYS_ADMIN. */
 int main(int count, char **arguments) {
-  if (count > 1) {
-    MUST(sethostname(arguments[1], strlen(arguments[1])));
+  const char *mode = count > 1 ? arguments[1] : "";
+  if (strcmp(mode, "sealed") == 0)
+    MUST(prctl(PR_SET_MDWE, 1, 0, 0, 0));
+  if (strcmp(mode, "renamed") == 0) {
+    MUST(sethostname(mode, strlen(mode)));
     MUST(setdomainname("domain.of.victims", 17));
   }
   umask(0137);

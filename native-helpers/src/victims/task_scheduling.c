@@ -1,4 +1,4 @@
-/* How each thread is scheduled: policy, niceness, priority, processors, I/O priority, timer slack. */
+/* How each thread is scheduled: policy, niceness, priority, processors, I/O priority, timer slack; its memory policy. */
 #define _GNU_SOURCE
 #include "victim.h"
 
@@ -21,7 +21,8 @@ struct attributes {
 struct scheduling {
   struct attributes attributes;
   cpu_set_t processors;
-  int nice, io_priority, timer_slack;
+  int nice, io_priority, timer_slack, memory_policy;
+  unsigned long memory_nodes[16];
 };
 
 static struct scheduling before[THREADS];
@@ -34,6 +35,7 @@ static void read_scheduling(struct scheduling *scheduling) {
   scheduling->nice = getpriority(PRIO_PROCESS, 0);
   scheduling->io_priority = (int)syscall(SYS_ioprio_get, IOPRIO_WHO_PROCESS, 0);
   scheduling->timer_slack = prctl(PR_GET_TIMERSLACK, 0, 0, 0, 0);
+  syscall(SYS_get_mempolicy, &scheduling->memory_policy, scheduling->memory_nodes, 1024, 0, 0);
 }
 
 static void set_attributes(uint32_t policy, uint64_t flags, int nice, uint32_t priority, uint64_t slice) {
@@ -63,6 +65,8 @@ static void set_up(int index) {
     break;
   case 4:
     set_attributes(SCHED_OTHER, 0, 1, 0, 20000000); /* a time slice of its own: since Linux 6.12 */
+    unsigned long first_node = 1;
+    MUST(syscall(SYS_set_mempolicy, 2 /* MPOL_BIND */, &first_node, 64));
     break;
   }
   read_scheduling(&before[index]);
@@ -82,6 +86,10 @@ static void check(int index) {
   EXPECT(CPU_EQUAL(&now.processors, &before[index].processors), "thread %d runs on other processors", index);
   EXPECT(now.io_priority == before[index].io_priority, "thread %d: I/O priority is %x, was %x", index, now.io_priority,
          before[index].io_priority);
+  EXPECT(now.memory_policy == before[index].memory_policy &&
+             memcmp(now.memory_nodes, before[index].memory_nodes, sizeof(now.memory_nodes)) == 0,
+         "thread %d: memory policy is %d of %lx, was %d", index, now.memory_policy, now.memory_nodes[0],
+         before[index].memory_policy);
   EXPECT(now.timer_slack == before[index].timer_slack, "thread %d: timer slack is %d ns, was %d", index, now.timer_slack,
          before[index].timer_slack);
 }

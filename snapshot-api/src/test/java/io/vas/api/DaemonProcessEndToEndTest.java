@@ -9,6 +9,8 @@ import io.vas.api.v1.DaemonInfo;
 import io.vas.api.v1.InstanceInfo;
 import io.vas.api.v1.InstanceState;
 import io.vas.core.VasException;
+import java.io.IOException;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.concurrent.TimeUnit;
@@ -118,8 +120,14 @@ class DaemonProcessEndToEndTest {
     return CommandLineRun.of(state, "", args);
   }
 
+  /** One that has ended and waits for its parent to notice is dead. */
   private static boolean isAlive(final int pid) {
-    return ProcessHandle.of(pid).map(ProcessHandle::isAlive).orElse(false);
+    try {
+      final String status = Files.readString(Path.of("/proc/" + pid + "/status"));
+      return !status.contains("State:\tZ");
+    } catch (final IOException e) {
+      return false;
+    }
   }
 
   private static void end(final int pid, final boolean forcibly) throws Exception {

@@ -91,32 +91,11 @@ final class DemoCommand extends Verb implements Demo.Listener {
     line.close();
     final Map<String, Object> view =
         Json.object("step", step.key(), "us", step.micros() < 0 ? null : step.micros());
-    final StringBuilder text = new StringBuilder();
-    for (final Demo.Value value : step.values()) {
-      view.put(value.name(), value.value());
-      text.append(text.length() == 0 ? "" : ", ").append(words(value));
-    }
+    view.putAll(step.values());
     steps.add(view);
     if (!json()) {
       final String time = step.micros() < 0 ? "" : Texts.duration(step.micros());
-      console().out().printf(ROW, step.title(), time, text);
+      console().out().printf(ROW, step.title(), time, step.result());
     }
-  }
-
-  private static String words(final Demo.Value value) {
-    if (!(value.value() instanceof Long number)) {
-      return value.name() + " " + value.value();
-    }
-    if (value.name().endsWith("_us")) {
-      return name(value, "_us") + " " + Texts.duration(number);
-    }
-    return value.name().endsWith("bytes")
-        ? (name(value, "bytes") + " " + Texts.size(number)).strip()
-        : name(value, "") + " " + Texts.count(number);
-  }
-
-  private static String name(final Demo.Value value, final String unit) {
-    final String name = value.name().substring(0, value.name().length() - unit.length());
-    return name.replace('_', ' ').strip();
   }
 }

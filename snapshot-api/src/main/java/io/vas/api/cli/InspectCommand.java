@@ -57,13 +57,17 @@ final class InspectCommand extends Verb {
         print(indent + name);
         items.forEach(item -> print(indent + "  " + flat(item)));
       } else {
-        print(padded + flat(value) + unit(name, value));
+        print(padded + (name.equals("command") ? command(value) : flat(value)) + unit(name, value));
       }
     }
   }
 
   private static boolean isNested(final Collection<?> items) {
     return !items.isEmpty() && items.iterator().next() instanceof Map<?, ?>;
+  }
+
+  private static String command(final Object words) {
+    return Texts.command(((Collection<?>) words).stream().map(String::valueOf).toList());
   }
 
   private static String flat(final Object value) {

@@ -34,7 +34,7 @@ public final class Texts {
    * @param micros 0 or more.
    * @return three digits and a unit: "870 us", "1.42 ms", "3.05 s".
    */
-  static String duration(final long micros) {
+  public static String duration(final long micros) {
     if (micros < 1000) {
       return micros + " us";
     }
@@ -49,7 +49,7 @@ public final class Texts {
    * @param unixMicros when.
    * @return "12 s ago", "3 min ago", "5 h ago", "2 d ago".
    */
-  static String age(final long unixMicros) {
+  public static String age(final long unixMicros) {
     final long seconds =
         Math.max(0, ChronoUnit.SECONDS.between(instant(unixMicros), Instant.now()));
     if (seconds < 60) {
@@ -61,19 +61,43 @@ public final class Texts {
     return seconds < 86_400 ? seconds / 3600 + " h ago" : seconds / 86_400 + " d ago";
   }
 
-  static String timestamp(final long unixMicros) {
+  /**
+   * A moment.
+   *
+   * @param unixMicros when.
+   * @return as ISO 8601 writes it, in UTC.
+   */
+  public static String timestamp(final long unixMicros) {
     return instant(unixMicros).toString();
   }
 
-  static String state(final InstanceState state) {
+  /**
+   * A state.
+   *
+   * @param state of an instance.
+   * @return one word in lower case.
+   */
+  public static String state(final InstanceState state) {
     return state.name().toLowerCase(Locale.ROOT);
   }
 
-  static String address(final long address) {
+  /**
+   * An address.
+   *
+   * @param address unsigned.
+   * @return hexadecimal, with 0x.
+   */
+  public static String address(final long address) {
     return "0x" + Long.toHexString(address);
   }
 
-  static String count(final long number) {
+  /**
+   * A number of things.
+   *
+   * @param number of things.
+   * @return with commas: "65,536".
+   */
+  public static String count(final long number) {
     return String.format(Locale.ROOT, "%,d", number);
   }
 
@@ -83,7 +107,7 @@ public final class Texts {
    * @param words of the command.
    * @return the words, quoted where the shell would need it.
    */
-  static String command(final List<String> words) {
+  public static String command(final List<String> words) {
     final StringBuilder text = new StringBuilder();
     for (final String word : words) {
       text.append(text.length() == 0 ? "" : " ");
@@ -103,7 +127,7 @@ public final class Texts {
    * @param length the most characters.
    * @return the text or its beginning with an ellipsis.
    */
-  static String clipped(final String text, final int length) {
+  public static String clipped(final String text, final int length) {
     final String line = text.replace('\n', ' ');
     return line.length() <= length ? line : line.substring(0, length - 3) + "...";
   }

@@ -1,6 +1,7 @@
 package io.vas.api.daemon;
 
 import io.vas.api.StateDirectory;
+import io.vas.api.wire.SocketProbe;
 import io.vas.core.ConflictException;
 import io.vas.core.VasException;
 import java.io.IOException;
@@ -11,8 +12,11 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
+import java.time.Duration;
+import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.TimeUnit;
 
 /**
  * The right to be the daemon of a state directory. The kernel takes it back when the process ends,
@@ -25,6 +29,9 @@ final class DaemonLock implements AutoCloseable {
    */
   private static final Set<Path> HELD = ConcurrentHashMap.newKeySet();
 
+  private static final Duration PATIENCE = Duration.ofSeconds(20);
+  private static final long POLL_MILLIS = 20;
+
   private final Path path;
   private final FileChannel channel;
 
@@ -34,16 +41,37 @@ final class DaemonLock implements AutoCloseable {
   }
 
   /**
-   * Takes the lock.
+   * Takes the lock. Another daemon that has it and does not serve is about to end, or about to
+   * serve: that is waited for.
    *
    * @param directory that exists.
    * @return the lock, to be closed.
    * @throws ConflictException if another daemon has it.
    */
   static DaemonLock take(final StateDirectory directory) {
+    final long begin = System.nanoTime();
+    while (true) {
+      final Optional<DaemonLock> lock = tryTake(directory);
+      if (lock.isPresent()) {
+        return lock.get();
+      }
+      if (SocketProbe.accepts(directory.socket())
+          || System.nanoTime() - begin > PATIENCE.toNanos()) {
+        throw taken(directory);
+      }
+      try {
+        TimeUnit.MILLISECONDS.sleep(POLL_MILLIS);
+      } catch (final InterruptedException e) {
+        Thread.currentThread().interrupt();
+        throw taken(directory);
+      }
+    }
+  }
+
+  private static Optional<DaemonLock> tryTake(final StateDirectory directory) {
     final Path path = directory.lock();
     if (!HELD.add(path)) {
-      throw taken(directory);
+      return Optional.empty();
     }
     try {
       final FileChannel channel =
@@ -53,13 +81,13 @@ final class DaemonLock implements AutoCloseable {
       if (lock == null) {
         channel.close();
         HELD.remove(path);
-        throw taken(directory);
+        return Optional.empty();
       }
       channel.truncate(0);
       channel.write(
           ByteBuffer.wrap(
               (ProcessHandle.current().pid() + "\n").getBytes(StandardCharsets.US_ASCII)));
-      return new DaemonLock(path, channel);
+      return Optional.of(new DaemonLock(path, channel));
     } catch (final IOException e) {
       HELD.remove(path);
       throw new VasException("cannot lock " + path + ": " + e, e);

@@ -1,5 +1,6 @@
 package io.vas.api.demo;
 
+import io.vas.api.cli.Texts;
 import io.vas.api.client.VasClient;
 import io.vas.api.v1.ForkInfo;
 import io.vas.api.v1.InstanceInfo;
@@ -9,7 +10,9 @@ import io.vas.api.v1.SnapshotRequest;
 import io.vas.core.NotFoundException;
 import io.vas.core.VasException;
 import java.util.ArrayList;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.ExecutorService;
@@ -55,18 +58,17 @@ public final class Demo {
    * @param key of the step, for programs.
    * @param title of the step, for people.
    * @param micros it took; -1 where time means nothing.
-   * @param values what came of it: numbers and texts by name.
+   * @param result what came of it, for people.
+   * @param values what came of it, for programs: numbers and texts by name, in this order.
    */
-  public record Step(String key, String title, long micros, List<Value> values) {}
-
-  /**
-   * What came of a step.
-   *
-   * @param name of the value; one that ends in {@code _us} is a time in microseconds, one that ends
-   *     in {@code bytes} a size.
-   * @param value a {@link Long} or a {@link String}.
-   */
-  public record Value(String name, Object value) {}
+  public record Step(
+      String key, String title, long micros, String result, Map<String, Object> values) {
+    private Step with(final String name, final Object value) {
+      final Map<String, Object> more = new LinkedHashMap<>(values);
+      more.put(name, value);
+      return new Step(key, title, micros, result, more);
+    }
+  }
 
   private final VasClient client;
   private final Listener listener;
@@ -110,7 +112,7 @@ public final class Demo {
     final String digest = digestOf(original);
     final String snapshot = snapshot(original);
     final List<String> forks = fork(snapshot);
-    weigh("memory_idle", "memory of a fork that has answered once", forks);
+    weigh("memory_idle", "memory of a fork that answered once", forks);
     compareDigests(digest, original, forks);
     write(original, forks);
     weigh("memory_used", "memory of a fork after that", forks);
@@ -135,7 +137,9 @@ public final class Demo {
     }
     made.clear();
     workload.close();
-    done("clean_up", "clean up", begin, new Value("removed", (long) removed));
+    listener.done(
+        step("clean_up", "clean up", begin, removed + " instances and snapshots removed")
+            .with("removed", removed));
   }
 
   private String start() {
@@ -150,31 +154,36 @@ public final class Demo {
       }
       pause();
     }
-    done(
-        "start",
-        "start " + workload.title() + " in an instance",
-        begin,
-        new Value("instance", instance.getId()),
-        new Value("pid", (long) instance.getPid()));
+    listener.done(
+        step(
+                "start",
+                "start " + workload.title() + " in an instance",
+                begin,
+                "instance " + instance.getId() + ", pid " + instance.getPid())
+            .with("instance", instance.getId())
+            .with("pid", instance.getPid()));
     return instance.getId();
   }
 
   private void load(final String original) {
     final long begin = System.nanoTime();
     workload.load(client, original, VALUES, count -> listener.progress("loading", count, VALUES));
-    done(
-        "load",
-        "load " + DATA_MIB + " MiB",
-        begin,
-        new Value("values", (long) VALUES),
-        new Value("value_bytes", (long) Workload.VALUE_BYTES));
+    listener.done(
+        step(
+                "load",
+                "load " + DATA_MIB + " MiB of data",
+                begin,
+                Texts.count(VALUES) + " values of " + Texts.size(Workload.VALUE_BYTES))
+            .with("values", VALUES)
+            .with("value_bytes", Workload.VALUE_BYTES));
   }
 
   private String digestOf(final String original) {
     listener.progress("asking for a digest", 0, 0);
     final long begin = System.nanoTime();
     final String digest = workload.digest(client, original);
-    done("digest", "digest of its data", begin, new Value("digest", digest));
+    listener.done(
+        step("digest", "ask it for a digest of its data", begin, digest).with("digest", digest));
     return digest;
   }
 
@@ -187,14 +196,21 @@ public final class Demo {
                 listener.progress(
                     progress.getStage(), progress.getDoneBytes(), progress.getTotalBytes()));
     made.add(snapshot.getId());
-    done(
-        "snapshot",
-        "snapshot it",
-        begin,
-        new Value("snapshot", snapshot.getId()),
-        new Value("frozen_us", snapshot.getFrozenUs()),
-        new Value("pages", snapshot.getPages()),
-        new Value("bytes", snapshot.getBytes()));
+    listener.done(
+        step(
+                "snapshot",
+                "snapshot it",
+                begin,
+                "frozen for "
+                    + Texts.duration(snapshot.getFrozenUs())
+                    + ", "
+                    + Texts.count(snapshot.getPages())
+                    + " pages, "
+                    + Texts.size(snapshot.getBytes()))
+            .with("snapshot", snapshot.getId())
+            .with("frozen_us", snapshot.getFrozenUs())
+            .with("pages", snapshot.getPages())
+            .with("bytes", snapshot.getBytes()));
     return snapshot.getId();
   }
 
@@ -204,20 +220,28 @@ public final class Demo {
     final List<ForkInfo> forks = client.fork(snapshot, FORKS);
     final List<String> ids = forks.stream().map(ForkInfo::getId).toList();
     made.addAll(ids);
-    final long[] micros = forks.stream().mapToLong(ForkInfo::getForkUs).sorted().toArray();
-    done(
-        "fork",
-        "fork " + FORKS + " instances",
-        begin,
-        new Value("fork_p50_us", micros[micros.length / 2]),
-        new Value("fork_max_us", micros[micros.length - 1]));
+    final long last = forks.stream().mapToLong(ForkInfo::getForkUs).max().orElseThrow();
+    listener.done(
+        step(
+                "fork",
+                "fork " + FORKS + " instances",
+                begin,
+                "all run after "
+                    + Texts.duration(last)
+                    + ", that is "
+                    + Texts.duration(last / FORKS)
+                    + " each")
+            .with("forks", FORKS)
+            .with("last_fork_us", last));
     final long asked = System.nanoTime();
     for (final String id : ids) {
       if (!workload.answers(client, id)) {
         throw new VasException("instance " + id + ": a fork does not answer");
       }
     }
-    done("answer", "a first answer from each", asked, new Value("answers", (long) ids.size()));
+    listener.done(
+        step("answer", "ask each for a first answer", asked, "all answered")
+            .with("answers", ids.size()));
     return ids;
   }
 
@@ -228,13 +252,18 @@ public final class Demo {
     final long[] tables = memory.stream().mapToLong(Memory::getPageTableBytes).sorted().toArray();
     listener.done(
         new Step(
-            key,
-            title,
-            -1,
-            List.of(
-                new Value("own_p50_bytes", own[own.length / 2]),
-                new Value("own_max_bytes", own[own.length - 1]),
-                new Value("page_tables_p50_bytes", tables[tables.length / 2]))));
+                key,
+                title,
+                -1,
+                Texts.size(own[own.length / 2])
+                    + " of its own (p50; max "
+                    + Texts.size(own[own.length - 1])
+                    + "), page tables "
+                    + Texts.size(tables[tables.length / 2]),
+                Map.of())
+            .with("own_p50_bytes", own[own.length / 2])
+            .with("own_max_bytes", own[own.length - 1])
+            .with("page_tables_p50_bytes", tables[tables.length / 2]));
   }
 
   private void compareDigests(
@@ -246,11 +275,13 @@ public final class Demo {
     for (int i = 0; i < all.size(); i++) {
       require(all.get(i), "digest", expected, digests.get(i));
     }
-    done(
-        "digests",
-        "digest of each fork and the original",
-        begin,
-        new Value("equal", (long) digests.size()));
+    listener.done(
+        step(
+                "digests",
+                "ask each and the original for a digest",
+                begin,
+                "all " + digests.size() + " are equal")
+            .with("equal", digests.size()));
   }
 
   private void write(final String original, final List<String> forks) {
@@ -266,12 +297,14 @@ public final class Demo {
     for (int i = 0; i < others.size(); i++) {
       require(others.get(i), "value", before, values.get(i));
     }
-    done(
-        "write",
-        "write to one, read from all others",
-        begin,
-        new Value("writer", writer),
-        new Value("others_unchanged", (long) others.size()));
+    listener.done(
+        step(
+                "write",
+                "write to one, read from all others",
+                begin,
+                "seen by " + writer + " only, not by the " + others.size() + " others")
+            .with("writer", writer)
+            .with("others_unchanged", others.size()));
   }
 
   private List<String> onAll(
@@ -318,8 +351,9 @@ public final class Demo {
     }
   }
 
-  private void done(
-      final String key, final String title, final long beginNanos, final Value... values) {
-    listener.done(new Step(key, title, (System.nanoTime() - beginNanos) / 1000, List.of(values)));
+  private static Step step(
+      final String key, final String title, final long beginNanos, final String result) {
+    return new Step(
+        key, title, (System.nanoTime() - beginNanos) / 1000, result, Map.of());
   }
 }

@@ -11,7 +11,7 @@ import java.util.function.IntConsumer;
 
 /** The small store that comes with vas, for hosts without Redis. */
 final class OwnStoreWorkload implements Workload {
-  private static final int BATCH = 16_384;
+  private static final int BATCH = 4096;
 
   private final Path directory;
   private final String program;

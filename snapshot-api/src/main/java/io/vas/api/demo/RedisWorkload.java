@@ -14,13 +14,13 @@ import java.util.regex.Pattern;
 
 /** Redis, on a port of the instance's own network. */
 final class RedisWorkload implements Workload {
-  private static final int BATCH = 8192;
+  private static final int BATCH = 2048;
   private static final String KEY = "key:1";
 
   /** Values that differ from each other: what is all alike would prove little. */
   private static final String LOAD =
       "for i = tonumber(ARGV[1]), tonumber(ARGV[2]) do"
-          + " redis.call('SET', 'key:' .. i, string.sub(string.rep(redis.sha1hex(i), 26), 1, 1024))"
+          + " redis.call('SET', 'key:' .. i, string.sub(string.rep(redis.sha1hex(i), 103), 1, 4096))"
           + " end return redis.call('DBSIZE')";
 
   private final String version;

@@ -7,7 +7,7 @@ import java.util.function.IntConsumer;
 /** A program that holds data, for the demonstration to run, fork and question. */
 interface Workload extends AutoCloseable {
   /** Bytes of a value. */
-  int VALUE_BYTES = 1024;
+  int VALUE_BYTES = 4096;
 
   /**
    * What it is.

@@ -4,6 +4,7 @@ import com.google.protobuf.ByteString;
 import com.google.protobuf.InvalidProtocolBufferException;
 import com.google.protobuf.Message;
 import io.vas.core.image.LockFutureState;
+import io.vas.core.linux.Errno;
 import io.vas.core.program.Data;
 import io.vas.core.program.ProgramBuilder;
 import io.vas.core.program.ProgramResults;
@@ -23,8 +24,6 @@ public final class LockFuture implements ProcessResource {
   private static final int PROT_READ_WRITE = 3;
   private static final int MAP_PRIVATE_ANONYMOUS = 0x22;
   private static final int MADV_DONTNEED = 4;
-  private static final int EAGAIN = 11;
-  private static final int EINVAL = 22;
 
   /** The kind. */
   public LockFuture() {}
@@ -64,14 +63,14 @@ public final class LockFuture implements ProcessResource {
   public Optional<? extends Message> capture(
       final ProcessRecord process, final CaptureContext context) {
     final ProgramResults results = process.program();
-    if (results.result(KIND + ": map") == -EAGAIN) {
-      throw context.unsupported(
-          process, "locked memory", "it is at its limit, and how more is locked can not be seen");
-    }
     if (results.failed(KIND + ": map")) {
-      Recorded.result(results, KIND + ": map");
+      throw context.unsupported(
+          process,
+          KIND,
+          "it can not be seen, for no page can be mapped: "
+              + Errno.describe((int) -results.result(KIND + ": map")));
     }
-    if (results.result(KIND + ": give up") != -EINVAL) {
+    if (results.result(KIND + ": give up") != -Errno.EINVAL.number()) {
       return Optional.empty();
     }
     final boolean atOnce = (results.data(KIND).getByte(0) & 1) != 0;

@@ -124,6 +124,14 @@ public final class PosixTimers implements ProcessResource {
       final ProcessRecord process, final CaptureContext context) {
     final List<PosixTimer> timers = PosixTimer.parse(process.file("timers"));
     if (timers.isEmpty()) {
+      for (int id = 0; id < COMMON_IDS; id++) {
+        if (!process.program().failed(read(id))) {
+          throw context.unsupported(
+              process,
+              "POSIX timer " + id,
+              "the kernel does not tell what it is: it lacks CONFIG_CHECKPOINT_RESTORE");
+        }
+      }
       return Optional.empty();
     }
     final PosixTimersState.Builder image = PosixTimersState.newBuilder();

@@ -95,9 +95,10 @@ class TaskVictimsTest {
     runWith(Set.of(Capability.SYS_NICE), "task_scheduling", "realtime").expectToSurvive();
   }
 
-  @Test
-  void shouldKeepAttributes() {
-    host.run("task_attributes").expectToSurvive();
+  @ParameterizedTest
+  @ValueSource(strings = {"", "sealed"})
+  void shouldKeepAttributes(final String mode) {
+    host.run("task_attributes", mode).expectToSurvive();
   }
 
   @Test
