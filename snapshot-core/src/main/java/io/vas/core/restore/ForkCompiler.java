@@ -163,16 +163,20 @@ public final class ForkCompiler {
   private ForkProgram compile() throws InvalidProtocolBufferException {
     final List<String> layers = enterSandbox();
     restoreProcess(Phase.SANDBOX);
+    ForkStage.SANDBOX.end(program);
     restoreMemory();
     restoreProcess(Phase.MEMORY);
+    ForkStage.MEMORY.end(program);
     restoreDescriptors();
     restoreProcess(Phase.DESCRIPTORS);
+    ForkStage.DESCRIPTORS.end(program);
     restoreProcess(Phase.PROCESS);
     if (plan.needsGuard()) {
       program.resource("memory");
       // Other tasks inherit it.
       GuardFilter.install(program);
     }
+    ForkStage.PROCESS.end(program);
     final List<Label> entries = createTasks();
     firstTask();
     for (int i = 1; i < process.getTasksCount(); i++) {
@@ -346,6 +350,7 @@ public final class ForkCompiler {
     }
     program.resource("tasks");
     program.barrier(ALL_ARE_READY, process.getTasksCount());
+    ForkStage.TASKS.end(program);
     final List<Kept> kept =
         new ArrayList<>(
             new Sandbox.Entered(
