@@ -18,6 +18,10 @@ final class Samples {
     return Math.toIntExact(histogram.getTotalCount());
   }
 
+  long min() {
+    return histogram.getMinValue();
+  }
+
   long p50() {
     return histogram.getValueAtPercentile(MEDIAN);
   }

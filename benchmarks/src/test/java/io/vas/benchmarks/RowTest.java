@@ -54,9 +54,9 @@ class RowTest {
     assertThat(printed(false))
         .isEqualToNormalizingNewlines(
             """
-            BENCH  WHAT  N      P50      P99      MAX    REACH      AIM  VERDICT
-            fork   it    1  2.00 ms  2.00 ms  2.00 ms  2.50 ms  1.40 ms  met
-            sizes  that                                                  skipped: no room
+            BENCH  WHAT  N      MIN      P50      P99      MAX    REACH      AIM  VERDICT
+            fork   it    1  2.00 ms  2.00 ms  2.00 ms  2.00 ms  2.50 ms  1.40 ms  met
+            sizes  that                                                           skipped: no room
             """);
   }
 
