@@ -115,6 +115,24 @@ static void leave_restartable_sequence(struct task *task, const struct ptrace_rs
   }
 }
 
+static void record_pending(struct record *record, const struct task *task, uint32_t when) {
+  for (int shared = 0; shared < 2; shared++) {
+    if (shared && task->tid != task->pid)
+      continue;
+    record_begin(record, shared ? VAS_ENTRY_PENDING_SHARED : VAS_ENTRY_PENDING_TASK, task->pid, task->tid, when);
+    struct ptrace_peeksiginfo_args args = {.flags = shared ? PTRACE_PEEKSIGINFO_SHARED : 0, .nr = 32};
+    for (;;) {
+      siginfo_t infos[32];
+      long n = syscall(SYS_ptrace, PTRACE_PEEKSIGINFO, task->tid, &args, infos);
+      if (n <= 0)
+        break;
+      record_append(record, infos, (size_t)n * sizeof(*infos));
+      args.off += (uint64_t)n;
+    }
+    record_end(record);
+  }
+}
+
 static int record_task(struct freeze *freeze, struct task *task) {
   struct record *record = &freeze->record;
   uint8_t xstate[16384];
@@ -137,21 +155,7 @@ static int record_task(struct freeze *freeze, struct task *task) {
   record_entry(record, VAS_ENTRY_XSTATE, task->pid, task->tid, 0, xstate, iov.iov_len);
   record_entry(record, VAS_ENTRY_SIGNAL_MASK, task->pid, task->tid, 0, &task->mask, sizeof(task->mask));
   record_entry(record, VAS_ENTRY_RSEQ, task->pid, task->tid, 0, &rseq, sizeof(rseq));
-  for (int shared = 0; shared < 2; shared++) {
-    if (shared && task->tid != task->pid)
-      continue;
-    record_begin(record, shared ? VAS_ENTRY_PENDING_SHARED : VAS_ENTRY_PENDING_TASK, task->pid, task->tid, 0);
-    struct ptrace_peeksiginfo_args args = {.flags = shared ? PTRACE_PEEKSIGINFO_SHARED : 0, .nr = 32};
-    for (;;) {
-      siginfo_t infos[32];
-      long n = syscall(SYS_ptrace, PTRACE_PEEKSIGINFO, task->tid, &args, infos);
-      if (n <= 0)
-        break;
-      record_append(record, infos, (size_t)n * sizeof(*infos));
-      args.off += (uint64_t)n;
-    }
-    record_end(record);
-  }
+  record_pending(record, task, VAS_PENDING_AT_CUT);
   return 0;
 }
 
@@ -410,6 +414,9 @@ static int record_frozen(struct freeze *freeze) {
   /* Before the copiers keep the processors busy: programs are a matter of quick turns between two tasks. */
   if ((error = enter(freeze, VAS_FREEZE_PROGRAMS)) < 0 || (error = run_programs(freeze, instance->pid)) < 0)
     return error;
+  for (size_t i = 0; i < freezing->count; i++)
+    if (!freezing->tasks[i].gone && !freezing->tasks[i].visitor)
+      record_pending(&freeze->record, &freezing->tasks[i], VAS_PENDING_AFTER_PROGRAMS);
   if ((error = enter(freeze, VAS_FREEZE_SCAN)) < 0 || (error = pages_start(freeze->pages, freezing->deadline_nanos)) < 0)
     return error;
   if ((error = enter(freeze, VAS_FREEZE_FILES)) < 0)

@@ -137,6 +137,7 @@ int resolve_params(const struct vas_param *params, uint32_t count, const struct 
 struct task {
   pid_t pid, tid;
   bool stopped, gone;
+  bool dying; /* could not be let go on, and has not been heard of since */
   bool visitor; /* stopped for the sake of the cut, not recorded */
   struct user_regs_struct registers; /* as the task will go on */
   bool registers_known, registers_changed;

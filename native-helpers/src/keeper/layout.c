@@ -230,6 +230,8 @@ int vas_print_layout(void) {
   CONSTANT(VAS_ENTRY_MAPPED_FILE);
   CONSTANT(VAS_ENTRY_PAGES);
   CONSTANT(VAS_ENTRY_OBJECT);
+  CONSTANT(VAS_PENDING_AT_CUT);
+  CONSTANT(VAS_PENDING_AFTER_PROGRAMS);
   FIELD(vas_entry, type);
   FIELD(vas_entry, length);
   FIELD(vas_entry, pid);

@@ -56,11 +56,75 @@ static struct task *find_task(struct freezing *freezing, pid_t tid) {
   return NULL;
 }
 
+/* Whether the keeper is the parent: then nobody but the warden may hear of the end, which is heard of once. */
+static bool is_own_child(pid_t pid) {
+  char name[32], *text = NULL;
+  size_t capacity = 0;
+  uint64_t parent = 0;
+
+  snprintf(name, sizeof(name), "%d/status", pid);
+  if (read_file_at(proc_directory, name, &text, &capacity) > 0)
+    text_number(text, "PPid", 10, &parent);
+  free(text);
+  return parent == (uint64_t)getpid();
+}
+
+/* As wait4() with WNOHANG, but the end of a child of our own is left for the warden to be told. */
+static pid_t look_at(const struct task *task, int *status) {
+  if (task->tid == task->pid) {
+    siginfo_t info = {0};
+    if (syscall(SYS_waitid, P_PID, task->tid, &info, WEXITED | WSTOPPED | WNOHANG | WNOWAIT | __WALL, NULL) < 0)
+      return -1;
+    if (info.si_pid == 0)
+      return 0;
+    if ((info.si_code == CLD_EXITED || info.si_code == CLD_KILLED || info.si_code == CLD_DUMPED) &&
+        is_own_child(task->pid)) {
+      *status = 0;
+      return task->tid;
+    }
+  }
+  return (pid_t)syscall(SYS_wait4, task->tid, status, WNOHANG | __WALL, NULL);
+}
+
+/* Whether the tracer need not hear of the task's end any more. */
+static bool has_ended(const struct task *task) {
+  for (;;) {
+    int status = 1;
+    pid_t pid = look_at(task, &status);
+    if (pid < 0)
+      return true;
+    if (pid == 0) /* the end of our own child is heard of last, and by the warden */
+      return task->tid == task->pid && is_own_child(task->pid);
+    if (WIFEXITED(status) || WIFSIGNALED(status))
+      return true;
+  }
+}
+
+/*
+ * A task that died while it was traced keeps its process from being reaped until its tracer has heard of it. One task may
+ * wait for the others to be heard of: the last of a pid namespace's first process takes the namespace down.
+ */
+static void hear_of_ends(struct freezing *freezing, uint64_t deadline_nanos) {
+  bool left = true;
+
+  for (unsigned round = 0; left && now_nanos() < deadline_nanos; round++) {
+    left = false;
+    for (size_t i = 0; i < freezing->count; i++) {
+      struct task *task = &freezing->tasks[i];
+      if (task->dying && has_ended(task))
+        task->dying = false;
+      left |= task->dying;
+    }
+    if (left)
+      pause_before_retry(round);
+  }
+}
+
 /* Looks once whether a task that was interrupted has stopped. 1: stopped or gone; 0: not yet. */
 static int poll_stopped(struct task *task) {
   for (;;) {
     int status;
-    pid_t pid = (pid_t)syscall(SYS_wait4, task->tid, &status, WNOHANG | __WALL, NULL);
+    pid_t pid = look_at(task, &status);
     if (pid < 0 && errno == EINTR)
       continue;
     if (pid < 0) {
@@ -268,14 +332,22 @@ void thaw_tasks(struct freezing *freezing) {
       continue;
     if (!task->stopped)
       interrupt_task(task, now_nanos() + 1000000000u);
+    /* Not looked at yet, since freezing failed before; but it was stopped. */
+    if (!task->registers_known && !task->gone && fetch_registers(task) >= 0)
+      hide_interruption(task);
     if (task->registers_changed)
       put_registers(task, &task->registers);
     if (task->mask_changed)
       trace(PTRACE_SETSIGMASK, task->tid, (void *)sizeof(task->mask), &task->mask);
   }
-  for (size_t i = 0; i < freezing->count; i++)
-    if (!freezing->tasks[i].gone)
-      trace(PTRACE_DETACH, freezing->tasks[i].tid, NULL, NULL);
+  bool killed = false;
+  for (size_t i = 0; i < freezing->count; i++) {
+    struct task *task = &freezing->tasks[i];
+    task->dying = !task->gone && trace(PTRACE_DETACH, task->tid, NULL, NULL) == -ESRCH;
+    killed |= task->dying;
+  }
+  if (killed)
+    hear_of_ends(freezing, now_nanos() + 1000000000u);
   free(freezing->tasks);
   freezing->tasks = NULL;
   freezing->count = freezing->capacity = 0;
@@ -289,7 +361,7 @@ static int to_syscall_stop(struct task *task) {
     if (error < 0)
       return (int)error;
     pid_t pid;
-    for (unsigned round = 0; (pid = (pid_t)syscall(SYS_wait4, task->tid, &status, WNOHANG | __WALL, NULL)) == 0; round++)
+    for (unsigned round = 0; (pid = look_at(task, &status)) == 0; round++)
       pause_before_retry(round);
     if (pid < 0 || WIFEXITED(status) || WIFSIGNALED(status)) {
       task->gone = true;

@@ -8,6 +8,7 @@
 
 static int plain, sealed, fixed, mapped, again, executable;
 static char *map;
+static const char *sealed_map;
 
 static void expect_bytes(const char *what, int fd, off_t offset, const char *text) {
   char buffer[64] = "";
@@ -35,6 +36,7 @@ static void check(void) {
   EXPECT_EQUAL("seals of the sealed one", F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE | F_SEAL_SEAL, fcntl(sealed, F_GET_SEALS));
   expect_bytes("sealed contents", sealed, 0, "sealed");
   EXPECT(pwrite(sealed, "x", 1, 0) < 0 && errno == EPERM, "a sealed file can be written to");
+  EXPECT(memcmp(sealed_map, "sealed", 6) == 0, "the mapping of the sealed one has changed");
   EXPECT_EQUAL("seals of the one that can not be sealed", F_SEAL_SEAL, fcntl(fixed, F_GET_SEALS));
   MUST(fstat(executable, &status));
   EXPECT_EQUAL("mode", 0711, status.st_mode & 0777);
@@ -58,6 +60,9 @@ int main(void) {
   MUST(sealed = memfd_create("sealed", MFD_ALLOW_SEALING | MFD_CLOEXEC));
   MUST(write(sealed, "sealed", 6));
   MUST(fcntl(sealed, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE | F_SEAL_SEAL));
+  sealed_map = mmap(NULL, 4096, PROT_READ, MAP_SHARED, sealed, 0);
+  if (sealed_map == MAP_FAILED)
+    exit(2);
   MUST(fixed = memfd_create("fixed", 0));
   MUST(executable = memfd_create("executable", 0));
   MUST(fchmod(executable, 0711));

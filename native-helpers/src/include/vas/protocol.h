@@ -210,8 +210,8 @@ enum vas_entry_type {
   VAS_ENTRY_REGISTERS = 4,    /* struct user_regs_struct */
   VAS_ENTRY_XSTATE = 5,
   VAS_ENTRY_SIGNAL_MASK = 6,    /* u64 */
-  VAS_ENTRY_PENDING_TASK = 7,   /* siginfo_t[] */
-  VAS_ENTRY_PENDING_SHARED = 8, /* siginfo_t[] */
+  VAS_ENTRY_PENDING_TASK = 7,   /* siginfo_t[]; index: enum vas_pending */
+  VAS_ENTRY_PENDING_SHARED = 8, /* siginfo_t[]; index: enum vas_pending */
   VAS_ENTRY_RSEQ = 9,           /* struct ptrace_rseq_configuration */
   VAS_ENTRY_PROCESS_PROGRAM = 10, /* the program as it is after it ran, from its results on */
   VAS_ENTRY_TASK_PROGRAM = 11,
@@ -225,6 +225,9 @@ enum vas_entry_type {
   VAS_ENTRY_PAGES = 19,       /* payload: vas_stored_pages, vas_run[] */
   VAS_ENTRY_OBJECT = 20,      /* contents of a file that lives with the instance; payload: vas_object, vas_run[] */
 };
+
+/* Timers go on while the instance is frozen: what has come after the programs read them is told apart. */
+enum vas_pending { VAS_PENDING_AT_CUT = 0, VAS_PENDING_AFTER_PROGRAMS = 1 };
 
 struct vas_entry {
   uint32_t type;

@@ -21,6 +21,7 @@ import picocli.CommandLine.Command;
             + " Redis it runs a small store of its own. Cleans up after itself.",
     footer = {"", "Example:", "  vas demo"})
 final class DemoCommand extends Verb implements Demo.Listener {
+  private static final int INTERRUPTED = 130;
   private static final String ROW = "%-42s %9s  %s%n";
 
   private final List<Object> steps = new ArrayList<>();
@@ -55,6 +56,12 @@ final class DemoCommand extends Verb implements Demo.Listener {
       }
       try {
         demo.run();
+      } catch (final VasException e) {
+        if (cleaned.get()) {
+          // Ctrl-C has cut the connection: there is nothing else to say.
+          return INTERRUPTED;
+        }
+        throw e;
       } finally {
         cleanUp(demo, state, daemonRan);
       }

@@ -78,6 +78,7 @@ final class JsonViews {
             : null);
     if (!details.getInfo().getSnapshot().isEmpty()) {
       all.put("fork_us", details.getForkUs());
+      all.put("stages", stages(details.getStagesList()));
       all.put("memory_strategy", details.getMemoryStrategy());
       final List<Object> ranges = new ArrayList<>();
       for (final MemoryRange range : details.getRangesList()) {
@@ -100,11 +101,7 @@ final class JsonViews {
     all.put("descriptors", details.getDescriptors());
     all.put("vmas", details.getVmas());
     all.put("forks", details.getForksList());
-    final Map<String, Object> stages = new LinkedHashMap<>();
-    for (final Stage stage : details.getStagesList()) {
-      stages.put(stage.getName() + "_us", stage.getUs());
-    }
-    all.put("stages", stages);
+    all.put("stages", stages(details.getStagesList()));
     return all;
   }
 
@@ -119,6 +116,12 @@ final class JsonViews {
         "snapshots", info.getSnapshots(),
         "store_bytes", info.getStoreBytes(),
         "store_budget_bytes", info.getStoreBudgetBytes());
+  }
+
+  private static Map<String, Object> stages(final List<Stage> stages) {
+    final Map<String, Object> view = new LinkedHashMap<>();
+    stages.forEach(stage -> view.put(stage.getName() + "_us", stage.getUs()));
+    return view;
   }
 
   private static Object orNull(final String text) {

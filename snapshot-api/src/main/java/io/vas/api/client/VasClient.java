@@ -138,7 +138,7 @@ public final class VasClient implements AutoCloseable {
    * @return the running instance.
    */
   public InstanceInfo run(final RunRequest request) {
-    return call("run " + request.getName(), () -> stub().run(request));
+    return call(("run " + request.getName()).strip(), () -> stub().run(request));
   }
 
   /**

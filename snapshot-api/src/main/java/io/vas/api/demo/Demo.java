@@ -353,7 +353,6 @@ public final class Demo {
 
   private static Step step(
       final String key, final String title, final long beginNanos, final String result) {
-    return new Step(
-        key, title, (System.nanoTime() - beginNanos) / 1000, result, Map.of());
+    return new Step(key, title, (System.nanoTime() - beginNanos) / 1000, result, Map.of());
   }
 }

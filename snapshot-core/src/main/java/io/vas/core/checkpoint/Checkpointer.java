@@ -45,16 +45,20 @@ import io.vas.core.resource.StoredObject;
 import io.vas.core.resource.TaskRecord;
 import io.vas.core.resource.TaskResource;
 import io.vas.core.sandbox.Sandbox;
+import java.io.IOException;
 import java.nio.ByteBuffer;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.Comparator;
 import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.function.UnaryOperator;
+import java.util.stream.Stream;
 import org.agrona.DirectBuffer;
 
 /**
@@ -156,12 +160,28 @@ public final class Checkpointer {
       final Subject instance, final PageSink sink, final Duration deadline, final int attempts) {
     try {
       final Path process = Path.of("/proc", Integer.toString(instance.pid()));
+      clear(sink.layer());
       return take(instance, plan(new PlanBuilder(process)), sink, deadline);
     } catch (final PlanOutdatedException e) {
       if (attempts == 1) {
         throw e;
       }
       return takeWithOwnPlan(instance, sink, deadline, attempts - 1);
+    }
+  }
+
+  /** Removes what the attempt before has copied. */
+  private static void clear(final Fd directory) {
+    // With the dot it is not taken for a symbolic link.
+    final Path top = Path.of("/proc/self/fd", Integer.toString(directory.value()), ".");
+    try (Stream<Path> tree = Files.walk(top)) {
+      for (final Path path : tree.sorted(Comparator.reverseOrder()).toList()) {
+        if (!path.equals(top)) {
+          Files.delete(path);
+        }
+      }
+    } catch (final IOException e) {
+      throw new VasException("the snapshot's layer can not be cleared: " + e, e);
     }
   }
 
@@ -328,15 +348,12 @@ public final class Checkpointer {
         result.addTasks(taskImage);
       }
       descriptors(process, result, image);
-      final List<Fd> layers = new ArrayList<>();
-      layers.add(sink.layer());
-      instance.origin().ifPresent(origin -> layers.addAll(origin.pages().layers()));
       final AddressSpace space =
           new AddressSpace(
               process,
               this,
               record,
-              new HostFiles("/", layers),
+              new HostFiles("/", layers()),
               instance.origin().map(Subject.Origin::areaStart).orElse(0L),
               instance.origin().map(Subject.Origin::areaEnd).orElse(0L));
       result.setMemory(space.capture());
@@ -409,6 +426,14 @@ public final class Checkpointer {
       return objects.stream()
           .filter(object -> InstanceRecord.isSame(object.status(), status))
           .findFirst();
+    }
+
+    @Override
+    public List<Fd> layers() {
+      final List<Fd> layers = new ArrayList<>();
+      layers.add(sink.layer());
+      instance.origin().ifPresent(origin -> layers.addAll(origin.pages().layers()));
+      return layers;
     }
 
     @Override

@@ -139,8 +139,20 @@ final class InstanceRecord {
       case RecordDescriptor.ENTRY_XSTATE -> task(pid, tid).xstate = entry;
       case RecordDescriptor.ENTRY_SIGNAL_MASK ->
           task(pid, tid).signalMask = entry.getLong(0, LITTLE_ENDIAN);
-      case RecordDescriptor.ENTRY_PENDING_TASK -> task(pid, tid).pending = entry;
-      case RecordDescriptor.ENTRY_PENDING_SHARED -> process(pid).pending = entry;
+      case RecordDescriptor.ENTRY_PENDING_TASK -> {
+        if (index == RecordDescriptor.PENDING_AT_CUT) {
+          task(pid, tid).pending = entry;
+        } else {
+          task(pid, tid).pendingAfterPrograms = entry;
+        }
+      }
+      case RecordDescriptor.ENTRY_PENDING_SHARED -> {
+        if (index == RecordDescriptor.PENDING_AT_CUT) {
+          process(pid).pending = entry;
+        } else {
+          process(pid).pendingAfterPrograms = entry;
+        }
+      }
       case RecordDescriptor.ENTRY_RSEQ -> task(pid, tid).rseq = entry;
       case RecordDescriptor.ENTRY_PROCESS_PROGRAM ->
           process(pid).program = new ProgramResults(plan.processProgram(), entry);
@@ -351,6 +363,7 @@ final class InstanceRecord {
     private final Map<Integer, OpenFile> openFiles = new HashMap<>();
     private ProgramResults program;
     private DirectBuffer pending = EMPTY;
+    private DirectBuffer pendingAfterPrograms = EMPTY;
     private int pid;
 
     private RecordedProcess(final int knownOuterPid) {
@@ -415,6 +428,11 @@ final class InstanceRecord {
     }
 
     @Override
+    public DirectBuffer pendingAfterPrograms() {
+      return pendingAfterPrograms;
+    }
+
+    @Override
     public List<TaskRecord> tasks() {
       return Collections.unmodifiableList(tasks);
     }
@@ -431,6 +449,7 @@ final class InstanceRecord {
     private DirectBuffer registers = EMPTY;
     private DirectBuffer xstate = EMPTY;
     private DirectBuffer pending = EMPTY;
+    private DirectBuffer pendingAfterPrograms = EMPTY;
     private DirectBuffer rseq = EMPTY;
     private ProgramResults program;
     private long signalMask;
@@ -482,6 +501,11 @@ final class InstanceRecord {
     @Override
     public DirectBuffer pending() {
       return pending;
+    }
+
+    @Override
+    public DirectBuffer pendingAfterPrograms() {
+      return pendingAfterPrograms;
     }
 
     @Override

@@ -135,7 +135,7 @@ public final class Instances {
           Fd log = claim.openLog()) {
         final Params params =
             Params.forSpawn(program).control(Commands.CONTROL).attached(Commands.LOG, log);
-        SandboxBase.of(keeper).addTo(params, sandbox);
+        SandboxBase.of(keeper).addTo(params);
         final SpawnReply reply =
             keeper.spawn(
                 new SpawnRequest(claim.id, file, params)

@@ -150,10 +150,10 @@ public final class RecordDescriptor {
   /** U64. */
   public static final int ENTRY_SIGNAL_MASK = 6;
 
-  /** Siginfo_t[]. */
+  /** Siginfo_t[]; index: PENDING_*. */
   public static final int ENTRY_PENDING_TASK = 7;
 
-  /** Siginfo_t[]. */
+  /** Siginfo_t[]; index: PENDING_*. */
   public static final int ENTRY_PENDING_SHARED = 8;
 
   /** Struct ptrace_rseq_configuration. */
@@ -214,6 +214,16 @@ public final class RecordDescriptor {
 
   /** Bytes of a struct vas_entry. */
   public static final int ENTRY_LENGTH = ENTRY_RESERVED_OFFSET + Integer.BYTES;
+
+  // ---- enum vas_pending
+
+  /** Signals that waited when the task was stopped. */
+  public static final int PENDING_AT_CUT = 0;
+
+  /**
+   * Signals that wait after the programs ran, those of timers that expired meanwhile among them.
+   */
+  public static final int PENDING_AFTER_PROGRAMS = 1;
 
   // ---- struct vas_file_status
 

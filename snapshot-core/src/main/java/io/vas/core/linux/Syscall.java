@@ -6,6 +6,8 @@ import static io.vas.core.linux.Kernel.LIBC;
 final class Syscall {
   static final long ARCH_PRCTL = 158;
   static final long KCMP = 312;
+  static final long NAME_TO_HANDLE_AT = 303;
+  static final long OPEN_BY_HANDLE_AT = 304;
   static final long SETNS = 308;
   static final long PROCESS_VM_READV = 310;
   static final long USERFAULTFD = 323;

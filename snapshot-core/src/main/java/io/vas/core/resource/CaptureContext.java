@@ -1,6 +1,7 @@
 package io.vas.core.resource;
 
 import io.vas.core.UnsupportedException;
+import io.vas.core.linux.Fd;
 import io.vas.core.program.ProgramResults;
 import java.util.List;
 import java.util.Optional;
@@ -36,6 +37,14 @@ public interface CaptureContext {
    * @return where its contents are; empty if the file is not of that sort.
    */
   Optional<StoredObject> object(RecordedStatus status);
+
+  /**
+   * Copies of the files that the instance has changed, which lie above those of the host in its
+   * root. Their paths are those in the instance; their inodes are not.
+   *
+   * @return directories, the uppermost first.
+   */
+  List<Fd> layers();
 
   /**
    * Whether a file is the instance's log, which a fork has one of its own of.

@@ -16,6 +16,7 @@ import org.agrona.concurrent.UnsafeBuffer;
  * file. Each fork has files of its own in its overlay, so it holds the locks, too.
  */
 final class FileLocks {
+  private static final String KIND = "file lock";
   private static final int F_OFD_SETLK = 37;
   private static final int F_RDLCK = 0;
   private static final int F_WRLCK = 1;
@@ -32,14 +33,13 @@ final class FileLocks {
   static List<FileLockImage> capture(
       final DescriptorRecord descriptor,
       final CaptureContext context,
-      final String kind,
       final Set<FileLockKind> kinds) {
     final List<FileLockImage> locks = new ArrayList<>();
     for (final String line : descriptor.fdInfo().locks()) {
       // 1: POSIX  ADVISORY  WRITE 26580 fe:00:2147936 0 EOF
       final String[] words = line.trim().split(" +", -1);
       if (words.length != 8) {
-        throw context.unsupported(descriptor, kind, "its lock is not understood: " + line);
+        throw context.unsupported(descriptor, KIND, "its lock is not understood: " + line);
       }
       final long start = Long.parseLong(words[6]);
       final FileLockImage.Builder lock =
@@ -51,7 +51,7 @@ final class FileLocks {
                     case "OFDLCK" -> FileLockKind.OPEN_FILE;
                     default ->
                         throw context.unsupported(
-                            descriptor, kind, "it has a lock of kind " + words[1]);
+                            descriptor, KIND, "it has a lock of kind " + words[1]);
                   })
               .setWrite(words[3].equals("WRITE"))
               .setStart(start);

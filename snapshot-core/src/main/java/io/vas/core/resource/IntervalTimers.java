@@ -10,6 +10,7 @@ import io.vas.core.image.IntervalTimersState;
 import io.vas.core.program.Data;
 import io.vas.core.program.ProgramBuilder;
 import io.vas.core.program.SystemCall;
+import java.util.List;
 import java.util.Optional;
 import org.agrona.DirectBuffer;
 import org.agrona.concurrent.UnsafeBuffer;
@@ -24,7 +25,10 @@ public final class IntervalTimers implements ProcessResource {
   private static final int COUNT = 3;
 
   private static final int ITIMER_REAL = 0;
-  private static final int SIGALRM = 14;
+
+  /** SIGALRM, SIGVTALRM, SIGPROF. */
+  private static final List<Integer> SIGNALS = List.of(14, 26, 27);
+
   private static final long MICROS = 1_000_000;
 
   /** Bytes of a struct itimerval: interval, then value, each as seconds and microseconds. */
@@ -65,12 +69,11 @@ public final class IntervalTimers implements ProcessResource {
       Recorded.result(process.program(), KIND + ": read " + which);
       final long interval = micros(timers, which * LENGTH);
       long remaining = micros(timers, which * LENGTH + VALUE_OFFSET);
-      if (which == ITIMER_REAL
-          && remaining == 0
-          && interval != 0
-          && SignalQueue.holds(process.pending(), SIGALRM)) {
-        // It has expired, and goes on when its signal, which waits, is taken. A timer cannot be set
-        // to that; but one that expires at once while its signal waits comes to it by itself.
+      if (remaining == 0
+          && ((which == ITIMER_REAL && interval != 0) || hasExpiredSinceTheCut(process, which))) {
+        // A periodic ITIMER_REAL that has expired goes on when its signal is taken. A timer cannot
+        // be set to that; but one that expires at once, when its signal waits, comes to it by
+        // itself.
         remaining = 1;
       }
       any |= remaining != 0 || interval != 0;
@@ -99,6 +102,13 @@ public final class IntervalTimers implements ProcessResource {
           program.data(value.byteArray()),
           0);
     }
+  }
+
+  /** Then its signal is not among those that waited at the cut, which a fork finds. */
+  private static boolean hasExpiredSinceTheCut(final ProcessRecord process, final int which) {
+    final int signal = SIGNALS.get(which);
+    return SignalQueue.holds(process.pendingAfterPrograms(), signal)
+        && !SignalQueue.holds(process.pending(), signal);
   }
 
   private static long micros(final DirectBuffer timeval, final int offset) {

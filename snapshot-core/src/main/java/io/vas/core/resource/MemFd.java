@@ -15,10 +15,11 @@ import io.vas.core.program.ProgramResults;
 import io.vas.core.program.Result;
 import io.vas.core.program.SystemCall;
 
-/** Files in memory: memfd_create(2), with their seals. */
+/** Files in memory: memfd_create(2), with their seals. See also {@link WriteSeals}. */
 public final class MemFd implements DescriptorResource {
-  private static final String LINK = "/memfd:";
-  private static final int F_ADD_SEALS = 1033;
+  static final String LINK = "/memfd:";
+  static final int F_ADD_SEALS = 1033;
+  static final String SEALS = "memfd seals";
   private static final int F_GET_SEALS = 1034;
 
   /** Permissions of a memfd that is new. */
@@ -47,7 +48,7 @@ public final class MemFd implements DescriptorResource {
     plan.descriptorRule(
         LINK,
         (program, descriptor) -> {
-          program.callAny("memfd seals", SystemCall.FCNTL, descriptor, F_GET_SEALS);
+          program.callAny(SEALS, SystemCall.FCNTL, descriptor, F_GET_SEALS);
           program.callAny(
               "memfd fstatfs",
               SystemCall.FSTATFS,
@@ -61,7 +62,7 @@ public final class MemFd implements DescriptorResource {
     final ProgramResults results =
         descriptor
             .program(LINK)
-            .filter(r -> !r.failed("memfd seals"))
+            .filter(r -> !r.failed(SEALS))
             .orElseThrow(() -> context.unsupported(descriptor, kind(), "its seals are not known"));
     if (results.data("memfd statfs").getLong(0, LITTLE_ENDIAN) == HUGETLBFS_MAGIC) {
       throw context.unsupported(descriptor, kind(), "huge pages (MFD_HUGETLB) are not supported");
@@ -72,7 +73,7 @@ public final class MemFd implements DescriptorResource {
     return PathFile.capture(descriptor, context, kind())
         .setDevice(descriptor.status().device().encoded())
         .setInode(descriptor.status().inode())
-        .setSeals((int) results.result("memfd seals"))
+        .setSeals((int) results.result(SEALS))
         .setMode(descriptor.status().permissions())
         .setUid(descriptor.status().uid())
         .setGid(descriptor.status().gid())
@@ -101,7 +102,7 @@ public final class MemFd implements DescriptorResource {
     }
   }
 
-  /** Seals come last: until now the file was written to. */
+  /** Seals come last, when writable mappings are there; but for that against those. */
   @Override
   public void complete(final ByteString state, final DescriptorRestore restore)
       throws InvalidProtocolBufferException {

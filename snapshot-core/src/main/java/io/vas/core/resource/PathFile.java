@@ -60,7 +60,7 @@ final class PathFile {
         .setPosition(Math.max(descriptor.position(), 0))
         .addAllLocks(
             FileLocks.capture(
-                descriptor, context, kind, EnumSet.of(FileLockKind.FLOCK, FileLockKind.OPEN_FILE)));
+                descriptor, context, EnumSet.of(FileLockKind.FLOCK, FileLockKind.OPEN_FILE)));
   }
 
   /** Opens it with its flags, and goes to where it was. */

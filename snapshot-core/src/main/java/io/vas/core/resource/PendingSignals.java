@@ -1,5 +1,7 @@
 package io.vas.core.resource;
 
+import static java.nio.ByteOrder.LITTLE_ENDIAN;
+
 import com.google.protobuf.ByteString;
 import com.google.protobuf.InvalidProtocolBufferException;
 import com.google.protobuf.Message;
@@ -13,23 +15,40 @@ import java.util.Optional;
  * siginfo says.
  */
 public final class PendingSignals implements TaskResource {
+  private static final String KIND = "pending signals";
+
   /** The kind. */
   public PendingSignals() {}
 
+  /**
+   * What waited when the programs ran, which is not quite what /proc tells later.
+   *
+   * @param task what was recorded of it.
+   * @return signals sent to the task or to the process: bit n-1 stands for signal n.
+   */
+  static long duringPrograms(final TaskRecord task) {
+    Recorded.result(task.program(), KIND + ": read");
+    return task.program().data(KIND).getLong(0, LITTLE_ENDIAN);
+  }
+
   @Override
   public String kind() {
-    return "pending signals";
+    return KIND;
   }
 
   @Override
   public void plan(final PlanBuilder plan) {
     plan.taskFile("status");
+    final ProgramBuilder program = plan.taskProgram();
+    program.callAny(
+        KIND + ": read", SystemCall.RT_SIGPENDING, program.data(KIND, Long.BYTES), Long.BYTES);
   }
 
   @Override
   public Optional<? extends Message> capture(final TaskRecord task, final CaptureContext context) {
+    final long own = ProcStatus.parse(task.file("status")).mask("SigPnd");
     return SignalQueue.capture(
-        task.pending(), ProcStatus.parse(task.file("status")).mask("SigPnd"));
+        task.pending(), task.pendingAfterPrograms(), own & duringPrograms(task));
   }
 
   @Override

@@ -12,6 +12,8 @@ package io.vas.core.resource;
 public enum Phase {
   /** The namespaces are set up; the old address space and descriptors are still there. */
   SANDBOX,
+  /** The files that live with the instance have their contents, and are not mapped yet. */
+  OBJECTS,
   /** The address space is the restored one. */
   MEMORY,
   /** All files are open, at their numbers. Before this phase ends, descriptors are restored. */

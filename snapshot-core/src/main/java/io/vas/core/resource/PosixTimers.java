@@ -151,7 +151,7 @@ public final class PosixTimers implements ProcessResource {
               .setSignal(timer.signal())
               .setValue(timer.value())
               .setIntervalNanos(nanos(spec, 0))
-              .setRemainingNanos(nanos(spec, SPEC_VALUE_OFFSET));
+              .setRemainingNanos(remaining(spec, timer.id(), process));
       if (timer.toThread()) {
         one.setNotify(timer.notification() | PosixTimer.SIGEV_THREAD_ID)
             .setThread(thread(timer.target(), process, context));
@@ -159,6 +159,23 @@ public final class PosixTimers implements ProcessResource {
       image.addTimers(one);
     }
     return Optional.of(image.build());
+  }
+
+  private static long remaining(
+      final DirectBuffer spec, final int id, final ProcessRecord process) {
+    final long remaining = nanos(spec, SPEC_VALUE_OFFSET);
+    // One that has expired since the cut: its signal is not among those that a fork finds waiting.
+    return remaining == 0 && hasExpiredSinceTheCut(id, process) ? 1 : remaining;
+  }
+
+  private static boolean hasExpiredSinceTheCut(final int id, final ProcessRecord process) {
+    boolean after = SignalQueue.holdsTimer(process.pendingAfterPrograms(), id);
+    boolean atCut = SignalQueue.holdsTimer(process.pending(), id);
+    for (final TaskRecord task : process.tasks()) {
+      after |= SignalQueue.holdsTimer(task.pendingAfterPrograms(), id);
+      atCut |= SignalQueue.holdsTimer(task.pending(), id);
+    }
+    return after && !atCut;
   }
 
   private static void refuseUnsupported(

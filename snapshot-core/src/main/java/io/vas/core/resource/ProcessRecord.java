@@ -63,6 +63,14 @@ public interface ProcessRecord {
   DirectBuffer pending();
 
   /**
+   * The same signals, and what has come up to when the programs had run: timers go on while the
+   * instance is frozen.
+   *
+   * @return siginfo_t[], in the order of delivery.
+   */
+  DirectBuffer pendingAfterPrograms();
+
+  /**
    * Its tasks.
    *
    * @return the leader first.

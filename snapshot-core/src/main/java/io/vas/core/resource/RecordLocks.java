@@ -39,7 +39,7 @@ public final class RecordLocks implements ProcessResource {
     for (final DescriptorRecord descriptor : process.descriptors()) {
       if (descriptor.info().contains("lock:") && files.add(descriptor.file())) {
         for (final FileLockImage lock :
-            FileLocks.capture(descriptor, context, kind(), EnumSet.of(FileLockKind.POSIX))) {
+            FileLocks.capture(descriptor, context, EnumSet.of(FileLockKind.POSIX))) {
           image.addLocks(RecordLockImage.newBuilder().setNumber(descriptor.number()).setLock(lock));
         }
       }

@@ -21,6 +21,8 @@ public final class Resources {
           new ProcessControls(),
           new LockFuture(),
           new Directories(),
+          new WriteSeals(),
+          new InotifyWatches(),
           new RecordLocks(),
           new Limits());
 
@@ -57,6 +59,7 @@ public final class Resources {
           new Epoll(),
           new TimerFd(),
           new SignalFd(),
+          new Inotify(),
           new TcpSocket(),
           new UdpSocket(),
           new UnixSocket(),

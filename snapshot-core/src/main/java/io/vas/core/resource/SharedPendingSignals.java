@@ -35,8 +35,12 @@ public final class SharedPendingSignals implements ProcessResource {
   @Override
   public Optional<? extends Message> capture(
       final ProcessRecord process, final CaptureContext context) {
-    final ProcStatus status = ProcStatus.parse(process.tasks().get(0).file("status"));
-    return SignalQueue.capture(process.pending(), status.mask("ShdPnd"));
+    final TaskRecord first = process.tasks().get(0);
+    final long own = ProcStatus.parse(first.file("status")).mask("ShdPnd");
+    return SignalQueue.capture(
+        process.pending(),
+        process.pendingAfterPrograms(),
+        own & PendingSignals.duringPrograms(first));
   }
 
   @Override

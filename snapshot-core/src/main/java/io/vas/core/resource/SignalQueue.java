@@ -21,6 +21,7 @@ final class SignalQueue {
 
   private static final int NUMBER_OFFSET = 0;
   private static final int CODE_OFFSET = 8;
+  private static final int TIMER_ID_OFFSET = 16;
   private static final int TIMER_PRIVATE_OFFSET = 32;
 
   private static final int SI_TIMER = -2;
@@ -31,11 +32,16 @@ final class SignalQueue {
    * The image of a queue.
    *
    * @param infos siginfo_t[] of those signals that have one.
-   * @param mask all signals that wait, as /proc/PID/status shows them.
+   * @param later the same, taken later.
+   * @param mask all signals that wait, taken between the two.
    */
-  static Optional<PendingSignalsState> capture(final DirectBuffer infos, final long mask) {
+  static Optional<PendingSignalsState> capture(
+      final DirectBuffer infos, final DirectBuffer later, final long mask) {
     final PendingSignalsState.Builder image = PendingSignalsState.newBuilder();
     long unexplained = mask;
+    for (int offset = 0; offset + INFO_LENGTH <= later.capacity(); offset += INFO_LENGTH) {
+      unexplained &= ~bit(later.getInt(offset + NUMBER_OFFSET, LITTLE_ENDIAN));
+    }
     for (int offset = 0; offset + INFO_LENGTH <= infos.capacity(); offset += INFO_LENGTH) {
       final UnsafeBuffer info = new UnsafeBuffer(Recorded.bytes(infos, offset, INFO_LENGTH));
       unexplained &= ~bit(info.getInt(NUMBER_OFFSET, LITTLE_ENDIAN));
@@ -73,6 +79,17 @@ final class SignalQueue {
   static boolean holds(final DirectBuffer infos, final int signal) {
     for (int offset = 0; offset + INFO_LENGTH <= infos.capacity(); offset += INFO_LENGTH) {
       if (infos.getInt(offset + NUMBER_OFFSET, LITTLE_ENDIAN) == signal) {
+        return true;
+      }
+    }
+    return false;
+  }
+
+  /** Whether a queue holds the signal of a POSIX timer. */
+  static boolean holdsTimer(final DirectBuffer infos, final int id) {
+    for (int offset = 0; offset + INFO_LENGTH <= infos.capacity(); offset += INFO_LENGTH) {
+      if (infos.getInt(offset + CODE_OFFSET, LITTLE_ENDIAN) == SI_TIMER
+          && infos.getInt(offset + TIMER_ID_OFFSET, LITTLE_ENDIAN) == id) {
         return true;
       }
     }

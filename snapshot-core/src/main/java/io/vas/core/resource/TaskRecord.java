@@ -67,6 +67,14 @@ public interface TaskRecord {
   DirectBuffer pending();
 
   /**
+   * The same signals, and what has come up to when the programs had run: timers go on while the
+   * instance is frozen.
+   *
+   * @return siginfo_t[], in the order of delivery.
+   */
+  DirectBuffer pendingAfterPrograms();
+
+  /**
    * Its restartable sequences.
    *
    * @return struct ptrace_rseq_configuration, zeros if it has registered none.

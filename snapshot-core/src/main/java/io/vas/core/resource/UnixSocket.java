@@ -51,12 +51,11 @@ public final class UnixSocket implements DescriptorResource {
   public UnixSocketImage capture(final DescriptorRecord descriptor, final CaptureContext context) {
     final SocketFacts facts = SocketFacts.of(descriptor).orElseThrow();
     final UnixDiagnosis diagnosis = UnixDiagnosis.of(context);
-    final UnixDiagnosis.Socket socket =
-        diagnosis
-            .socket(descriptor.status().inode())
-            .orElseThrow(
-                () ->
-                    context.unsupported(descriptor, kind(), "it is from outside of the instance"));
+    final Optional<UnixDiagnosis.Socket> diagnosed = diagnosis.socket(descriptor.status().inode());
+    if (diagnosed.isEmpty()) {
+      return captureStranger(descriptor, facts, context);
+    }
+    final UnixDiagnosis.Socket socket = diagnosed.get();
     final UnixSocketImage.Builder image =
         UnixSocketImage.newBuilder()
             .setSocket(facts.capture(context, kind()))
@@ -75,6 +74,18 @@ public final class UnixSocket implements DescriptorResource {
       captureQueue(descriptor, facts, image, context);
     }
     return image.build();
+  }
+
+  /** A connection belongs to the net namespace of the one who asked for it. */
+  private UnixSocketImage captureStranger(
+      final DescriptorRecord descriptor, final SocketFacts facts, final CaptureContext context) {
+    if (!facts.isConnected() || facts.type() == SOCK_DGRAM) {
+      throw context.unsupported(descriptor, kind(), "it is from another net namespace");
+    }
+    return UnixSocketImage.newBuilder()
+        .setSocket(facts.capture(context, kind()))
+        .setState(State.RESET)
+        .build();
   }
 
   private void captureName(

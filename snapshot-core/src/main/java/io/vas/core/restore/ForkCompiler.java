@@ -246,10 +246,11 @@ public final class ForkCompiler {
 
   // ---- memory
 
-  private void restoreMemory() {
+  private void restoreMemory() throws InvalidProtocolBufferException {
     final MemoryRestore memory = memoryRestore();
     memory.openFiles();
     memory.makeObjects();
+    restoreProcess(Phase.OBJECTS);
     memory.unmapLauncher(base, base + AREA_ROOM);
     memory.map();
     if (plan.needsGuard()) {

@@ -1,7 +1,6 @@
 package io.vas.core.restore;
 
 import io.vas.core.VasException;
-import io.vas.core.checkpoint.SandboxPiece;
 import io.vas.core.image.Image;
 import io.vas.core.image.MappedFile;
 import io.vas.core.image.ProcessImage;
@@ -20,7 +19,6 @@ import io.vas.core.memory.RegionKind;
 import io.vas.core.program.Program;
 import io.vas.core.sandbox.Sandbox;
 import io.vas.core.sandbox.SandboxBase;
-import io.vas.core.sandbox.SandboxSpec;
 import java.time.Duration;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -34,7 +32,6 @@ public final class ForkProgram implements AutoCloseable {
   private final PageSource pages;
   private final MemoryPlan plan;
   private final ProgramFile file;
-  private final SandboxSpec sandbox;
   private final long base;
   private final int stackLength;
   private final List<String> layers;
@@ -52,7 +49,6 @@ public final class ForkProgram implements AutoCloseable {
     this.pages = pages;
     this.plan = plan;
     this.file = file;
-    this.sandbox = SandboxPiece.read(image);
     this.base = base;
     this.stackLength = stackLength;
     this.layers = List.copyOf(layers);
@@ -89,7 +85,7 @@ public final class ForkProgram implements AutoCloseable {
         Params.forSpawn(file.program())
             .control(ForkCompiler.CONTROL)
             .attached(ForkCompiler.LOG, log);
-    SandboxBase.of(keeper).addTo(params, sandbox);
+    SandboxBase.of(keeper).addTo(params);
     for (final RegionKind kind : RegionKind.values()) {
       params.held(kind.name(), pages.held(kind));
     }
@@ -129,6 +125,11 @@ public final class ForkProgram implements AutoCloseable {
    */
   public Program program() {
     return file.program();
+  }
+
+  /** The program with the executor before it. */
+  ProgramFile file() {
+    return file;
   }
 
   /**

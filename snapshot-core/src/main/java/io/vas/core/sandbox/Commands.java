@@ -1,6 +1,10 @@
 package io.vas.core.sandbox;
 
 import static io.vas.core.linux.OpenFlags.AT_FDCWD;
+import static io.vas.core.linux.OpenFlags.O_CLOEXEC;
+import static io.vas.core.linux.OpenFlags.O_CREAT;
+import static io.vas.core.linux.OpenFlags.O_TRUNC;
+import static io.vas.core.linux.OpenFlags.O_WRONLY;
 
 import io.vas.core.NotFoundException;
 import io.vas.core.VasException;
@@ -11,6 +15,7 @@ import io.vas.core.program.Program;
 import io.vas.core.program.ProgramBuilder;
 import io.vas.core.program.Result;
 import io.vas.core.program.SystemCall;
+import java.nio.charset.StandardCharsets;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -60,6 +65,7 @@ public final class Commands {
     final Result control = b.parameter(CONTROL);
     final Result log = b.parameter(LOG);
     final Sandbox.Entered entered = Sandbox.enter(b, sandbox, List.of());
+    names(b, sandbox.hostname());
     b.resource("standard streams");
     final Result input =
         b.call("open /dev/null", SystemCall.OPENAT, AT_FDCWD, b.string("/dev/null"), 0, 0);
@@ -73,6 +79,32 @@ public final class Commands {
     ReadyMessage.send(b, control, entered.kept());
     CommandSteps.execute(b, spec.command(), environment(spec, sandbox.hostname(), Map.of()));
     return b.build();
+  }
+
+  /** The files by which the instance finds its own name, as docker has them. Forks inherit them. */
+  private static void names(final ProgramBuilder b, final String hostname) {
+    b.resource("names");
+    write(b, "/etc/hostname", hostname + "\n");
+    write(
+        b,
+        "/etc/hosts",
+        "127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\n127.0.0.1\t"
+            + hostname
+            + "\n");
+  }
+
+  /** Where /etc can't be written, names are not found, and that is all. */
+  private static void write(final ProgramBuilder b, final String path, final String text) {
+    final byte[] bytes = text.getBytes(StandardCharsets.US_ASCII);
+    final Result file =
+        b.callAny(
+            "open " + path,
+            SystemCall.OPENAT,
+            AT_FDCWD,
+            b.string(path),
+            O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC,
+            0644);
+    b.callAny("write " + path, SystemCall.WRITE, file, b.data(bytes), bytes.length);
   }
 
   /**

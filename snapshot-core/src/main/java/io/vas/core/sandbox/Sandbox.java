@@ -105,8 +105,9 @@ public final class Sandbox {
   private static final int FSCONFIG_CMD_CREATE = 6;
   private static final int MOVE_MOUNT_F_EMPTY_PATH = 4;
   private static final int OPEN_TREE_CLONE = 1;
-  private static final int AT_EMPTY_PATH = 0x1000;
   private static final int MOUNT_ATTR_LENGTH = 32;
+  private static final int MOUNT_ATTR_PROPAGATION_OFFSET = 16;
+  private static final long MS_PRIVATE = 1 << 18;
 
   /** Where the base's root is while the sandbox is made: what is mounted last hides it. */
   private static final String LAST = "sys";
@@ -158,13 +159,14 @@ public final class Sandbox {
     final Result hostRoot = b.parameter(SandboxBase.HOST_ROOT_PARAMETER);
     final NetworkThread network = NetworkThread.start(b);
     b.resource("sandbox");
+    final List<Result> hostMounts = cloneHostMounts();
     b.call("enter the base", SystemCall.SETNS, namespace, CLONE_NEWNS);
     b.call("own mount namespace", SystemCall.UNSHARE, CLONE_NEWNS);
     final Result upper = overlay(layers, hostRoot);
     changeRoot();
     proc();
     dev();
-    hostMounts();
+    attachHostMounts(hostMounts);
     final Result sockDiag = network.join(b);
     b.resource("sandbox");
     // It shows the devices of the net namespace that it is mounted in.
@@ -213,7 +215,7 @@ public final class Sandbox {
     if (!spec.privileged()) {
       for (final String path : READ_ONLY) {
         if (exists(path)) {
-          attach(path, readOnlyClone(path), path);
+          attach(path, clone(path, path, Mounts.MOUNT_ATTR_RDONLY), path);
         }
       }
       mask("/proc/");
@@ -254,18 +256,19 @@ public final class Sandbox {
     mount("/dev/mqueue", "mqueue", MS_NOSUID | MS_NODEV | MS_NOEXEC, "");
   }
 
-  private void hostMounts() {
-    for (final String path : spec.hostMounts()) {
-      final String name = SandboxBase.hostMountParameter(path);
-      final Result mount = b.parameter(name);
-      final Result clone =
-          b.call(
-              "clone " + name,
-              SystemCall.OPEN_TREE,
-              mount,
-              b.string(""),
-              OPEN_TREE_CLONE | O_CLOEXEC | AT_EMPTY_PATH);
-      attach(name, clone, path);
+  /** Only in the host's mount namespace, where the keeper's children begin, can they be cloned. */
+  private List<Result> cloneHostMounts() {
+    return spec.hostMounts().stream()
+        .map(
+            path ->
+                clone("host's " + path, path, Mounts.MOUNT_ATTR_RDONLY | Mounts.MOUNT_ATTR_NODEV))
+        .toList();
+  }
+
+  private void attachHostMounts(final List<Result> clones) {
+    for (int i = 0; i < clones.size(); i++) {
+      final String path = spec.hostMounts().get(i);
+      attach("host's " + path, clones.get(i), path);
     }
     for (final String path : spec.hidden()) {
       bind(SandboxBase.EMPTY, path);
@@ -317,16 +320,18 @@ public final class Sandbox {
     b.call("bind " + path, SystemCall.MOUNT, b.string(source), b.string(path), 0, MS_BIND, 0);
   }
 
-  private Result readOnlyClone(final String path) {
-    final UnsafeBuffer attributes = new UnsafeBuffer(new byte[MOUNT_ATTR_LENGTH]);
-    attributes.putLong(0, Mounts.MOUNT_ATTR_RDONLY, LITTLE_ENDIAN);
+  private Result clone(final String step, final String path, final long attributes) {
+    final UnsafeBuffer set = new UnsafeBuffer(new byte[MOUNT_ATTR_LENGTH]);
+    set.putLong(0, attributes, LITTLE_ENDIAN);
+    // Or what an instance mounts there would appear on the host.
+    set.putLong(MOUNT_ATTR_PROPAGATION_OFFSET, MS_PRIVATE, LITTLE_ENDIAN);
     return b.call(
-        "clone " + path,
+        "clone " + step,
         SystemCall.OPEN_TREE_ATTR,
         AT_FDCWD,
         b.string(path),
         OPEN_TREE_CLONE | O_CLOEXEC,
-        b.data(attributes.byteArray()),
+        b.data(set.byteArray()),
         MOUNT_ATTR_LENGTH);
   }
 

@@ -13,16 +13,15 @@ import io.vas.core.keeper.SpawnReply;
 import io.vas.core.keeper.SpawnRequest;
 import io.vas.core.linux.Fd;
 import io.vas.core.linux.FileStatus;
-import io.vas.core.linux.LinuxException;
 import io.vas.core.linux.Mounts;
 import io.vas.core.linux.OpenFlags;
 import io.vas.core.linux.Signals;
 import io.vas.core.program.Data;
+import io.vas.core.program.Program;
 import io.vas.core.program.ProgramBuilder;
 import io.vas.core.program.Result;
 import io.vas.core.program.SystemCall;
 import java.nio.charset.StandardCharsets;
-import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.WeakHashMap;
@@ -32,8 +31,7 @@ import java.util.concurrent.TimeoutException;
 
 /**
  * What all sandboxes of a keeper begin with, made once and held by the keeper: a mount namespace
- * with nothing of the host in it, the host's root to be the lowest layer of overlays, and the
- * host's other file systems.
+ * with nothing of the host in it, and the host's root to be the lowest layer of overlays.
  *
  * <p>A sandbox takes a copy of the namespace. To take one of the host's instead would cost more
  * with every mount that the host has, and then its root would have to be unmounted: that waits for
@@ -68,7 +66,6 @@ public final class SandboxBase {
 
   private static final long NAMESPACE_ID = FIRST_ID;
   private static final long HOST_ROOT_ID = FIRST_ID + 1;
-  private static final long HOST_MOUNTS_ID = FIRST_ID + 2;
 
   private static final long CLONE_NEWNS = 0x00020000L;
   private static final long MS_RDONLY = 1;
@@ -88,7 +85,6 @@ public final class SandboxBase {
   private static final Map<Keeper, SandboxBase> BASES = new WeakHashMap<>();
 
   private final Keeper keeper;
-  private final Map<String, Long> hostMounts = new HashMap<>();
 
   private SandboxBase(final Keeper keeper) {
     this.keeper = keeper;
@@ -117,36 +113,10 @@ public final class SandboxBase {
    * Add what {@link Sandbox#enter} needs.
    *
    * @param params of the program that enters.
-   * @param spec as it was given to enter.
    * @return the params.
-   * @throws VasException if a file system of the host is not mounted any more.
    */
-  public Params addTo(final Params params, final SandboxSpec spec) {
-    params.held(NAMESPACE_PARAMETER, NAMESPACE_ID).held(HOST_ROOT_PARAMETER, HOST_ROOT_ID);
-    for (final String path : spec.hostMounts()) {
-      params.held(hostMountParameter(path), hostMount(path));
-    }
-    return params;
-  }
-
-  static String hostMountParameter(final String path) {
-    return "host's " + path;
-  }
-
-  private synchronized long hostMount(final String path) {
-    final Long known = hostMounts.get(path);
-    if (known != null) {
-      return known;
-    }
-    final long id = HOST_MOUNTS_ID + hostMounts.size();
-    try {
-      hold(id, path, Mounts.MOUNT_ATTR_RDONLY | Mounts.MOUNT_ATTR_NODEV);
-    } catch (final LinuxException e) {
-      throw new VasException(
-          path + ", which was mounted on the host, can not be found any more", e);
-    }
-    hostMounts.put(path, id);
-    return id;
+  public Params addTo(final Params params) {
+    return params.held(NAMESPACE_PARAMETER, NAMESPACE_ID).held(HOST_ROOT_PARAMETER, HOST_ROOT_ID);
   }
 
   private void make() {
@@ -164,7 +134,12 @@ public final class SandboxBase {
         await(reply);
       }
     }
-    hold(HOST_ROOT_ID, "/", Mounts.MOUNT_ATTR_RDONLY);
+    try (Fd root = Fd.open("/", OpenFlags.O_PATH);
+        Fd clone = Mounts.clone(root, Mounts.MOUNT_ATTR_RDONLY)) {
+      // Or it would get what the host mounts on its root later.
+      Mounts.makePrivate(clone);
+      hold(HOST_ROOT_ID, clone);
+    }
   }
 
   private static void await(final SpawnReply reply) {
@@ -181,15 +156,6 @@ public final class SandboxBase {
     }
   }
 
-  private void hold(final long id, final String path, final long attributes) {
-    try (Fd directory = Fd.open(path, OpenFlags.O_PATH);
-        Fd clone = Mounts.clone(directory, attributes)) {
-      // Or what an instance mounts there would appear on the host.
-      Mounts.makePrivate(clone);
-      hold(id, clone);
-    }
-  }
-
   /**
    * A former daemon's is replaced; programs that were compiled for it are gone with that daemon.
    */
@@ -203,7 +169,7 @@ public final class SandboxBase {
   }
 
   /** A program whose child makes a mount namespace and then waits for its end. */
-  private static io.vas.core.program.Program program() {
+  private static Program program() {
     final ProgramBuilder b = new ProgramBuilder();
     b.resource("base of sandboxes");
     final Result control = b.parameter("control");

@@ -133,6 +133,25 @@ class InstancesTest {
   }
 
   @Test
+  void shouldSeeOtherFileSystemsOfTheHostReadOnly(@TempDir final Path other) throws Exception {
+    final Path inner = Files.createDirectory(other.resolve("inner"));
+    Files.writeString(inner.resolve("file"), "theirs\n");
+    mount("mount", "--bind", inner.toString(), inner.toString());
+    try {
+      assertThat(output("cat %1$s/file; echo mine > %1$s/file || echo refused".formatted(inner)))
+          .startsWith("theirs\n")
+          .endsWith("refused\n");
+    } finally {
+      mount("umount", inner.toString());
+    }
+    assertThat(inner.resolve("file")).hasContent("theirs");
+  }
+
+  private static void mount(final String... command) throws Exception {
+    assertThat(new ProcessBuilder(command).inheritIO().start().waitFor()).isZero();
+  }
+
+  @Test
   void shouldHaveDockersDevices() {
     assertThat(output("cd /dev; ls | tr '\\n' ' '"))
         .isEqualTo("fd full mqueue null ptmx pts random shm stderr stdin stdout tty urandom zero ");
@@ -164,6 +183,12 @@ class InstancesTest {
   void shouldHaveItsLoopbackUp() {
     assertThat(output("cat /sys/class/net/lo/flags; ls /sys/class/net | wc -l"))
         .isEqualTo("0x9\n1\n");
+  }
+
+  @Test
+  void shouldFindItsOwnName() {
+    assertThat(output("cat /etc/hostname; getent hosts $(hostname)"))
+        .matches("([0-9a-f]{12})\n127.0.0.1 +\\1\n");
   }
 
   @Test

@@ -54,6 +54,7 @@ class KeeperProtocolDescriptorTest {
   private static final Map<String, String> RECORD_CONSTANTS =
       Map.of(
           "VAS_ENTRY_", "ENTRY_",
+          "VAS_PENDING_", "PENDING_",
           "VAS_REGION_", "REGION_",
           "VAS_PAGES_", "PAGES_");
 

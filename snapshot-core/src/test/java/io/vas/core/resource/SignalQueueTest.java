@@ -20,6 +20,8 @@ class SignalQueueTest {
 
   private final UnsafeBuffer infos = new UnsafeBuffer(new byte[3 * SignalQueue.INFO_LENGTH]);
 
+  private final UnsafeBuffer later = new UnsafeBuffer(new byte[SignalQueue.INFO_LENGTH]);
+
   private void put(final int index, final int signal, final int code, final int value) {
     final int offset = index * SignalQueue.INFO_LENGTH;
     infos.putInt(offset, signal, LITTLE_ENDIAN);
@@ -38,7 +40,7 @@ class SignalQueueTest {
 
   private List<SignalQueue.Waiting> captured(final long mask)
       throws InvalidProtocolBufferException {
-    final PendingSignalsState state = SignalQueue.capture(infos, mask).orElseThrow();
+    final PendingSignalsState state = SignalQueue.capture(infos, later, mask).orElseThrow();
     return SignalQueue.waiting(state.toByteString());
   }
 
@@ -73,7 +75,19 @@ class SignalQueueTest {
   }
 
   @Test
+  void shouldLeaveOutSignalsThatCameLater() throws Exception {
+    put(0, SIGHUP, 0, 0);
+    put(1, SIGHUP, 0, 0);
+    put(2, SIGHUP, 0, 0);
+    later.putInt(0, SIGALRM, LITTLE_ENDIAN);
+    assertThat(captured(mask(SIGHUP, SIGALRM)))
+        .extracting(SignalQueue.Waiting::signal)
+        .containsExactly(SIGHUP, SIGHUP, SIGHUP);
+  }
+
+  @Test
   void shouldHaveNoStateForAnEmptyQueue() {
-    assertThat(SignalQueue.capture(new UnsafeBuffer(new byte[0]), 0)).isEmpty();
+    final UnsafeBuffer nothing = new UnsafeBuffer(new byte[0]);
+    assertThat(SignalQueue.capture(nothing, nothing, 0)).isEmpty();
   }
 }

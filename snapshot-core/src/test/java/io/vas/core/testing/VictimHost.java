@@ -102,7 +102,7 @@ public final class VictimHost implements AutoCloseable {
                       id,
                       program,
                       SandboxBase.of(keeper)
-                          .addTo(Params.forSpawn(program.program()), sandbox)
+                          .addTo(Params.forSpawn(program.program()))
                           .control(Commands.CONTROL)
                           .attached(Commands.LOG, logFile))
                   .cloneFlags(Sandbox.CLONE_FLAGS)

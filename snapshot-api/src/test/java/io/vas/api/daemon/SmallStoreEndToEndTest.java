@@ -1,0 +1,64 @@
+package io.vas.api.daemon;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import io.vas.api.StateDirectory;
+import io.vas.api.client.VasClient;
+import io.vas.api.v1.InstanceInfo;
+import io.vas.core.InvalidRequestException;
+import io.vas.core.StoreFullException;
+import io.vas.core.testing.LeakCheck;
+import java.nio.file.Path;
+import java.util.List;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.extension.ExtendWith;
+import org.junit.jupiter.api.io.TempDir;
+
+/** A store that is too small for what it is asked to hold. */
+@ExtendWith(LeakCheck.class)
+class SmallStoreEndToEndTest {
+  @TempDir private Path temporary;
+
+  @Test
+  void shouldRefuseASnapshotThatDoesNotFitAndLoseNothing() {
+    final StateDirectory state = new StateDirectory(temporary.resolve("state"));
+    try (Daemon daemon = Daemon.start(state, directory -> new LocalEngine(directory, "8m"));
+        VasClient client = VasClient.connect(state)) {
+      assertThat(daemon).isNotNull();
+      final InstanceInfo small = client.run("small", List.of("sleep", "1000"));
+      client.run("large", List.of("dd", "if=/dev/urandom", "of=/dev/null", "bs=32M"));
+      client.snapshot("small", "small:one");
+      final InstanceInfo large = awaitLarge(client);
+
+      assertThatThrownBy(() -> client.snapshot("large", "large:one"))
+          .isInstanceOf(StoreFullException.class)
+          .hasMessageContaining("large");
+
+      assertThat(client.snapshots()).singleElement().matches(s -> s.getName().equals("small:one"));
+      assertThat(client.ps(false))
+          .extracting(InstanceInfo::getId)
+          .containsExactlyInAnyOrder(small.getId(), large.getId());
+      assertThat(client.fork("small:one", 1)).hasSize(1);
+      assertThat(client.info().getStoreBudgetBytes()).isEqualTo(8 << 20);
+    }
+  }
+
+  @Test
+  void shouldReadSizes() {
+    assertThat(StoreBudget.bytes("500M")).isEqualTo(500L << 20);
+    assertThat(StoreBudget.bytes("8g")).isEqualTo(8L << 30);
+    assertThat(StoreBudget.bytes("12345")).isEqualTo(12345);
+    assertThatThrownBy(() -> StoreBudget.bytes("much")).isInstanceOf(InvalidRequestException.class);
+  }
+
+  private static InstanceInfo awaitLarge(final VasClient client) {
+    while (true) {
+      final var details = client.inspect("large").getInstance();
+      if (details.getMemory().getOwnBytes() > 30 << 20) {
+        return details.getInfo();
+      }
+      Thread.onSpinWait();
+    }
+  }
+}
