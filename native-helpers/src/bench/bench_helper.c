@@ -1,7 +1,7 @@
 /*
  * What `vas bench` needs besides Java:
  *   vas-bench-helper threads   a process with 8 threads and 10 descriptors, that only waits
- *   vas-bench-helper floors    what the machine's own calls cost, in ns: one line "NAME MEDIAN P99 MAX ROUNDS" each
+ *   vas-bench-helper floors    what the machine's own calls cost, in ns: one line "NAME MIN MEDIAN P99 MAX ROUNDS" each
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -79,7 +79,7 @@ static int compare(const void *a, const void *b) {
 
 static void print(const char *name, long *nanos, int rounds) {
   qsort(nanos, (size_t)rounds, sizeof(*nanos), compare);
-  printf("%s %ld %ld %ld %d\n", name, nanos[rounds / 2], nanos[(rounds * 99 - 1) / 100], nanos[rounds - 1], rounds);
+  printf("%s %ld %ld %ld %ld %d\n", name, nanos[0], nanos[rounds / 2], nanos[(rounds * 99 - 1) / 100], nanos[rounds - 1], rounds);
 }
 
 static int stamp(void *address) {

@@ -35,21 +35,22 @@ final class FloorsBenchmark implements Benchmark {
       throw new VasException(output.trim());
     }
     final List<Row> rows = new ArrayList<>();
-    output.lines().forEach(line -> rows.add(row(line.split(" ", 5))));
+    output.lines().forEach(line -> rows.add(row(line.split(" ", 6))));
     return rows;
   }
 
-  /** Name, median, 99th percentile, maximum, and number of rounds. */
+  /** Name, minimum, median, 99th percentile, maximum, and number of rounds. */
   private static Row row(final String[] words) {
     return Row.measured(
         NAME,
         what(words[0]),
         new Row.Figures(
             Unit.MICROSECONDS,
-            Integer.parseInt(words[4]),
+            Integer.parseInt(words[5]),
             micros(words[1]),
             micros(words[2]),
-            micros(words[3])));
+            micros(words[3]),
+            micros(words[4])));
   }
 
   private static double micros(final String nanos) {

@@ -2,11 +2,8 @@ package io.vas.benchmarks;
 
 import io.vas.api.v1.ForkInfo;
 import io.vas.api.v1.ForkRequest;
-import io.vas.api.v1.Stage;
 import java.util.ArrayList;
-import java.util.LinkedHashMap;
 import java.util.List;
-import java.util.Map;
 import java.util.concurrent.TimeUnit;
 
 /** How long a fork takes. */
@@ -32,7 +29,7 @@ final class ForkBenchmark implements Benchmark {
     final Redis redis = session.redis(options.bytes());
     final Samples fork = new Samples();
     final Samples call = new Samples();
-    final Map<String, Samples> stages = new LinkedHashMap<>();
+    final Stages stages = new Stages();
     for (int i = -options.warmUpRounds(); i < options.rounds(); i++) {
       final ForkRequest request = redis.forkRequest(1);
       final long begin = System.nanoTime();
@@ -41,13 +38,7 @@ final class ForkBenchmark implements Benchmark {
       if (i >= 0) {
         fork.add(TimeUnit.MICROSECONDS.toNanos(forked.getForkUs()));
         call.add(nanos);
-        final List<Stage> told =
-            session.client().inspect(forked.getId()).getInstance().getStagesList();
-        for (final Stage stage : told) {
-          stages
-              .computeIfAbsent(stage.getName(), name -> new Samples())
-              .add(TimeUnit.MICROSECONDS.toNanos(stage.getUs()));
-        }
+        stages.add(session.stages(forked));
       }
       session.remove(List.of(forked.getId()));
       Session.pause(PAUSE_MILLIS);
@@ -55,9 +46,7 @@ final class ForkBenchmark implements Benchmark {
     final List<Row> rows = new ArrayList<>();
     final String what = "fork_us of Redis with " + ByteSize.text(options.bytes());
     rows.add(Row.measured(name(), what, Unit.MICROSECONDS, fork, GOAL));
-    stages.forEach(
-        (stage, samples) ->
-            rows.add(Row.measured(name(), "  of it: " + stage, Unit.MICROSECONDS, samples)));
+    rows.addAll(stages.rows(name()));
     rows.add(Row.measured(name(), "the call as its client sees it", Unit.MICROSECONDS, call));
     return rows;
   }

@@ -57,7 +57,7 @@ final class FrozenBenchmark implements Benchmark {
                       .build(),
                   told -> {});
       if (i >= 0) {
-        final Map<String, Long> micros = stages.add(session, snapshot);
+        final Map<String, Long> micros = stages.add(session.stages(snapshot));
         frozen.add(TimeUnit.MICROSECONDS.toNanos(snapshot.getFrozenUs()));
         rest.add(TimeUnit.MICROSECONDS.toNanos(beyondMemory(snapshot, micros)));
       }

@@ -20,7 +20,8 @@ final class Report {
 
   private static Table table(final List<Row> rows) {
     final Table table =
-        new Table("BENCH", "WHAT", ">N", ">P50", ">P99", ">MAX", ">REACH", ">AIM", "VERDICT");
+        new Table(
+            "BENCH", "WHAT", ">N", ">MIN", ">P50", ">P99", ">MAX", ">REACH", ">AIM", "VERDICT");
     for (final Row row : rows) {
       final Row.Figures figures = row.figures().orElse(null);
       final Goal goal = row.goal().orElse(null);
@@ -28,6 +29,7 @@ final class Report {
           row.bench(),
           row.what(),
           figures == null ? "" : figures.rounds(),
+          figures == null ? "" : cell(figures.unit(), figures.min()),
           figures == null ? "" : cell(figures.unit(), figures.p50()),
           figures == null ? "" : cell(figures.unit(), figures.p99()),
           figures == null ? "" : cell(figures.unit(), figures.max()),

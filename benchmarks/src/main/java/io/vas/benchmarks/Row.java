@@ -21,11 +21,12 @@ record Row(
    *
    * @param unit of the figures.
    * @param rounds how often it was measured.
+   * @param min the least.
    * @param p50 half of the values are no greater.
    * @param p99 99 of 100 values are no greater.
    * @param max the greatest.
    */
-  record Figures(Unit unit, int rounds, double p50, double p99, double max) {}
+  record Figures(Unit unit, int rounds, double min, double p50, double p99, double max) {}
 
   private static Row of(
       final String bench, final String what, final Figures figures, final Optional<Goal> goal) {
@@ -41,6 +42,7 @@ record Row(
     return new Figures(
         unit,
         samples.count(),
+        unit.ofSample(samples.min()),
         unit.ofSample(samples.p50()),
         unit.ofSample(samples.p99()),
         unit.ofSample(samples.max()));
@@ -79,7 +81,7 @@ record Row(
     return of(
         bench,
         what,
-        new Figures(Unit.RATIO, rounds, ratio, Double.NaN, Double.NaN),
+        new Figures(Unit.RATIO, rounds, Double.NaN, ratio, Double.NaN, Double.NaN),
         Optional.of(goal));
   }
 
@@ -99,6 +101,8 @@ record Row(
         figures.map(f -> f.unit().symbol()).orElse(null),
         "rounds",
         figures.map(Figures::rounds).orElse(0),
+        "min",
+        figures.map(f -> rounded(f.min())).orElse(null),
         "p50",
         figures.map(f -> rounded(f.p50())).orElse(null),
         "p99",

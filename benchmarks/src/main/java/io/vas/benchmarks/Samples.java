@@ -2,9 +2,9 @@ package io.vas.benchmarks;
 
 import org.HdrHistogram.Histogram;
 
-/** Measured values of one kind: times in nanoseconds, or bytes. Three digits are kept. */
+/** Measured values of one kind: times in nanoseconds, or bytes. Four digits are kept. */
 final class Samples {
-  private static final int DIGITS = 3;
+  private static final int DIGITS = 4;
   private static final double MEDIAN = 50;
   private static final double NEARLY_ALL = 99;
 
@@ -16,6 +16,10 @@ final class Samples {
 
   int count() {
     return Math.toIntExact(histogram.getTotalCount());
+  }
+
+  long min() {
+    return histogram.getMinValue();
   }
 
   long p50() {

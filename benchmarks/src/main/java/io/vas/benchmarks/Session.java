@@ -3,8 +3,10 @@ package io.vas.benchmarks;
 import io.vas.api.StateDirectory;
 import io.vas.api.cli.Texts;
 import io.vas.api.client.VasClient;
+import io.vas.api.v1.ForkInfo;
 import io.vas.api.v1.InstanceInfo;
 import io.vas.api.v1.SnapshotInfo;
+import io.vas.api.v1.Stage;
 import io.vas.api.wire.SocketProbe;
 import io.vas.core.VasException;
 import java.io.IOException;
@@ -152,6 +154,16 @@ final class Session implements AutoCloseable {
     if (removed != references.size()) {
       throw new VasException("removed " + removed + " of " + references.size());
     }
+  }
+
+  /** How long the stages of a fork that has not been removed took. */
+  List<Stage> stages(final ForkInfo fork) {
+    return client.inspect(fork.getId()).getInstance().getStagesList();
+  }
+
+  /** How long the stages of a snapshot that has not been removed took. */
+  List<Stage> stages(final SnapshotInfo snapshot) {
+    return client.inspect(snapshot.getId()).getSnapshot().getStagesList();
   }
 
   /**

@@ -1,6 +1,5 @@
 package io.vas.benchmarks;
 
-import io.vas.api.v1.SnapshotInfo;
 import io.vas.api.v1.Stage;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
@@ -8,21 +7,19 @@ import java.util.List;
 import java.util.Map;
 import java.util.concurrent.TimeUnit;
 
-/** Times of the stages of snapshots, as the daemon tells them. */
+/** Times of the stages of snapshots or forks, as the daemon tells them. */
 final class Stages {
   private final Map<String, Samples> samples = new LinkedHashMap<>();
 
   /**
-   * Adds those of a snapshot.
+   * Adds those of one.
    *
-   * @param session of which.
-   * @param snapshot that is not removed yet.
+   * @param stages of it.
    * @return the stages' times in microseconds.
    */
-  Map<String, Long> add(final Session session, final SnapshotInfo snapshot) {
+  Map<String, Long> add(final List<Stage> stages) {
     final Map<String, Long> micros = new LinkedHashMap<>();
-    for (final Stage stage :
-        session.client().inspect(snapshot.getId()).getSnapshot().getStagesList()) {
+    for (final Stage stage : stages) {
       micros.put(stage.getName(), stage.getUs());
       samples
           .computeIfAbsent(stage.getName(), name -> new Samples())
@@ -31,12 +28,15 @@ final class Stages {
     return micros;
   }
 
-  /** A row for each. */
+  /** A row for each that took any time. */
   List<Row> rows(final String bench) {
     final List<Row> rows = new ArrayList<>();
     samples.forEach(
-        (stage, times) ->
-            rows.add(Row.measured(bench, "  stage: " + stage, Unit.MICROSECONDS, times)));
+        (stage, times) -> {
+          if (times.max() > 0) {
+            rows.add(Row.measured(bench, "  stage: " + stage, Unit.MICROSECONDS, times));
+          }
+        });
     return rows;
   }
 }

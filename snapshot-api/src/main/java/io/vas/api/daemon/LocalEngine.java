@@ -28,6 +28,7 @@ import io.vas.core.linux.Capability;
 import io.vas.core.linux.Errno;
 import io.vas.core.linux.LinuxException;
 import io.vas.core.memory.MemoryStrategy;
+import io.vas.core.restore.ForkStage;
 import io.vas.core.sandbox.RunSpec;
 import io.vas.core.sandbox.VisitSpec;
 import io.vas.store.DescriptorHolder;
@@ -41,6 +42,7 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.EnumSet;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
@@ -455,15 +457,17 @@ public final class LocalEngine implements Engine {
   }
 
   private static List<Stage> stages(final SpawnReply reply, final CallTime time) {
-    return List.of(
-        stage("request", time.arrivalNanos(), reply.receivedNanos()),
-        stage("clone", reply.receivedNanos(), reply.clonedNanos()),
-        stage("program", reply.clonedNanos(), reply.readyNanos()),
-        stage("release", reply.readyNanos(), reply.releasedNanos()));
+    final List<Stage> stages = new ArrayList<>();
+    stages.add(stage("request", reply.receivedNanos() - time.arrivalNanos()));
+    stages.add(stage("clone", reply.clonedNanos() - reply.receivedNanos()));
+    ForkStage.nanos(reply)
+        .forEach((part, nanos) -> stages.add(stage(part.name().toLowerCase(Locale.ROOT), nanos)));
+    stages.add(stage("release", reply.releasedNanos() - reply.readyNanos()));
+    return stages;
   }
 
-  private static Stage stage(final String name, final long begin, final long end) {
-    return Stage.newBuilder().setName(name).setUs((end - begin) / 1000).build();
+  private static Stage stage(final String name, final long nanos) {
+    return Stage.newBuilder().setName(name).setUs(nanos / 1000).build();
   }
 
   @Override

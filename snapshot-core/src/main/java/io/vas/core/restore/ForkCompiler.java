@@ -163,10 +163,13 @@ public final class ForkCompiler {
   private ForkProgram compile() throws InvalidProtocolBufferException {
     final List<String> layers = enterSandbox();
     restoreProcess(Phase.SANDBOX);
+    ForkStage.SANDBOX.end(program);
     restoreMemory();
     restoreProcess(Phase.MEMORY);
+    ForkStage.MEMORY.end(program);
     restoreDescriptors();
     restoreProcess(Phase.DESCRIPTORS);
+    ForkStage.DESCRIPTORS.end(program);
     restoreProcess(Phase.PROCESS);
     if (plan.needsGuard()) {
       program.resource("memory");
@@ -175,6 +178,7 @@ public final class ForkCompiler {
       moveTo("guard filter", listener, numbers.notifier());
       program.call("close duplicate of the guard filter", SystemCall.CLOSE, listener);
     }
+    ForkStage.PROCESS.end(program);
     final List<Label> entries = createTasks();
     firstTask();
     for (int i = 1; i < process.getTasksCount(); i++) {
@@ -349,6 +353,7 @@ public final class ForkCompiler {
     }
     program.resource("tasks");
     program.barrier(ALL_ARE_READY, process.getTasksCount());
+    ForkStage.TASKS.end(program);
     final List<Kept> kept =
         new ArrayList<>(
             new Sandbox.Entered(

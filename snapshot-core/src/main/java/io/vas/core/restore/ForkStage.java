@@ -1,0 +1,50 @@
+package io.vas.core.restore;
+
+import io.vas.core.keeper.SpawnReply;
+import io.vas.core.program.ProgramBuilder;
+import java.util.EnumMap;
+import java.util.Map;
+
+/** The parts of a fork's program, in their order: where its time goes. */
+public enum ForkStage {
+  /** Mounts, network, and what the keeper keeps of them. */
+  SANDBOX(0),
+  /** The address space. */
+  MEMORY(1),
+  /** Files. */
+  DESCRIPTORS(2),
+  /** What all tasks share. */
+  PROCESS(3),
+  /** The other tasks are made, and each task's own state. */
+  TASKS(4),
+  /** The guard is registered, and the keeper told. */
+  GUARD(5);
+
+  private final int stamp;
+
+  ForkStage(final int stamp) {
+    this.stamp = stamp;
+  }
+
+  /** Lets the program note when it has done this. The last stage ends when the keeper knows. */
+  void end(final ProgramBuilder program) {
+    program.stamp(stamp);
+  }
+
+  /**
+   * How long each took.
+   *
+   * @param reply of the fork.
+   * @return nanoseconds, in the stages' order.
+   */
+  public static Map<ForkStage, Long> nanos(final SpawnReply reply) {
+    final Map<ForkStage, Long> nanos = new EnumMap<>(ForkStage.class);
+    long begin = reply.clonedNanos();
+    for (final ForkStage stage : values()) {
+      final long end = stage == GUARD ? reply.readyNanos() : reply.stampNanos().get(stage.stamp);
+      nanos.put(stage, end - begin);
+      begin = end;
+    }
+    return nanos;
+  }
+}
