@@ -2,6 +2,7 @@
 #include "keeper.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -127,6 +128,16 @@ static long record_bytes(struct hosting *hosting, int fd, uint64_t most) {
   return (long)total;
 }
 
+/* Whether a receive of nothing means that nothing will come. Otherwise it was a message without data. */
+static bool is_at_end(int fd) {
+  int type = 0;
+  socklen_t length = sizeof(type);
+  struct pollfd state = {.fd = fd, .events = POLLRDHUP};
+
+  getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &length);
+  return type == SOCK_STREAM || (poll(&state, 1, 0) == 1 && (state.revents & POLLRDHUP) != 0);
+}
+
 /* Messages are peeked at one by one with what SO_PEEK_OFF says, or taken where flags do not say MSG_PEEK. */
 static long record_messages(struct hosting *hosting, int fd, int flags, uint64_t most) {
   enum { DATA_MAX = 1 << 20 };
@@ -148,7 +159,7 @@ static long record_messages(struct hosting *hosting, int fd, int flags, uint64_t
                              .msg_control = control,
                              .msg_controllen = sizeof(control)};
     ssize_t n = recvmsg(fd, &message, flags | MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
-    if (n < 0 || (n == 0 && message.msg_namelen == 0 && !(message.msg_flags & MSG_EOR) && count > 0)) {
+    if (n < 0 || (n == 0 && is_at_end(fd))) {
       hosting->record->length = start; /* nothing: take the entry back */
       break;
     }
@@ -172,8 +183,6 @@ static long record_messages(struct hosting *hosting, int fd, int flags, uint64_t
     memmove(room + sizeof(head) + head.name_length, part.iov_base, (size_t)n);
     record_commit(hosting->record, sizeof(head) + head.name_length + (size_t)n);
     record_end(hosting->record);
-    if (n == 0 && head.name_length == 0)
-      break;
   }
   return (long)count;
 }

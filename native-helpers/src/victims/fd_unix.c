@@ -85,6 +85,9 @@ static void fill(void) {
   put(stream[1], "back");
   put(packets[0], "one");
   put(packets[0], "two and a half");
+  put(packets[0], "");
+  put(packets[0], "after nothing");
+  put(datagrams[1], "");
   put(datagrams[1], "x");
   put(datagrams[1], "yz");
   put(client, "request");
@@ -107,6 +110,9 @@ static void check(void) {
   expect_text("stream, the other way", stream[0], "back");
   expect_text("first packet", packets[1], "one");
   expect_text("second packet", packets[1], "two and a half");
+  expect_text("empty packet", packets[1], "");
+  expect_text("third packet", packets[1], "after nothing");
+  expect_text("empty datagram", datagrams[0], "");
   expect_text("first datagram", datagrams[0], "x");
   expect_text("second datagram", datagrams[0], "yz");
   expect_name("name of a pair's end", stream[0], getsockname, NULL);

@@ -22,6 +22,10 @@ public final class Directory implements DescriptorResource {
   private static final String LINK = "/";
   private static final int SEEK_SET = 0;
   private static final int SEEK_CUR = 1;
+
+  /** A struct linux_dirent64 with a name of 255 bytes. */
+  private static final int ENTRY_MAX = 280;
+
   private static final int ENTRIES_LENGTH = 32768;
   private static final int READS_MAX = 64;
 
@@ -51,8 +55,8 @@ public final class Directory implements DescriptorResource {
                   "directory rest",
                   SystemCall.GETDENTS64,
                   descriptor,
-                  program.data("directory entries", 1024),
-                  1024);
+                  program.data("directory entries", ENTRY_MAX),
+                  ENTRY_MAX);
           program.skipIfEqual(rest, Value.of(-Errno.ENOTDIR.number()), 1);
           program.callAny("directory back", SystemCall.LSEEK, descriptor, position, SEEK_SET);
         });

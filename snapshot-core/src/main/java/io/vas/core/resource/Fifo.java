@@ -37,7 +37,7 @@ public final class Fifo implements DescriptorResource {
 
   @Override
   public void plan(final PlanBuilder plan) {
-    plan.descriptorRule(LINK, PipeContents::plan);
+    plan.descriptorRule(LINK, (p, descriptor) -> PipeContents.plan(p, descriptor, false));
   }
 
   @Override

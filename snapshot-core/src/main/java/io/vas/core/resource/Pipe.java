@@ -24,7 +24,7 @@ import java.util.Optional;
  * pipe.
  */
 public final class Pipe implements DescriptorResource {
-  private static final String LINK = "pipe:[";
+  static final String LINK = "pipe:[";
 
   /** The kind. */
   public Pipe() {}
@@ -41,7 +41,7 @@ public final class Pipe implements DescriptorResource {
 
   @Override
   public void plan(final PlanBuilder plan) {
-    plan.descriptorRule(LINK, PipeContents::plan);
+    plan.descriptorRule(LINK, (p, descriptor) -> PipeContents.plan(p, descriptor, true));
   }
 
   @Override

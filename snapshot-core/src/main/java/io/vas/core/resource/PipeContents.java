@@ -35,43 +35,56 @@ final class PipeContents {
   private PipeContents() {}
 
   /** Adds the steps to a rule's program; files that are not pipes pass them by. */
-  static void plan(final ProgramBuilder program, final Value descriptor) {
+  static void plan(final ProgramBuilder program, final Value descriptor, final boolean packets) {
     final Result size = program.callAny(SIZE, SystemCall.FCNTL, descriptor, F_GETPIPE_SZ);
-    final ProgramBuilder measured = new ProgramBuilder();
-    record(measured, measured.parameter("pipe"), Value.of(0));
-    program.skipIfEqual(size, Value.of(-Errno.EBADF.number()), measured.stepCount());
-    record(program, descriptor, size);
+    Branch.unless(
+        program,
+        descriptor,
+        size,
+        -Errno.EBADF.number(),
+        (p, d) -> {
+          final Data queued = p.data(QUEUED, Integer.BYTES);
+          p.callAny("pipe FIONREAD", SystemCall.IOCTL, d, FIONREAD, queued);
+          Branch.unless(
+              p,
+              d,
+              p.load(QUEUED, queued, Integer.BYTES),
+              0,
+              (inner, pipe) -> look(inner, pipe, packets));
+        });
   }
 
-  private static void record(
-      final ProgramBuilder program, final Value descriptor, final Value size) {
-    program.callAny(
-        "pipe FIONREAD",
-        SystemCall.IOCTL,
-        descriptor,
-        FIONREAD,
-        program.data(QUEUED, Integer.BYTES));
+  private static void look(
+      final ProgramBuilder program, final Value descriptor, final boolean packets) {
     final Data ends = program.data("pipe ends", 2 * Integer.BYTES);
     program.callAny("pipe second", SystemCall.PIPE2, ends, O_NONBLOCK | O_CLOEXEC);
     final Result read = program.load("pipe read end", ends, Integer.BYTES);
     final Result write = program.load("pipe write end", ends.plus(Integer.BYTES), Integer.BYTES);
+    final Result size =
+        program.callAny("pipe size again", SystemCall.FCNTL, descriptor, F_GETPIPE_SZ);
     program.callAny("pipe same size", SystemCall.FCNTL, write, F_SETPIPE_SZ, size);
     tee(program, "pipe tee", descriptor, write);
     program.recordBytes("pipe contents", read, CONTENTS_MAX);
-    // Once more, to see where packets end: a read returns one.
-    tee(program, "pipe tee again", descriptor, write);
+    if (packets) {
+      // Once more, to see where they end.
+      tee(program, "pipe tee again", descriptor, write);
+      measure(program, read);
+    }
+    program.callAny("pipe close read end", SystemCall.CLOSE, read);
+    program.callAny("pipe close write end", SystemCall.CLOSE, write);
+  }
+
+  /** A read returns one packet, or a full page of a stream. */
+  private static void measure(final ProgramBuilder program, final Value read) {
     final Data packet = program.data("pipe packet", PACKET_MAX);
     for (int i = 0; i < PACKETS_MAX; i++) {
       final Result length =
           program.callAny("pipe packet " + i, SystemCall.READ, read, packet, PACKET_MAX);
-      // Each packet has a read and a skip but the last, which has a read only.
-      final int rest = 2 * (PACKETS_MAX - 1 - i) - 1;
+      final int rest = 2 * (PACKETS_MAX - 1 - i);
       if (rest > 0) {
         program.skipIfEqual(length, Value.of(-Errno.EAGAIN.number()), rest);
       }
     }
-    program.callAny("pipe close read end", SystemCall.CLOSE, read);
-    program.callAny("pipe close write end", SystemCall.CLOSE, write);
   }
 
   private static void tee(
@@ -95,15 +108,27 @@ final class PipeContents {
             .filter(r -> !r.failed(SIZE))
             .orElseThrow(() -> context.unsupported(descriptor, kind, "its size is not known"));
     image.setCapacity((int) results.result(SIZE));
-    if ((descriptor.flags() & O_ACCMODE) == O_WRONLY) {
+    final int queued = results.data(QUEUED).getInt(0, LITTLE_ENDIAN);
+    if ((descriptor.flags() & O_ACCMODE) == O_WRONLY || queued == 0) {
       return image;
     }
     final DirectBuffer contents = descriptor.bytes().get(0);
-    if (contents.capacity() != results.data(QUEUED).getInt(0, LITTLE_ENDIAN)) {
+    if (contents.capacity() != queued) {
       throw context.unsupported(descriptor, kind, "what is in it could not be read");
     }
     image.setContents(OpenFiles.copyOf(contents));
-    return image.addAllPackets(packets(results, descriptor, context, kind));
+    if (linkPrefix.equals(Pipe.LINK)) {
+      image.addAllPackets(packets(results, descriptor, context, kind));
+    } else if (isPacketMode(descriptor)) {
+      throw context.unsupported(descriptor, kind, "packets (O_DIRECT) are in it");
+    }
+    return image;
+  }
+
+  /** Whether an end is open for packets. */
+  private static boolean isPacketMode(final DescriptorRecord descriptor) {
+    return descriptor.process().descriptors().stream()
+        .anyMatch(d -> d.link().equals(descriptor.link()) && (d.flags() & O_DIRECT) == O_DIRECT);
   }
 
   /** Lengths of the packets; none if the contents are a stream, which reads in full pages. */
@@ -113,10 +138,7 @@ final class PipeContents {
       final CaptureContext context,
       final String kind) {
     final List<Integer> lengths = new ArrayList<>();
-    boolean arePackets =
-        descriptor.process().descriptors().stream()
-            .anyMatch(
-                d -> d.link().equals(descriptor.link()) && (d.flags() & O_DIRECT) == O_DIRECT);
+    boolean arePackets = isPacketMode(descriptor);
     while (lengths.size() < PACKETS_MAX && results.result("pipe packet " + lengths.size()) > 0) {
       if (!lengths.isEmpty() && lengths.get(lengths.size() - 1) < PACKET_MAX) {
         arePackets = true;

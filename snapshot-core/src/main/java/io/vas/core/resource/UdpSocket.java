@@ -16,7 +16,8 @@ import io.vas.core.program.Value;
 
 /**
  * UDP sockets, IPv4 and IPv6, with the datagrams that wait in them. An error that waits to be told
- * (of a port where nobody listens) is not there in a fork.
+ * (of a port where nobody listens) is not there in a fork. An empty datagram can be looked at once
+ * only: of two snapshots between which it was not received, the second does not hold it.
  */
 public final class UdpSocket implements DescriptorResource {
   private static final int UDP = 17;

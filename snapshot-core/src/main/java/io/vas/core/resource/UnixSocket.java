@@ -194,7 +194,7 @@ public final class UnixSocket implements DescriptorResource {
       }
       if (isStream) {
         stream = stream.concat(contents);
-      } else if (!contents.isEmpty() || !image.getReadShut()) {
+      } else {
         image.addQueue(
             DatagramImage.newBuilder()
                 .setSender(OpenFiles.copyOf(message.name()))
