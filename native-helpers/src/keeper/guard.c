@@ -2,8 +2,8 @@
  * The guard of memory that was anonymous and now maps a region.
  *
  * Such a range must read as zero where anonymous memory would: after MADV_DONTNEED and the like, where nothing was ever
- * stored (holes of the region), in what mremap() added, in forked children. The address space's userfaultfd tells of all
- * of it but growth in place, which restore prevents by a PROT_NONE page behind each range.
+ * stored (holes of the region), in forked children. The address space's userfaultfd tells of these. What it does not tell
+ * of is in notify.c.
  *
  * A task that zaps memory waits until its event is read. Before that, all other tasks of the process must have stopped,
  * or they could look between the zap and our zeros, and see the region's old bytes.
@@ -35,9 +35,9 @@ struct guard_event {
   struct uffd_msg message;
 };
 
-static void give_up(struct instance *instance, const char *what, int error) {
-  dprintf(STDERR_FILENO, "instance %lu: %s (%s); killed\n", instance->id, what, strerror(-error));
-  kill(instance->pid, SIGKILL);
+void guard_give_up(struct instance *instance, int error) {
+  dprintf(STDERR_FILENO, "instance %lu: its memory cannot be guarded (%s); killed\n", instance->id, strerror(-error));
+  kill(instance->pid, SIGKILL); /* old bytes would be worse than an end */
 }
 
 static int remember(struct instance *instance, size_t guarded, const struct uffd_msg *message) {
@@ -201,21 +201,6 @@ int guard_drain(void *context, struct freezing *freezing) {
   return error;
 }
 
-/* While one process is held: events of other address spaces have to wait until theirs are held. */
-struct held_space {
-  struct instance *instance;
-  size_t index;
-};
-
-static int drain_one(void *context, struct freezing *freezing) {
-  struct held_space *held = context;
-  int error = serve_faults(held->instance, held->index);
-
-  if (error < 0 || !rest_is_held(held->instance, freezing))
-    return error;
-  return read_events(held->instance, held->index);
-}
-
 /* ---- what the events ask for ---- */
 
 static int for_backed(pid_t pid, uint64_t start, uint64_t end, int (*use)(int fd, uint64_t start, uint64_t end), int fd) {
@@ -235,129 +220,6 @@ static int for_backed(pid_t pid, uint64_t start, uint64_t end, int (*use)(int fd
     }
   }
   free(vmas);
-  return error;
-}
-
-/* The task whose mremap() moved something to this address. */
-static struct task *find_mover(struct freezing *freezing, pid_t pid, uint64_t to) {
-  for (size_t i = 0; i < freezing->count; i++) {
-    struct task *task = &freezing->tasks[i];
-    if (task->pid == pid && !task->gone && task->registers_known && task->registers.orig_rax == SYS_mremap &&
-        task->registers.rax <= to && to < task->registers.rax + ALIGN_UP(task->registers.rdx, PAGE))
-      return task;
-  }
-  return NULL;
-}
-
-static int map_anonymous(struct instance *instance, struct task *task, const struct vma *vma, uint64_t start,
-                         uint64_t end) {
-  uint64_t protection = (vma->readable ? PROT_READ : 0) | (vma->writable ? PROT_WRITE : 0) |
-                        (vma->executable ? PROT_EXEC : 0);
-  const uint64_t args[6] = {start, end - start, protection, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, (uint64_t)-1, 0};
-  long result;
-  int error = task_syscall(task, instance->syscall_address, SYS_mmap, args, &result);
-  return error < 0 ? error : result == (long)start ? 0 : (int)result;
-}
-
-/* What the pages of a range are now: the process's own where there are any, else the region's, else zeros. */
-static int read_contents(pid_t pid, const struct vma *vma, uint64_t start, uint64_t end, uint8_t *buffer) {
-  char name[80];
-
-  snprintf(name, sizeof(name), "%d/map_files/%lx-%lx", pid, vma->start, vma->end);
-  cleanup_close int file = openat(proc_directory, name, O_RDONLY | O_CLOEXEC);
-  snprintf(name, sizeof(name), "%d/pagemap", pid);
-  cleanup_close int pagemap = openat(proc_directory, name, O_RDONLY | O_CLOEXEC);
-  snprintf(name, sizeof(name), "%d/mem", pid);
-  cleanup_close int memory = openat(proc_directory, name, O_RDONLY | O_CLOEXEC);
-  if (file < 0 || pagemap < 0 || memory < 0)
-    return -errno;
-  for (uint64_t at = start; at < end;) {
-    ssize_t n = pread(file, buffer + (at - start), end - at, (off_t)(vma->offset + (at - vma->start)));
-    if (n < 0)
-      return -errno;
-    if (n == 0)
-      break; /* the end of the file; the buffer is zero */
-    at += (uint64_t)n;
-  }
-  for (uint64_t at = start; at < end; at += PAGE) {
-    uint64_t entry;
-    if (pread(pagemap, &entry, sizeof(entry), (off_t)(at / PAGE * sizeof(entry))) != (ssize_t)sizeof(entry))
-      return -EIO;
-    /* Present or swapped. A page that is neither is the region's, and to read it here would be a fault of its own. */
-    if ((entry >> 62) != 0 && pread(memory, buffer + (at - start), PAGE, (off_t)at) != (ssize_t)PAGE)
-      return -EIO;
-  }
-  return 0;
-}
-
-static int write_contents(pid_t pid, uint64_t start, uint64_t end, const uint8_t *buffer) {
-  static const uint8_t zeros[PAGE];
-  char name[32];
-
-  snprintf(name, sizeof(name), "%d/mem", pid);
-  cleanup_close int memory = openat(proc_directory, name, O_WRONLY | O_CLOEXEC);
-  if (memory < 0)
-    return -errno;
-  for (uint64_t at = start; at < end; at += PAGE)
-    if (memcmp(buffer + (at - start), zeros, PAGE) != 0 &&
-        pwrite(memory, buffer + (at - start), PAGE, (off_t)at) != (ssize_t)PAGE)
-      return -EIO;
-  return 0;
-}
-
-static bool find_vma(pid_t pid, uint64_t address, struct vma *found) {
-  struct vma *vmas = NULL;
-  bool any = false;
-  ssize_t count = read_vmas(pid, &vmas);
-  for (ssize_t i = 0; i < count; i++)
-    if (vmas[i].start <= address && address < vmas[i].end) {
-      *found = vmas[i];
-      any = true;
-    }
-  free(vmas);
-  return any;
-}
-
-/*
- * What was moved becomes anonymous memory for good: in its new place nothing keeps it from growing over the region's next
- * bytes, of which nobody would tell. That costs a copy; mremap() of such memory is rare.
- */
-static int make_anonymous(struct instance *instance, struct task *task, pid_t pid, uint64_t start, uint64_t end) {
-  struct vma vma;
-  int error = 0;
-
-  if (!find_vma(pid, start, &vma))
-    return -ENOENT;
-  uint8_t *buffer = mmap(NULL, end - start, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-  if (buffer == MAP_FAILED)
-    return -errno;
-  madvise(buffer, end - start, MADV_DONTFORK);
-  if ((error = read_contents(pid, &vma, start, end, buffer)) >= 0 &&
-      (error = map_anonymous(instance, task, &vma, start, end)) >= 0)
-    error = write_contents(pid, start, end, buffer);
-  munmap(buffer, end - start);
-  return error;
-}
-
-static int settle_move(struct instance *instance, struct freezing *freezing, const struct guarded *guarded,
-                       const struct uffd_msg *message) {
-  uint64_t from = message->arg.remap.from, to = message->arg.remap.to, length = ALIGN_UP(message->arg.remap.len, PAGE);
-  struct task *task = find_mover(freezing, guarded->pid, to);
-  struct vma vma;
-  int error;
-
-  if (task == NULL)
-    return -ESRCH;
-  if ((error = make_anonymous(instance, task, guarded->pid, to, to + length)) < 0)
-    return error;
-  uint64_t added = task->registers.rax + ALIGN_UP(task->registers.rsi, PAGE);
-  uint64_t end = task->registers.rax + ALIGN_UP(task->registers.rdx, PAGE);
-  if (added == to + length && added < end && find_vma(guarded->pid, added, &vma) &&
-      (error = map_anonymous(instance, task, &vma, added, end)) < 0)
-    return error;
-  /* The old range stays, without its pages. */
-  if ((task->registers.r10 & MREMAP_DONTUNMAP) && find_vma(guarded->pid, from, &vma))
-    error = map_anonymous(instance, task, &vma, from, from + length);
   return error;
 }
 
@@ -440,9 +302,6 @@ int guard_settle(struct instance *instance, struct freezing *freezing) {
     case UFFD_EVENT_REMOVE:
       error = for_backed(guarded.pid, message->arg.remove.start, message->arg.remove.end, fill_with_zeros, guarded.fd);
       break;
-    case UFFD_EVENT_REMAP:
-      error = settle_move(instance, freezing, &guarded, message);
-      break;
     case UFFD_EVENT_FORK:
       error = guard_child(instance, freezing, event->guarded, (int)message->arg.fork.ufd);
       break;
@@ -455,29 +314,56 @@ int guard_settle(struct instance *instance, struct freezing *freezing) {
               (uint64_t)message->arg.reserved.reserved2, (uint64_t)message->arg.reserved.reserved3, strerror(-error));
   }
   instance->event_count = 0;
-  if (error < 0)
-    give_up(instance, "its memory cannot be guarded", error); /* old bytes would be worse than an end */
+  return error;
+}
+
+/* While one process is held: events of other address spaces have to wait until theirs are held. */
+struct held_space {
+  struct instance *instance;
+  size_t index;
+};
+
+static int drain_one(void *context, struct freezing *freezing) {
+  struct held_space *held = context;
+  int error = serve_faults(held->instance, held->index);
+
+  if (error < 0 || !rest_is_held(held->instance, freezing))
+    return error;
+  return read_events(held->instance, held->index);
+}
+
+int guard_hold(struct instance *instance, pid_t pid, struct freezing *freezing) {
+  struct held_space held = {instance, 0};
+
+  while (held.index < instance->guarded_count && instance->guarded[held.index].pid != pid)
+    held.index++;
+  if (held.index == instance->guarded_count)
+    return -ESRCH;
+  *freezing = (struct freezing){.deadline_nanos = now_nanos() + STOP_LIMIT, .alone = true};
+  int error = freeze_tasks(freezing, &pid, 1, 1, drain_one, &held);
+  if (error >= 0)
+    error = drain_one(&held, freezing);
+  if (error >= 0)
+    error = guard_settle(instance, freezing);
+  for (size_t i = 0; i < freezing->count && error >= 0; i++) {
+    struct task *task = &freezing->tasks[i];
+    if (!task->gone && (task->registers_known || fetch_registers(task) >= 0))
+      hide_interruption(task);
+  }
   return error;
 }
 
 void guard_serve(struct instance *instance, size_t index) {
   int error = serve_faults(instance, index);
   struct pollfd more = {.fd = instance->guarded[index].fd, .events = POLLIN};
+  struct freezing freezing;
 
   if (error >= 0 && instance->event_count == 0 && poll(&more, 1, 0) <= 0)
     return;
-  struct freezing freezing = {.deadline_nanos = now_nanos() + STOP_LIMIT, .alone = true};
-  struct held_space held = {instance, index};
-  if (error >= 0)
-    error = freeze_tasks(&freezing, &instance->guarded[index].pid, 1, 1, drain_one, &held);
-  if (error >= 0)
-    error = drain_one(&held, &freezing);
+  if (error >= 0) {
+    error = guard_hold(instance, instance->guarded[index].pid, &freezing);
+    thaw_tasks(&freezing);
+  }
   if (error < 0)
-    give_up(instance, "its memory cannot be guarded", error);
-  else
-    guard_settle(instance, &freezing);
-  for (size_t i = 0; i < freezing.count; i++)
-    if (!freezing.tasks[i].gone && (freezing.tasks[i].registers_known || fetch_registers(&freezing.tasks[i]) >= 0))
-      hide_interruption(&freezing.tasks[i]);
-  thaw_tasks(&freezing);
+    guard_give_up(instance, error);
 }

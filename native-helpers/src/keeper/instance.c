@@ -63,6 +63,7 @@ static void dispose(struct instance *instance) {
     close_fd(&instance->guarded[i].fd);
   free(instance->guarded);
   free(instance->events);
+  close_fd(&instance->notifier);
   close_fd(&instance->pidfd);
   close_fd(&instance->wake);
   struct ended *record = malloc(sizeof(*record));
@@ -105,7 +106,7 @@ static void *warden(void *argument) {
     return NULL;
   }
   for (;;) {
-    size_t count = 2 + instance->guarded_count;
+    size_t count = 3 + instance->guarded_count;
     struct pollfd *moved = realloc(fds, count * sizeof(*fds));
     if (moved == NULL) {
       kill(instance->pid, SIGKILL);
@@ -114,15 +115,20 @@ static void *warden(void *argument) {
     fds = moved;
     fds[0] = (struct pollfd){.fd = instance->pidfd, .events = POLLIN};
     fds[1] = (struct pollfd){.fd = instance->wake, .events = POLLIN};
-    for (size_t i = 2; i < count; i++)
-      fds[i] = (struct pollfd){.fd = instance->guarded[i - 2].fd, .events = POLLIN};
+    fds[2] = (struct pollfd){.fd = instance->notifier, .events = POLLIN};
+    for (size_t i = 3; i < count; i++)
+      fds[i] = (struct pollfd){.fd = instance->guarded[i - 3].fd, .events = POLLIN};
     if (poll(fds, count, -1) < 0)
       continue;
     if (fds[0].revents)
       break;
-    for (size_t i = 2; i < count; i++)
+    for (size_t i = 3; i < count; i++)
       if (fds[i].revents & POLLIN)
-        guard_serve(instance, i - 2);
+        guard_serve(instance, i - 3);
+    if (fds[2].revents & POLLIN)
+      notify_serve(instance);
+    else if (fds[2].revents)
+      close_fd(&instance->notifier); /* nobody is left who has the filter */
     if (fds[1].revents) {
       uint64_t n;
       (void)!read(instance->wake, &n, sizeof(n));
@@ -151,6 +157,7 @@ int instance_prepare(uint64_t id, struct instance **prepared) {
     return -ENOMEM;
   instance->id = id;
   instance->pidfd = -1;
+  instance->notifier = -1;
   instance->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
   instance->stack = take_stack();
   if (instance->wake < 0 || instance->stack == NULL) {

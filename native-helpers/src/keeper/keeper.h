@@ -94,6 +94,8 @@ struct instance {
   uint32_t kept_count;
   struct guarded *guarded; /* address spaces that are guarded: the instance's own, and those of its forked children */
   size_t guarded_count;
+  int notifier;               /* of the seccomp filter that goes with the guard, or -1 */
+  uint64_t region_device[2];  /* st_dev of the regions that it maps */
   struct guard_event *events; /* read and not yet settled */
   size_t event_count;
   int wake;        /* eventfd: there is a job */
@@ -261,12 +263,21 @@ void freeze_run(struct instance *instance, struct freeze_job *job);
 
 /* ---- guard.c ---- */
 
-/* Serves what a userfaultfd has to say; kills the instance if it cannot be served. */
+/* Serves what a userfaultfd has to say. */
 void guard_serve(struct instance *instance, size_t index);
+/* Stops all tasks of one guarded process, with its events settled. To be followed by thaw_tasks() in any case. */
+int guard_hold(struct instance *instance, pid_t pid, struct freezing *freezing);
+/* Kills an instance whose memory cannot be guarded. */
+void guard_give_up(struct instance *instance, int error);
 /* While freezing: reads pending events so that their tasks can be stopped, and remembers them. */
 int guard_drain(void *instance, struct freezing *freezing);
 /* When all tasks are stopped: does what the drained events ask for. */
 int guard_settle(struct instance *instance, struct freezing *freezing);
+
+/* ---- notify.c ---- */
+
+/* Serves a call that waits for memory to become anonymous. */
+void notify_serve(struct instance *instance);
 
 /* ---- tree.c ---- */
 

@@ -147,6 +147,7 @@ int vas_print_layout(void) {
   CONSTANT(VAS_KEPT_MAX);
   CONSTANT(VAS_KEPT_PLAIN);
   CONSTANT(VAS_KEPT_USERFAULTFD);
+  CONSTANT(VAS_KEPT_SECCOMP);
   FIELD(vas_ready, count);
   FIELD(vas_ready, role);
   SIZE(vas_ready);

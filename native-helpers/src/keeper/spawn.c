@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/magic.h>
 #include <linux/sched.h>
 #include <poll.h>
 #include <sched.h>
@@ -16,6 +17,8 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/vfs.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -120,6 +123,20 @@ struct attempt {
   bool visiting;
 };
 
+/* The regions among the descriptors that the child is given: the files on a tmpfs. */
+static void note_regions(struct attempt *attempt) {
+  for (uint32_t i = 0, regions = 0; i < attempt->spawn->param_count && regions < 2; i++) {
+    struct vas_file_status status;
+    struct statfs system;
+    if (attempt->params[i].kind != VAS_PARAM_HELD)
+      continue;
+    int fd = (int)attempt->presets[attempt->params[i].slot];
+    file_status(fd, &status);
+    if (S_ISREG(status.mode) && fstatfs(fd, &system) == 0 && system.f_type == TMPFS_MAGIC)
+      attempt->instance->region_device[regions++] = status.device;
+  }
+}
+
 static int prepare(struct attempt *attempt) {
   const struct vas_spawn *spawn = attempt->spawn;
   int pair[2];
@@ -154,7 +171,10 @@ static int prepare(struct attempt *attempt) {
                                 .attached_count = attempt->request->fd_count,
                                 .control = attempt->child_control,
                                 .instance = attempt->visiting ? &attempt->visited.view : NULL};
-  return resolve_params(attempt->params, spawn->param_count, &source, attempt->presets, attempt->preset_count);
+  int error = resolve_params(attempt->params, spawn->param_count, &source, attempt->presets, attempt->preset_count);
+  if (error >= 0)
+    note_regions(attempt);
+  return error;
 }
 
 static int clone_child(struct attempt *attempt) {
@@ -219,6 +239,8 @@ static int receive_ready(struct attempt *attempt) {
         return -ENOMEM;
       attempt->instance->guarded = moved;
       attempt->instance->guarded[attempt->instance->guarded_count++] = (struct guarded){fds[i], attempt->instance->pid};
+    } else if (ready.role[i] == VAS_KEPT_SECCOMP) {
+      attempt->instance->notifier = fds[i];
     } else {
       attempt->instance->kept[attempt->instance->kept_count++] = fds[i];
     }

@@ -30,6 +30,7 @@ void *mremap(void *old, size_t old_size, size_t new_size, int flags, ...);
 struct region {
   uint8_t *start;
   size_t pages;
+  int divided; /* parts of it were treated apart: whether they are one VMA again is the kernel's own affair */
 };
 
 static struct region regions[REGIONS];
@@ -66,6 +67,7 @@ static void map_region(struct region *region, size_t pages) {
     exit(1);
   }
   region->pages = pages;
+  region->divided = 0;
 }
 
 /* A page is readable or it is not: both must be the same everywhere. */
@@ -121,19 +123,30 @@ static void advise(struct region *region) {
                                22 /* POPULATE_READ */, 23 /* POPULATE_WRITE */, MADV_DOFORK};
   size_t first = below(region->pages), pages = 1 + below(region->pages - first);
   uint8_t *start = region->start + first * PAGE;
+  int what = advice[below(sizeof(advice) / sizeof(advice[0]))];
   if (below(16) == 0) {
-    /* Contents are undefined until written, and a mapping of a file refuses it. */
-    madvise(start, pages * PAGE, MADV_FREE);
-    scribble(start, pages);
-    for (size_t page = 0; page < pages; page++)
-      if (is_writable(start + page * PAGE))
-        memset(start + page * PAGE, (int)below(256), PAGE);
+    /* Contents are undefined until written, so all of it is. */
+    region->divided = 1;
+    mix_result(mprotect(start, pages * PAGE, PROT_READ | PROT_WRITE) < 0);
+    mix_result(madvise(start, pages * PAGE, MADV_FREE) < 0);
+    memset(start, (int)below(256), pages * PAGE);
     return;
   }
-  mix_result(madvise(start, pages * PAGE, advice[below(sizeof(advice) / sizeof(advice[0]))]) < 0);
+  if (what != MADV_DONTNEED && what != 24)
+    region->divided = 1;
+  mix_result(madvise(start, pages * PAGE, what) < 0);
+}
+
+static void replace(struct region *region);
+
+/* What is divided cannot be moved as a whole; then it begins anew. */
+static void make_whole(struct region *region) {
+  if (region->divided)
+    replace(region);
 }
 
 static void resize(struct region *region) {
+  make_whole(region);
   size_t pages = 1 + below(MAX_PAGES / 4);
   uint8_t *moved = mremap(region->start, region->pages * PAGE, pages * PAGE, MREMAP_MAYMOVE);
   mix_result(moved == MAP_FAILED);
@@ -144,6 +157,7 @@ static void resize(struct region *region) {
 }
 
 static void move_away(struct region *region) {
+  make_whole(region);
   uint8_t *old = region->start;
   uint8_t *moved = mremap(old, region->pages * PAGE, region->pages * PAGE, MREMAP_MAYMOVE | MREMAP_DONTUNMAP, NULL);
   mix_result(moved == MAP_FAILED);
@@ -158,6 +172,7 @@ static void move_away(struct region *region) {
 static void protect(struct region *region) {
   static const int protections[] = {PROT_NONE, PROT_READ, PROT_READ | PROT_WRITE, PROT_READ | PROT_WRITE};
   size_t first = below(4) ? 0 : below(region->pages), pages = first ? 1 + below(region->pages - first) : region->pages;
+  region->divided = 1;
   mix_result(mprotect(region->start + first * PAGE, pages * PAGE, protections[below(4)]) < 0);
 }
 
@@ -165,6 +180,7 @@ static void lock(struct region *region) {
   size_t first = below(region->pages), pages = 1 + below(region->pages - first);
   if (pages > 16)
     pages = 16;
+  region->divided = 1;
   if (below(2))
     mix_result(mlock(region->start + first * PAGE, pages * PAGE) < 0);
   else
@@ -179,6 +195,7 @@ static void replace(struct region *region) {
 
 static void replace_middle(struct region *region) {
   size_t first = below(region->pages), pages = 1 + below(region->pages - first);
+  region->divided = 1;
   void *got = mmap(region->start + first * PAGE, pages * PAGE, PROT_READ | PROT_WRITE,
                    MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
   mix_result(got == MAP_FAILED);

@@ -107,6 +107,7 @@ struct vas_spawned {
 enum vas_kept_role {
   VAS_KEPT_PLAIN = 0,
   VAS_KEPT_USERFAULTFD = 1, /* the guard of the child's memory */
+  VAS_KEPT_SECCOMP = 2,     /* the listener of the filter that goes with the guard */
 };
 struct vas_ready {
   uint32_t count;

@@ -341,12 +341,17 @@ public final class VasClient implements AutoCloseable {
         "snapshot " + request.getInstance(),
         () -> {
           final Iterator<SnapshotUpdate> updates = stub().snapshot(request);
+          SnapshotInfo snapshot = null;
           while (updates.hasNext()) {
             final SnapshotUpdate update = updates.next();
             if (update.hasResult()) {
-              return update.getResult();
+              snapshot = update.getResult();
+            } else {
+              listener.accept(update.getProgress());
             }
-            listener.accept(update.getProgress());
+          }
+          if (snapshot != null) {
+            return snapshot;
           }
           throw new VasException("snapshot " + request.getInstance() + ": no result was sent");
         });

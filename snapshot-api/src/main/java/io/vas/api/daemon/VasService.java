@@ -37,6 +37,7 @@ import io.vas.api.v1.VasGrpc;
 import io.vas.api.v1.WaitReply;
 import io.vas.api.v1.WaitRequest;
 import io.vas.api.wire.Errors;
+import io.vas.core.DeadlineException;
 import io.vas.core.InvalidRequestException;
 import io.vas.core.VasException;
 import java.time.Duration;
@@ -261,9 +262,13 @@ final class VasService extends VasGrpc.VasImplBase {
                     }
                   },
                   time);
+          // Not later: who has the result may end the call without waiting for its end.
+          if (Context.current().isCancelled()) {
+            remove(List.of(snapshot.getId()));
+            throw new DeadlineException("the client has gone; the snapshot was not kept");
+          }
           return SnapshotUpdate.newBuilder().setResult(snapshot).build();
-        },
-        update -> remove(List.of(update.getResult().getId())));
+        });
   }
 
   @Override

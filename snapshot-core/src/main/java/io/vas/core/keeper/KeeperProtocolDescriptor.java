@@ -396,6 +396,9 @@ public final class KeeperProtocolDescriptor {
   /** The guard of the child's memory. */
   public static final int KEPT_USERFAULTFD = 1;
 
+  /** The listener of the seccomp filter that goes with the guard. */
+  public static final int KEPT_SECCOMP = 2;
+
   // ---- struct vas_ready
 
   /** u32. */

@@ -66,6 +66,16 @@ public final class ReadyMessage {
     public static Kept userfaultfd(final Value fd) {
       return new Kept(fd, KeeperProtocolDescriptor.KEPT_USERFAULTFD);
     }
+
+    /**
+     * The listener of the seccomp filter that goes with the guard.
+     *
+     * @param fd the listener.
+     * @return the descriptor, {@link KeeperProtocolDescriptor#KEPT_SECCOMP}.
+     */
+    public static Kept seccomp(final Value fd) {
+      return new Kept(fd, KeeperProtocolDescriptor.KEPT_SECCOMP);
+    }
   }
 
   /**

@@ -18,8 +18,6 @@ public final class MemoryPlan {
   /** A file mapping and its guard cost more than copying this much. */
   static final long FEW_BYTES = 16 * 4096L;
 
-  private static final long PAGE = 4096;
-  private static final String HEAP = "[heap]";
 
   private final List<Entry> entries;
 
@@ -40,21 +38,6 @@ public final class MemoryPlan {
      */
     public boolean has(final String flag) {
       return flags(vma).contains(flag);
-    }
-
-    /**
-     * Whether the last page must stay apart from the rest: the heap, which brk(2) enlarges in
-     * place, so that nothing can be put behind it, must not end with pages of a file.
-     *
-     * @return whether the last page is anonymous though the rest is mapped.
-     */
-    boolean hasAnonymousEnd() {
-      return strategy == MemoryStrategy.MAP && vma.getName().equals(HEAP);
-    }
-
-    /** Where the mapping of the region ends. */
-    long mappedEnd() {
-      return hasAnonymousEnd() ? vma.getEnd() - PAGE : vma.getEnd();
     }
   }
 
@@ -140,26 +123,6 @@ public final class MemoryPlan {
    */
   public boolean needsGuard() {
     return entries.stream().anyMatch(entry -> entry.strategy() == MemoryStrategy.MAP);
-  }
-
-  /**
-   * Pages that mremap(2) must not grow over: growth in place would show the next bytes of the
-   * region, and nothing tells of it. Such a page lies behind each mapping of a region that is
-   * followed by free space.
-   *
-   * @return addresses, ascending.
-   */
-  public List<Long> barriers() {
-    final List<Long> barriers = new ArrayList<>();
-    for (int i = 0; i < entries.size(); i++) {
-      final Entry entry = entries.get(i);
-      final boolean isFollowed =
-          i + 1 < entries.size() && entries.get(i + 1).vma().getStart() == entry.vma().getEnd();
-      if (entry.strategy() == MemoryStrategy.MAP && !entry.hasAnonymousEnd() && !isFollowed) {
-        barriers.add(entry.vma().getEnd());
-      }
-    }
-    return barriers;
   }
 
   /**

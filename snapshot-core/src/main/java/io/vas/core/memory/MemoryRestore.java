@@ -65,7 +65,6 @@ public final class MemoryRestore {
   private static final long UFFD_API = 0xaa;
   private static final long UFFDIO_REGISTER_MODE_MISSING = 1;
   private static final long UFFD_FEATURE_EVENT_FORK = 1 << 1;
-  private static final long UFFD_FEATURE_EVENT_REMAP = 1 << 2;
   private static final long UFFD_FEATURE_EVENT_REMOVE = 1 << 3;
 
   private static final String MEMFD_PREFIX = "/memfd:";
@@ -251,21 +250,6 @@ public final class MemoryRestore {
     for (final MemoryPlan.Entry entry : plan.entries()) {
       map(entry);
     }
-    for (final long barrier : plan.barriers()) {
-      program.callExpecting(
-          barrier,
-          "barrier at " + Long.toHexString(barrier),
-          SystemCall.MMAP,
-          barrier,
-          PAGE,
-          MappedMemory.PROT_NONE,
-          MappedMemory.MAP_PRIVATE
-              | MappedMemory.MAP_ANONYMOUS
-              | MappedMemory.MAP_NORESERVE
-              | MAP_FIXED_NOREPLACE,
-          -1,
-          0);
-    }
     setLayout();
     files.forEach(
         (key, file) -> program.call("close " + key.path + " " + key.flags, SystemCall.CLOSE, file));
@@ -283,14 +267,11 @@ public final class MemoryRestore {
       mmap(
           "map " + name,
           vma.getStart(),
-          entry.mappedEnd(),
+          vma.getEnd(),
           vma.getProtection(),
           MappedMemory.MAP_PRIVATE | noReserve(entry),
           regions.applyAsInt(RegionKind.of(pages.getRegion())),
           pages.getOffset());
-      if (entry.hasAnonymousEnd()) {
-        copy(entry, name + ", last page", entry.mappedEnd());
-      }
     } else {
       copy(entry, name, vma.getStart());
     }
@@ -306,12 +287,18 @@ public final class MemoryRestore {
           }
         });
     if (entry.has(VmFlag.LOCKED)) {
-      program.call(
-          "lock " + name,
-          SystemCall.MLOCK2,
-          vma.getStart(),
-          vma.getEnd() - vma.getStart(),
-          entry.has(VmFlag.LOCK_ON_FAULT) ? MLOCK_ONFAULT : 0);
+      // Pages of a range without access cannot be brought in: ENOMEM, though the range is locked.
+      final boolean isAccessible = vma.getProtection() != MappedMemory.PROT_NONE;
+      final Object[] lock = {
+        vma.getStart(),
+        vma.getEnd() - vma.getStart(),
+        entry.has(VmFlag.LOCK_ON_FAULT) ? MLOCK_ONFAULT : 0
+      };
+      if (isAccessible) {
+        program.call("lock " + name, SystemCall.MLOCK2, lock);
+      } else {
+        program.callAny("lock " + name, SystemCall.MLOCK2, lock);
+      }
     }
   }
 
@@ -466,7 +453,7 @@ public final class MemoryRestore {
     buffer.putLong(0, UFFD_API, LITTLE_ENDIAN);
     buffer.putLong(
         Long.BYTES,
-        UFFD_FEATURE_EVENT_FORK | UFFD_FEATURE_EVENT_REMAP | UFFD_FEATURE_EVENT_REMOVE,
+        UFFD_FEATURE_EVENT_FORK | UFFD_FEATURE_EVENT_REMOVE,
         LITTLE_ENDIAN);
     program.call(
         "guard: events", SystemCall.IOCTL, guard, UFFDIO_API, program.data("guard: api", api));
@@ -506,9 +493,9 @@ public final class MemoryRestore {
     for (final MemoryPlan.Entry entry : plan.entries()) {
       if (entry.strategy() == MemoryStrategy.MAP) {
         start = start < 0 ? entry.vma().getStart() : start;
-        end = entry.mappedEnd();
+        end = entry.vma().getEnd();
       }
-      if (start >= 0 && (entry.strategy() != MemoryStrategy.MAP || entry.hasAnonymousEnd())) {
+      if (start >= 0 && entry.strategy() != MemoryStrategy.MAP) {
         ranges.add(new PageRuns.Run(start, end - start));
         start = -1;
       }

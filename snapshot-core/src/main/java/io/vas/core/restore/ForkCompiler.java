@@ -174,7 +174,9 @@ public final class ForkCompiler {
     if (plan.needsGuard()) {
       program.resource("memory");
       // Other tasks inherit it.
-      GuardFilter.install(program);
+      final Result listener = GuardFilter.install(program);
+      moveTo("guard filter", listener, numbers.notifier());
+      program.call("close duplicate of the guard filter", SystemCall.CLOSE, listener);
     }
     ForkStage.PROCESS.end(program);
     final List<Label> entries = createTasks();
@@ -362,6 +364,7 @@ public final class ForkCompiler {
     if (plan.needsGuard()) {
       memoryRestore().registerGuard(Value.of(numbers.guard()));
       kept.add(Kept.userfaultfd(Value.of(numbers.guard())));
+      kept.add(Kept.seccomp(Value.of(numbers.notifier())));
     }
     program.resource("keeper");
     ReadyMessage.send(program, Value.of(numbers.control()), kept);

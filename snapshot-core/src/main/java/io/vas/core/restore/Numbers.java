@@ -23,7 +23,8 @@ final class Numbers {
   private static final int UPPER = 5;
   private static final int SOCK_DIAG = 6;
   private static final int ROOT = 7;
-  private static final int FIRST_OBJECT = 8;
+  private static final int NOTIFIER = 8;
+  private static final int FIRST_OBJECT = 9;
 
   private static final int ALIGNMENT = 64;
 
@@ -88,6 +89,10 @@ final class Numbers {
 
   int guard() {
     return base + GUARD;
+  }
+
+  int notifier() {
+    return base + NOTIFIER;
   }
 
   int upper() {

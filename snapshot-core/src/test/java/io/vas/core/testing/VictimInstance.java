@@ -49,7 +49,8 @@ public final class VictimInstance implements Subject, AutoCloseable {
 
   /** Ask the victim whether all is as it was, and expect that it is. */
   public void expectOk() {
-    assertThat(ask()).as("what %s says", this).isEqualTo("ok");
+    final String answer = ask();
+    assertThat(answer).as("what %s says", this).isEqualTo("ok");
   }
 
   /**
@@ -100,6 +101,11 @@ public final class VictimInstance implements Subject, AutoCloseable {
         text.append(task.getFileName());
         for (final String name : List.of("comm", "wchan", "syscall")) {
           text.append(' ').append(Files.readString(task.resolve(name)).trim());
+        }
+        for (final String line : Files.readAllLines(task.resolve("status"))) {
+          if (line.startsWith("Sig") || line.startsWith("State")) {
+            text.append(' ').append(line.replace('\t', ' '));
+          }
         }
         text.append("; ");
       }
