@@ -267,6 +267,8 @@ int vas_print_layout(void) {
   CONSTANT(VAS_REGION_HUGE);
   CONSTANT(VAS_REGION_SMALL);
   CONSTANT(VAS_PAGES_REGION_BACKED);
+  CONSTANT(VAS_RUN_ZERO);
+  CONSTANT(VAS_RUN_GUARD);
   FIELD(vas_stored_pages, start);
   FIELD(vas_stored_pages, end);
   FIELD(vas_stored_pages, offset);

@@ -57,7 +57,8 @@ final class FrozenBenchmark implements Benchmark {
                       .build(),
                   told -> {});
       if (i >= 0) {
-        final Map<String, Long> micros = stages.add(session.stages(snapshot));
+        final Map<String, Long> micros =
+            stages.add(session.stages(snapshot), snapshot.getFrozenUs());
         frozen.add(TimeUnit.MICROSECONDS.toNanos(snapshot.getFrozenUs()));
         rest.add(TimeUnit.MICROSECONDS.toNanos(beyondMemory(snapshot, micros)));
       }

@@ -37,7 +37,7 @@ final class SnapshotBenchmark implements Benchmark {
         final SnapshotInfo snapshot = redis.takeSnapshot();
         if (i >= 0) {
           frozen.add(TimeUnit.MICROSECONDS.toNanos(snapshot.getFrozenUs()));
-          stages.add(session.stages(snapshot));
+          stages.add(session.stages(snapshot), snapshot.getFrozenUs());
         }
         session.remove(List.of(snapshot.getId()));
         final long nanos = copy.run();

@@ -9,6 +9,9 @@ import java.util.concurrent.TimeUnit;
 
 /** Times of the stages of snapshots or forks, as the daemon tells them. */
 final class Stages {
+  /** The stage during which the instance runs still. */
+  private static final String BEFORE_FREEZE = "prepare";
+
   private final Map<String, Samples> samples = new LinkedHashMap<>();
 
   /**
@@ -25,6 +28,26 @@ final class Stages {
           .computeIfAbsent(stage.getName(), name -> new Samples())
           .add(TimeUnit.MICROSECONDS.toNanos(stage.getUs()));
     }
+    return micros;
+  }
+
+  /**
+   * Adds those of a snapshot, and the frozen time that none of them tells.
+   *
+   * @param stages of it.
+   * @param frozenMicros how long its instance stood still.
+   * @return the stages' times in microseconds.
+   */
+  Map<String, Long> add(final List<Stage> stages, final long frozenMicros) {
+    final Map<String, Long> micros = add(stages);
+    final long told =
+        micros.entrySet().stream()
+            .filter(stage -> !stage.getKey().equals(BEFORE_FREEZE))
+            .mapToLong(Map.Entry::getValue)
+            .sum();
+    samples
+        .computeIfAbsent("in none of these", name -> new Samples())
+        .add(TimeUnit.MICROSECONDS.toNanos(Math.max(0, frozenMicros - told)));
     return micros;
   }
 

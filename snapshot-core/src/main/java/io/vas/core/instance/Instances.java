@@ -168,14 +168,17 @@ public final class Instances {
       final String snapshot,
       final String name,
       final Duration deadline) {
+    // Before there is something that could be left behind.
+    final RunSpec spec = CommandPiece.read(program.image());
+    final SandboxSpec sandbox = SandboxPiece.read(program.image());
     final Claim claim = claim(name);
     try (Fd log = claim.openLog()) {
       final SpawnReply reply = program.fork(keeper, claim.id, log, deadline);
       final Instance instance =
           claim.adopt(
               reply,
-              CommandPiece.read(program.image()),
-              SandboxPiece.read(program.image()),
+              spec,
+              sandbox,
               InstanceState.newBuilder()
                   .setSnapshot(snapshot)
                   .setAreaStart(program.areaStart())

@@ -322,6 +322,12 @@ public final class RecordDescriptor {
   /** The VMA maps an older region: pages not listed are that region's. */
   public static final int PAGES_REGION_BACKED = 1;
 
+  /** Bit of a run's length: pages that are zero though the file underneath holds others. */
+  public static final int RUN_ZERO = 1;
+
+  /** Bit of a run's length: guard pages. */
+  public static final int RUN_GUARD = 2;
+
   // ---- struct vas_stored_pages
 
   /** u64. */
