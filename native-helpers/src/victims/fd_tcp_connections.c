@@ -12,7 +12,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 
-static int listener, client, server, client6, server6, half_client, half_server, waiting, plain_listener;
+static int listener, client, server, client6, server6, half_client, half_server, mapped_client, mapped_server, waiting, plain_listener;
 static ino_t log_inode;
 static bool reset_seen;
 static char large[30000], found[30000];
@@ -94,6 +94,9 @@ static void check(void) {
   expect_text("what comes through a half-closed connection", half_client, "still");
   EXPECT(send(half_client, "x", 1, MSG_NOSIGNAL) < 0 && errno == EPIPE, "the closed half is open");
 
+  expect_text("IPv4 to IPv6", mapped_server, "mapped");
+  put(mapped_client, "mapped");
+
   if (is_fork()) {
     expect_reset();
   } else {
@@ -139,6 +142,16 @@ int main(void) {
   connect_to(listener6, &client6, &server6);
   MUST(close(listener6));
   MUST(send(client6, large, sizeof(large), 0));
+  struct sockaddr_in6 any = {.sin6_family = AF_INET6, .sin6_port = htons(5004)};
+  int both;
+  MUST(both = socket(AF_INET6, SOCK_STREAM, 0));
+  MUST(bind(both, (struct sockaddr *)&any, sizeof(any)));
+  MUST(listen(both, 5));
+  address.sin_port = htons(5004);
+  MUST(mapped_client = socket(AF_INET, SOCK_STREAM, 0));
+  MUST(connect(mapped_client, (struct sockaddr *)&address, sizeof(address)));
+  MUST(mapped_server = accept(both, NULL, NULL));
+  put(mapped_client, "mapped");
   connect_to(listener, &half_client, &half_server);
   MUST(shutdown(half_client, SHUT_WR));
   MUST(plain_listener = socket(AF_INET, SOCK_STREAM, 0));

@@ -34,6 +34,17 @@ static void expect_none(const char *what, int fd) {
   EXPECT(recv(fd, &byte, 1, MSG_DONTWAIT) < 0 && errno == EAGAIN, "%s: there is one more", what);
 }
 
+/* As if from another machine. */
+static void send_from_afar(const char *text, uint16_t port) {
+  int stranger, one = 1;
+  struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons(6010), .sin_addr.s_addr = htonl(0x0a010203)};
+  MUST(stranger = socket(AF_INET, SOCK_DGRAM, 0));
+  MUST(setsockopt(stranger, IPPROTO_IP, IP_TRANSPARENT, &one, sizeof(one)));
+  MUST(bind(stranger, (struct sockaddr *)&address, sizeof(address)));
+  send_to(stranger, text, port);
+  close(stranger);
+}
+
 static void fill(void) {
   int stranger;
   struct sockaddr_in address = v4(6009);
@@ -44,6 +55,7 @@ static void fill(void) {
   send_to(stranger, "of a stranger", 6001);
   close(stranger);
   send_to(connected, "", 6001);
+  send_from_afar("from afar", 6001);
   send_to(sender, "mapped", 6003);
   send_to(receiver, "to the connected one", 6004);
 }
@@ -58,6 +70,7 @@ static void check(void) {
   expect_datagram("empty datagram", receiver, "", 6002);
   expect_datagram("datagram of one that is gone", receiver, "of a stranger", 6009);
   expect_datagram("empty datagram of the connected one", receiver, "", 6004);
+  expect_datagram("datagram from afar", receiver, "from afar", 6010);
   expect_none("receiver", receiver);
   expect_datagram("IPv6", receiver6, "mapped", 6002);
   expect_none("IPv6 receiver", receiver6);

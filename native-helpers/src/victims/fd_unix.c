@@ -12,7 +12,9 @@
 #include <sys/un.h>
 
 static int stream[2], packets[2], datagrams[2], listener, hidden, client, server, waiting, closed, receiver, sender, linked,
-    shut[2], removed, credentials[2];
+    shut[2], removed, credentials[2],
+    broken, finished, widow, orphan = -1, bound_client, bound_server;
+static bool reset_seen, rest_seen;
 
 static struct sockaddr_un address(const char *path) {
   struct sockaddr_un result = {.sun_family = AF_UNIX};
@@ -76,6 +78,16 @@ static void expect_from(const char *text, const char *path) {
   EXPECT(received == (ssize_t)strlen(text) && memcmp(buffer, text, strlen(text)) == 0, "\"%s\" (%zd), not \"%s\"", buffer,
          received, text);
   EXPECT(path == NULL ? length <= sizeof(sa_family_t) : strcmp(from.sun_path, path) == 0, "sender is %s", from.sun_path);
+}
+
+/* Connected to one that is closed; the first message tells, and then it is connected no more. */
+static void make_orphan(void) {
+  int gone = named(SOCK_DGRAM, "/tmp/gone");
+  if (orphan >= 0)
+    close(orphan);
+  orphan = connected(SOCK_DGRAM, "/tmp/gone");
+  close(gone);
+  MUST(unlink("/tmp/gone"));
 }
 
 static void fill(void) {
@@ -155,6 +167,28 @@ static void check(void) {
   expect_name("name that was removed", removed, getsockname, "/tmp/removed");
   EXPECT((fcntl(stream[0], F_GETFL) & O_NONBLOCK) != 0 && (fcntl(stream[1], F_GETFL) & O_NONBLOCK) == 0, "O_NONBLOCK");
 
+  if (!reset_seen) {
+    EXPECT(recv(broken, &byte, 1, MSG_DONTWAIT) < 0 && errno == ECONNRESET, "the broken connection: %s", strerror(errno));
+    reset_seen = true;
+  }
+  EXPECT_EQUAL("end of the broken connection", 0, recv(broken, &byte, 1, MSG_DONTWAIT));
+  if (!rest_seen) {
+    expect_text("what the closed end had sent", finished, "the rest");
+    expect_text("what the closed end of datagrams had sent", widow, "left");
+    rest_seen = true;
+  }
+  EXPECT_EQUAL("end of the closed connection", 0, recv(finished, &byte, 1, MSG_DONTWAIT));
+  EXPECT(recv(widow, &byte, 1, MSG_DONTWAIT) < 0 && errno == EAGAIN, "datagrams of the closed end");
+  EXPECT(send(widow, "x", 1, MSG_NOSIGNAL) < 0 && (errno == ECONNREFUSED || errno == ENOTCONN), "to a closed end: %s",
+         strerror(errno));
+  expect_name("whom the orphan was connected to", orphan, getpeername, "/tmp/gone");
+  EXPECT(send(orphan, "x", 1, MSG_NOSIGNAL) < 0 && errno == ECONNREFUSED, "to one that is gone: %s", strerror(errno));
+  make_orphan();
+  expect_name("client with a name", bound_server, getpeername, "/tmp/bound-client");
+  expect_name("its server", bound_client, getpeername, "\0abstract-server");
+  put(bound_client, "named");
+  expect_text("from the client with a name", bound_server, "named");
+
   char control[64];
   struct iovec part = {&(char[8]){0}, 8};
   struct msghdr message = {.msg_iov = &part, .msg_iovlen = 1, .msg_control = control, .msg_controllen = sizeof(control)};
@@ -185,6 +219,26 @@ int main(void) {
   MUST(socketpair(AF_UNIX, SOCK_STREAM, 0, pair));
   closed = pair[0];
   MUST(close(pair[1]));
+  MUST(socketpair(AF_UNIX, SOCK_STREAM, 0, pair));
+  broken = pair[0];
+  put(pair[0], "nobody reads this");
+  MUST(close(pair[1]));
+  MUST(socketpair(AF_UNIX, SOCK_STREAM, 0, pair));
+  finished = pair[0];
+  put(pair[1], "the rest");
+  MUST(close(pair[1]));
+  MUST(socketpair(AF_UNIX, SOCK_DGRAM, 0, pair));
+  widow = pair[0];
+  put(pair[1], "left");
+  MUST(close(pair[1]));
+  make_orphan();
+  int server_listener = named(SOCK_STREAM, "\0abstract-server");
+  MUST(listen(server_listener, 1));
+  bound_client = named(SOCK_STREAM, "/tmp/bound-client");
+  struct sockaddr_un to = address("\0abstract-server");
+  MUST(connect(bound_client, (struct sockaddr *)&to, length_of("\0abstract-server")));
+  MUST(bound_server = accept(server_listener, NULL, NULL));
+  MUST(close(server_listener));
   receiver = named(SOCK_DGRAM, "/tmp/receiver");
   sender = named(SOCK_DGRAM, "/tmp/sender");
   linked = connected(SOCK_DGRAM, "/tmp/receiver");

@@ -24,7 +24,10 @@ public final class UdpSocket implements DescriptorResource {
   private static final int SOCK_DGRAM = 2;
   private static final int UDP_CORK = 1;
   private static final int UDP_ENCAP = 100;
-  private static final int IP_FREEBIND = 15;
+  private static final int SOL_IP = 0;
+  private static final int IP_TRANSPARENT = 19;
+  private static final int SOL_IPV6 = 41;
+  private static final int IPV6_TRANSPARENT = 75;
   private static final int MSG_DONTWAIT = 0x40;
 
   /** The kind. */
@@ -136,12 +139,13 @@ public final class UdpSocket implements DescriptorResource {
         program.call(
             restore.name(step + ": socket"), SystemCall.SOCKET, family, SOCK_DGRAM | O_CLOEXEC, 0);
     // The sender may have been on another machine.
+    final boolean isIpv4 = family == SocketAddress.AF_INET;
     program.call(
-        restore.name(step + ": freebind"),
+        restore.name(step + ": any address"),
         SystemCall.SETSOCKOPT,
         stranger,
-        0,
-        IP_FREEBIND,
+        isIpv4 ? SOL_IP : SOL_IPV6,
+        isIpv4 ? IP_TRANSPARENT : IPV6_TRANSPARENT,
         program.data(new byte[] {1, 0, 0, 0}),
         Integer.BYTES);
     call(step + ": bind", SystemCall.BIND, stranger, datagram.getSender(), restore);
