@@ -33,7 +33,7 @@ class MemoryVictimsTest {
   }
 
   @ParameterizedTest
-  @ValueSource(strings = {"mem_private", "mem_files", "mem_advice", "mem_stack"})
+  @ValueSource(strings = {"mem_private", "mem_files", "mem_advice", "mem_stack", "mem_guards"})
   void shouldFindMemoryAsItWas(final String victim) {
     host.run(victim).expectToSurvive();
   }
