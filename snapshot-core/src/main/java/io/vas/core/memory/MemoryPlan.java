@@ -18,7 +18,6 @@ public final class MemoryPlan {
   /** A file mapping and its guard cost more than copying this much. */
   static final long FEW_BYTES = 16 * 4096L;
 
-
   private final List<Entry> entries;
 
   /**

@@ -460,10 +460,7 @@ public final class MemoryRestore {
     final byte[] api = new byte[3 * Long.BYTES];
     final UnsafeBuffer buffer = new UnsafeBuffer(api);
     buffer.putLong(0, UFFD_API, LITTLE_ENDIAN);
-    buffer.putLong(
-        Long.BYTES,
-        UFFD_FEATURE_EVENT_FORK | UFFD_FEATURE_EVENT_REMOVE,
-        LITTLE_ENDIAN);
+    buffer.putLong(Long.BYTES, UFFD_FEATURE_EVENT_FORK | UFFD_FEATURE_EVENT_REMOVE, LITTLE_ENDIAN);
     program.call(
         "guard: events", SystemCall.IOCTL, guard, UFFDIO_API, program.data("guard: api", api));
     program.callExpecting(
