@@ -168,7 +168,7 @@ int record_mapped_files(const struct plan *plan, struct pages *pages, struct rec
 
   for (size_t i = 0; i < count; i++) {
     const struct vma *vma = &vmas[i];
-    bool seen = vma->inode == 0;
+    bool seen = vma->inode == 0 || pages_skips(pages, vma);
     for (size_t j = 0; !seen && j < i; j++)
       seen = vmas[j].inode == vma->inode && vmas[j].device == vma->device;
     if (seen || vma->device == plan->header->region_device[0] || vma->device == plan->header->region_device[1])

@@ -223,6 +223,8 @@ void pages_abandon(struct pages *pages, int error); /* let copying end early */
 int pages_object(struct pages *pages, int fd, struct record *record, const struct vas_file_status *status);
 void pages_record(struct pages *pages, struct record *record); /* after the thaw */
 uint64_t pages_count(const struct pages *pages);
+/* Whether a VMA is of the executor's own area, which is no part of a snapshot. */
+bool pages_skips(const struct pages *pages, const struct vma *vma);
 const struct vma *pages_vmas(const struct pages *pages, size_t *count);
 void pages_close(struct pages *pages);
 

@@ -35,6 +35,7 @@ struct page_region {
 #define PAGE_IS_PRESENT (1 << 3)
 #define PAGE_IS_SWAPPED (1 << 4)
 #define PAGE_IS_PFNZERO (1 << 5)
+#define PAGE_IS_GUARD (1 << 8) /* Linux 6.15: put there by MADV_GUARD_INSTALL */
 
 #define PIECE (16UL << 20)
 #define CHUNK (256UL << 10) /* copied, then looked at, while in the second-level cache */
@@ -52,6 +53,7 @@ struct place {
   bool backed;     /* maps an older region */
   uint64_t *bits;  /* one a page: stored */
   uint64_t *zeros; /* one a page of a VMA with a file: is zero now; or NULL */
+  uint64_t *guards; /* one a page: is a guard page */
 };
 
 struct piece {
@@ -126,6 +128,7 @@ void pages_close(struct pages *pages) {
   for (size_t i = 0; i < pages->place_count; i++) {
     free(pages->places[i]->bits);
     free(pages->places[i]->zeros);
+    free(pages->places[i]->guards);
     free(pages->places[i]);
   }
   close_fd(&pages->pagemap);
@@ -151,17 +154,24 @@ static int backing_region(const struct pages *pages, const struct vma *vma) {
   return -1;
 }
 
-static bool wanted(const struct pages *pages, const struct vma *vma) {
-  return !vma->special && !vma->shared &&
-         !(vma->start < pages->config.skip_end && vma->end > pages->config.skip_start);
+bool pages_skips(const struct pages *pages, const struct vma *vma) {
+  return vma->start < pages->config.skip_end && vma->end > pages->config.skip_start;
 }
+
+static bool wanted(const struct pages *pages, const struct vma *vma) {
+  return !vma->special && !vma->shared && !pages_skips(pages, vma);
+}
+
+enum page_kind { PAGE_DATA, PAGE_ZERO, PAGE_GUARD };
 
 /* Calls use() for each run of pages that are the process's own. */
 static int scan(struct pages *pages, uint64_t start, uint64_t end,
-                int (*use)(void *context, uint64_t start, uint64_t end, bool zero), void *context) {
+                int (*use)(void *context, uint64_t start, uint64_t end, enum page_kind kind), void *context) {
+  static uint64_t guard_category = PAGE_IS_GUARD;
   struct page_region found[SCAN_REGIONS];
 
   while (start < end) {
+    uint64_t guard = __atomic_load_n(&guard_category, __ATOMIC_RELAXED);
     struct pm_scan_arg arg = {.size = sizeof(arg),
                               .start = start,
                               .end = end,
@@ -170,12 +180,19 @@ static int scan(struct pages *pages, uint64_t start, uint64_t end,
                               .category_inverted = PAGE_IS_FILE,
                               .category_mask = PAGE_IS_FILE,
                               .category_anyof_mask = PAGE_IS_PRESENT | PAGE_IS_SWAPPED,
-                              .return_mask = PAGE_IS_PFNZERO};
+                              .return_mask = PAGE_IS_PFNZERO | guard};
     int n = ioctl(pages->pagemap, PAGEMAP_SCAN, &arg);
+    if (n < 0 && errno == EINVAL && guard != 0) {
+      __atomic_store_n(&guard_category, 0, __ATOMIC_RELAXED); /* this kernel does not know it */
+      continue;
+    }
     if (n < 0)
       return -errno;
     for (int i = 0; i < n; i++) {
-      int error = use(context, found[i].start, found[i].end, (found[i].categories & PAGE_IS_PFNZERO) != 0);
+      enum page_kind kind = found[i].categories & PAGE_IS_GUARD     ? PAGE_GUARD
+                            : found[i].categories & PAGE_IS_PFNZERO ? PAGE_ZERO
+                                                                    : PAGE_DATA;
+      int error = use(context, found[i].start, found[i].end, kind);
       if (error < 0)
         return error;
     }
@@ -186,11 +203,14 @@ static int scan(struct pages *pages, uint64_t start, uint64_t end,
 
 struct density {
   uint64_t pages, blocks, last_block;
+  bool guarded;
 };
 
-static int measure(void *context, uint64_t start, uint64_t end, bool zero) {
+static int measure(void *context, uint64_t start, uint64_t end, enum page_kind kind) {
   struct density *density = context;
-  if (zero)
+  if (kind == PAGE_GUARD)
+    density->guarded = true;
+  if (kind != PAGE_DATA)
     return 0;
   density->pages += (end - start) / PAGE;
   for (uint64_t block = ALIGN_DOWN(start, HUGE_PAGE); block < end; block += HUGE_PAGE)
@@ -287,7 +307,7 @@ static int lay_out(struct pages *pages, bool live) {
         int error = scan(pages, vma->start, vma->end, measure, &density);
         if (error < 0)
           return error;
-        if (density.pages == 0 && !backed)
+        if (density.pages == 0 && !density.guarded && !backed)
           continue;
         /* What a backed VMA leaves unwritten comes from the older region, so its shape decides. */
         region = backed ? backing_region(pages, vma) : is_dense(&density) ? VAS_REGION_HUGE : VAS_REGION_SMALL;
@@ -315,10 +335,10 @@ struct warming {
 };
 
 /* Takes the memory now, so that a full store fails here, and maps it, so that copying does not fault. */
-static int warm(void *context, uint64_t start, uint64_t end, bool zero) {
+static int warm(void *context, uint64_t start, uint64_t end, enum page_kind kind) {
   struct warming *warming = context;
   struct place *place = warming->place;
-  if (zero)
+  if (kind != PAGE_DATA)
     return 0;
   uint64_t unit = place->region == VAS_REGION_HUGE ? HUGE_PAGE : PAGE;
   uint64_t from = ALIGN_DOWN(place->offset + (start - place->vma.start), unit);
@@ -426,14 +446,15 @@ static int copy_out(struct batch *batch) {
   return 0;
 }
 
-static int copy_run(void *context, uint64_t start, uint64_t end, bool zero) {
+static int copy_run(void *context, uint64_t start, uint64_t end, enum page_kind kind) {
   struct batch *batch = context;
   struct place *place = batch->place;
 
-  if (zero) {
-    if (place->zeros != NULL)
+  if (kind != PAGE_DATA) {
+    uint64_t *bits = kind == PAGE_GUARD ? place->guards : place->zeros;
+    if (bits != NULL)
       for (uint64_t a = start; a < end; a += PAGE)
-        set_bit(place->zeros, (a - place->vma.start) / PAGE);
+        set_bit(bits, (a - place->vma.start) / PAGE);
     return 0;
   }
   while (start < end) {
@@ -494,10 +515,11 @@ int pages_start(struct pages *pages, uint64_t deadline_nanos) {
       continue;
     size_t words = (place->vma.end - place->vma.start) / PAGE / 64 + 1;
     place->bits = calloc(words, sizeof(uint64_t));
+    place->guards = calloc(words, sizeof(uint64_t));
     /* Where a file lies underneath, a page of zeros is not the same as no page. */
     if (place->vma.inode != 0)
       place->zeros = calloc(words, sizeof(uint64_t));
-    if (place->bits == NULL || (place->vma.inode != 0 && place->zeros == NULL))
+    if (place->bits == NULL || place->guards == NULL || (place->vma.inode != 0 && place->zeros == NULL))
       return -ENOMEM;
     for (uint64_t a = place->vma.start; a < place->vma.end;) {
       uint64_t end = ALIGN_UP(a + 1, PIECE);
@@ -624,7 +646,8 @@ void pages_record(struct pages *pages, struct record *record) {
     record_append(record, &stored, sizeof(stored));
     stored.run_count = append_runs(record, place, place->bits, 0);
     if (place->zeros != NULL)
-      stored.run_count += append_runs(record, place, place->zeros, 1);
+      stored.run_count += append_runs(record, place, place->zeros, VAS_RUN_ZERO);
+    stored.run_count += append_runs(record, place, place->guards, VAS_RUN_GUARD);
     if (!record->error)
       memcpy(record->base + header, &stored, sizeof(stored));
     record_end(record);

@@ -287,9 +287,13 @@ struct vas_stored_pages {
   uint32_t run_count;
 };
 
+/* In the low bits of a run's length: what the pages are instead of stored. */
+#define VAS_RUN_ZERO 1u  /* zero now though the file underneath holds others */
+#define VAS_RUN_GUARD 2u /* guard pages: MADV_GUARD_INSTALL */
+
 struct vas_run {
   uint64_t start;  /* address (pages) or offset in the object */
-  uint64_t length; /* bytes; with bit 0 set: pages that are zero now though the file underneath holds others */
+  uint64_t length; /* bytes; of pages also VAS_RUN_ bits */
 };
 
 struct vas_object {

@@ -100,6 +100,22 @@ class DaemonProcessEndToEndTest {
   }
 
   @Test
+  void shouldGiveBackWhatAKilledDaemonHeldForNobody() throws Exception {
+    assertThat(vas("run", "-d", "--name", "web", "--", "sleep", "1000").exitCode()).isZero();
+    assertThat(vas("snapshot", "web").exitCode()).isZero();
+    assertThat(vas("rm", "-f", "web").exitCode()).isZero();
+    final DaemonInfo before;
+    try (VasClient client = VasClient.connect(state)) {
+      before = client.info();
+    }
+    end(before.getPid(), true);
+
+    assertThat(vas("snapshots", "-q").out()).isEmpty();
+
+    assertThat(isAlive(before.getKeeperPid())).isFalse();
+  }
+
+  @Test
   void shouldStartOneDaemonForManyClients() {
     final List<Integer> pids =
         java.util.stream.IntStream.range(0, 3)

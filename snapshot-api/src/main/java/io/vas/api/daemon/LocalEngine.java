@@ -110,7 +110,12 @@ public final class LocalEngine implements Engine {
     try {
       final Keeper found = Keeper.connect(directory.resolve(Keeper.SOCKET));
       LOG.info("found the keeper of an earlier daemon, pid {}", found.pid());
-      return found;
+      if (!found.list().isEmpty()) {
+        return found;
+      }
+      // Without instances all it has is the pages of snapshots that went with the daemon.
+      found.shutdown();
+      return Keeper.start(directory);
     } catch (final LinuxException e) {
       if (e.errno() != Errno.ENOENT && e.errno() != Errno.ECONNREFUSED) {
         throw e;
@@ -473,9 +478,12 @@ public final class LocalEngine implements Engine {
   @Override
   public void close() {
     workers.shutdownNow();
-    snapshots.close();
-    compiled.close();
-    store.close();
-    keeper.shutdown();
+    try {
+      snapshots.close();
+      compiled.close();
+      store.close();
+    } finally {
+      keeper.shutdown();
+    }
   }
 }

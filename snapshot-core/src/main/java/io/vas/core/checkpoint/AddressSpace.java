@@ -145,6 +145,7 @@ final class AddressSpace {
     }
     if (stored != null) {
       image.setPages(pages(stored, image.getBacking() != Backing.ANONYMOUS));
+      image.addAllGuards(guards(stored).encode(vma.start()));
     }
     return image.build();
   }
@@ -221,7 +222,7 @@ final class AddressSpace {
     final List<PageRuns.Run> runs = new ArrayList<>();
     for (final InstanceRecord.Run run : stored.runs()) {
       // Pages of zeros are holes of the region, which read as zeros too.
-      if (!run.zero() || hasFileUnderneath) {
+      if (!run.guard() && (!run.zero() || hasFileUnderneath)) {
         runs.add(new PageRuns.Run(run.start(), run.length()));
       }
     }
@@ -230,6 +231,14 @@ final class AddressSpace {
         .setOffset(stored.offset())
         .addAllRuns(PageRuns.of(runs).encode(stored.start()))
         .build();
+  }
+
+  private static PageRuns guards(final InstanceRecord.StoredPages stored) {
+    return PageRuns.of(
+        stored.runs().stream()
+            .filter(InstanceRecord.Run::guard)
+            .map(run -> new PageRuns.Run(run.start(), run.length()))
+            .toList());
   }
 
   private LayoutImage layout() {

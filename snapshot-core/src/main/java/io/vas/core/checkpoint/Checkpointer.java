@@ -53,10 +53,12 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.HashMap;
+import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 import java.util.function.UnaryOperator;
 import java.util.stream.Stream;
 import org.agrona.DirectBuffer;
@@ -264,6 +266,9 @@ public final class Checkpointer {
     private final List<StoredObject> objects;
     private final FileStatus log;
 
+    /** The others are the executor's own, which a fork makes anew. */
+    private final Set<Integer> usedObjects = new HashSet<>();
+
     Interpretation(final Subject instance, final PageSink sink, final InstanceRecord record) {
       this.instance = instance;
       this.sink = sink;
@@ -280,17 +285,23 @@ public final class Checkpointer {
               .setKernel(Machine.current().kernelRelease())
               .addPieces(SandboxPiece.of(instance.sandbox()))
               .addAllPieces(instance.pieces());
-      for (final StoredObject object : objects) {
-        image.addObjects(objectImage(object));
-      }
       for (final ProcessRecord process : record.processes()) {
         image.addProcesses(process(process, image));
+      }
+      for (final StoredObject object : objects) {
+        if (usedObjects.contains(object.id())) {
+          image.addObjects(objectImage(object));
+        }
       }
       return image.build();
     }
 
     private void refuseWhatHasNoResource() {
       final ProcessRecord root = record.processes().get(0);
+      if (root.file("stat").capacity() == 0) {
+        throw new UnsupportedException(
+            instance.pid(), "main thread", "it has exited, while others have not");
+      }
       for (final TaskRecord task : root.tasks()) {
         if (!task.text(CHILDREN).isBlank()) {
           throw unsupported(
@@ -423,9 +434,12 @@ public final class Checkpointer {
 
     @Override
     public Optional<StoredObject> object(final RecordedStatus status) {
-      return objects.stream()
-          .filter(object -> InstanceRecord.isSame(object.status(), status))
-          .findFirst();
+      final Optional<StoredObject> found =
+          objects.stream()
+              .filter(object -> InstanceRecord.isSame(object.status(), status))
+              .findFirst();
+      found.ifPresent(object -> usedObjects.add(object.id()));
+      return found;
     }
 
     @Override

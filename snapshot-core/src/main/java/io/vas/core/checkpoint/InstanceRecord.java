@@ -34,6 +34,7 @@ import org.agrona.concurrent.UnsafeBuffer;
  * and must not be used after that is unmapped.
  */
 final class InstanceRecord {
+  private static final long PAGE = 4096;
   private static final DirectBuffer EMPTY = new UnsafeBuffer(new byte[0]);
 
   private final Plan plan;
@@ -62,8 +63,9 @@ final class InstanceRecord {
    * @param length bytes.
    * @param zero whether the pages are zero, where the file underneath holds others, and are not
    *     stored.
+   * @param guard whether they are guard pages, and not stored.
    */
-  record Run(long start, long length, boolean zero) {}
+  record Run(long start, long length, boolean zero, boolean guard) {}
 
   /**
    * Pages of a VMA that were copied.
@@ -247,8 +249,9 @@ final class InstanceRecord {
       runs.add(
           new Run(
               entry.getLong(offset + RecordDescriptor.RUN_START_OFFSET, LITTLE_ENDIAN),
-              length & ~1L,
-              (length & 1) != 0));
+              length & -PAGE,
+              (length & RecordDescriptor.RUN_ZERO) != 0,
+              (length & RecordDescriptor.RUN_GUARD) != 0));
     }
     return new StoredPages(
         entry.getLong(RecordDescriptor.STORED_PAGES_START_OFFSET, LITTLE_ENDIAN),

@@ -9,10 +9,10 @@ import io.vas.core.program.SystemCall;
 import org.agrona.concurrent.UnsafeBuffer;
 
 /**
- * Lets the calls of a fork wait for the keeper that the guard of its mapped memory is not told of, or
- * that a mapping of a file would answer differently than anonymous memory: mremap, and madvise with
- * {@code MADV_FREE}, {@code MADV_WIPEONFORK} and {@code MADV_GUARD_INSTALL}. The keeper makes anonymous
- * what they are about, and then they go on.
+ * Lets the calls of a fork wait for the keeper that the guard of its mapped memory is not told of,
+ * or that a mapping of a file would answer differently than anonymous memory: mremap, and madvise
+ * with {@code MADV_FREE}, {@code MADV_WIPEONFORK} and {@code MADV_GUARD_INSTALL}. The keeper makes
+ * anonymous what they are about, and then they go on.
  *
  * <p>The filter is a seccomp filter that lets everything else pass; the kernel decides that by a
  * bitmap, without running it. It is visible in the fork as {@code Seccomp: 2}.

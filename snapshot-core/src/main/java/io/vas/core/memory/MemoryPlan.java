@@ -18,7 +18,6 @@ public final class MemoryPlan {
   /** A file mapping and its guard cost more than copying this much. */
   static final long FEW_BYTES = 16 * 4096L;
 
-
   private final List<Entry> entries;
 
   /**
@@ -53,14 +52,20 @@ public final class MemoryPlan {
    * @return the plan.
    */
   public static MemoryPlan of(final MemoryImage memory, final MemoryStrategy preferred) {
+    // An instance with mapped memory may not work with guard pages (GuardFilter); this one does.
+    final boolean hasGuards =
+        memory.getVmasList().stream().anyMatch(vma -> vma.getGuardsCount() > 0);
+    final MemoryStrategy chosen = hasGuards ? MemoryStrategy.COPY : preferred;
+    final String reason = hasGuards ? "the instance uses guard pages" : "asked for";
     final List<Entry> entries = new ArrayList<>(memory.getVmasCount());
     for (final VmaImage vma : memory.getVmasList()) {
-      entries.add(entry(vma, preferred));
+      entries.add(entry(vma, chosen, reason));
     }
     return new MemoryPlan(entries);
   }
 
-  private static Entry entry(final VmaImage vma, final MemoryStrategy preferred) {
+  private static Entry entry(
+      final VmaImage vma, final MemoryStrategy preferred, final String reasonToCopy) {
     final Set<String> flags = flags(vma);
     final PageRuns runs = runs(vma);
     if (flags.contains(VmFlag.WIPE_ON_FORK)) {
@@ -80,13 +85,16 @@ public final class MemoryPlan {
       return copy(vma, runs, "nothing stored");
     }
     if (preferred == MemoryStrategy.COPY) {
-      return copy(vma, runs, "asked for");
+      return copy(vma, runs, reasonToCopy);
     }
     if (flags.contains(VmFlag.GROWS_DOWN)) {
       return copy(vma, runs, "grows down");
     }
     if (flags.contains(VmFlag.LOCKED)) {
       return copy(vma, runs, "locked in memory");
+    }
+    if (flags.contains(VmFlag.SEALED)) {
+      return copy(vma, runs, "sealed");
     }
     if (runs.bytes() <= FEW_BYTES) {
       return copy(vma, runs, "few pages");

@@ -47,6 +47,7 @@ public final class MemoryRestore {
   /** Linux 4.17. */
   private static final int MAP_FIXED_NOREPLACE = 0x100000;
 
+  private static final int MADV_GUARD_INSTALL = 102;
   private static final int MLOCK_ONFAULT = 1;
   private static final int O_TMPFILE = 020200000;
   private static final int ARCH_MAP_VDSO_64 = 0x2003;
@@ -286,6 +287,14 @@ public final class MemoryRestore {
                 advice);
           }
         });
+    for (final PageRuns.Run guard : PageRuns.decode(vma.getStart(), vma.getGuardsList()).list()) {
+      program.call(
+          "guard pages at " + Long.toHexString(guard.start()),
+          SystemCall.MADVISE,
+          guard.start(),
+          guard.length(),
+          MADV_GUARD_INSTALL);
+    }
     if (entry.has(VmFlag.LOCKED)) {
       // Pages of a range without access cannot be brought in: ENOMEM, though the range is locked.
       final boolean isAccessible = vma.getProtection() != MappedMemory.PROT_NONE;
@@ -451,10 +460,7 @@ public final class MemoryRestore {
     final byte[] api = new byte[3 * Long.BYTES];
     final UnsafeBuffer buffer = new UnsafeBuffer(api);
     buffer.putLong(0, UFFD_API, LITTLE_ENDIAN);
-    buffer.putLong(
-        Long.BYTES,
-        UFFD_FEATURE_EVENT_FORK | UFFD_FEATURE_EVENT_REMOVE,
-        LITTLE_ENDIAN);
+    buffer.putLong(Long.BYTES, UFFD_FEATURE_EVENT_FORK | UFFD_FEATURE_EVENT_REMOVE, LITTLE_ENDIAN);
     program.call(
         "guard: events", SystemCall.IOCTL, guard, UFFDIO_API, program.data("guard: api", api));
     program.callExpecting(

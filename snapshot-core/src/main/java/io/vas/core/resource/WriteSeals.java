@@ -12,8 +12,9 @@ import java.util.Optional;
 import java.util.Set;
 
 /**
- * Seals that keep a {@link MemFd} from being written to: F_SEAL_WRITE. Once such a file is mapped as
- * shared, be it only to be read, it can not be sealed any more, so these seals come before memory.
+ * Seals that keep a {@link MemFd} from being written to: F_SEAL_WRITE. Once such a file is mapped
+ * as shared, be it only to be read, it can not be sealed any more, so these seals come before
+ * memory.
  */
 public final class WriteSeals implements ProcessResource {
   private static final int F_SEAL_WRITE = 8;

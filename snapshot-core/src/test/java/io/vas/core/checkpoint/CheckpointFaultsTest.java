@@ -42,7 +42,9 @@ class CheckpointFaultsTest {
   }
 
   @ParameterizedTest
-  @EnumSource(mode = EnumSource.Mode.EXCLUDE, names = {"UNKNOWN", "OBJECTS"})
+  @EnumSource(
+      mode = EnumSource.Mode.EXCLUDE,
+      names = {"UNKNOWN", "OBJECTS"})
   void shouldGoOnAfterAnError(final FreezeStage stage) {
     final VictimInstance victim = host.run("call_interrupted");
     host.checkpointer()
@@ -56,7 +58,9 @@ class CheckpointFaultsTest {
   }
 
   @ParameterizedTest
-  @EnumSource(mode = EnumSource.Mode.EXCLUDE, names = {"UNKNOWN", "OBJECTS"})
+  @EnumSource(
+      mode = EnumSource.Mode.EXCLUDE,
+      names = {"UNKNOWN", "OBJECTS"})
   void shouldGoOnWhenTimeIsUp(final FreezeStage stage) {
     final VictimInstance victim = host.run("call_interrupted");
     host.checkpointer()
@@ -67,7 +71,9 @@ class CheckpointFaultsTest {
   }
 
   @ParameterizedTest
-  @EnumSource(mode = EnumSource.Mode.EXCLUDE, names = {"UNKNOWN", "OBJECTS"})
+  @EnumSource(
+      mode = EnumSource.Mode.EXCLUDE,
+      names = {"UNKNOWN", "OBJECTS"})
   void shouldEndWithAnInstanceThatIsKilled(final FreezeStage stage) {
     final VictimInstance victim = host.run("call_interrupted");
     host.checkpointer()

@@ -56,7 +56,8 @@ class KeeperProtocolDescriptorTest {
           "VAS_ENTRY_", "ENTRY_",
           "VAS_PENDING_", "PENDING_",
           "VAS_REGION_", "REGION_",
-          "VAS_PAGES_", "PAGES_");
+          "VAS_PAGES_", "PAGES_",
+          "VAS_RUN_", "RUN_");
 
   @Test
   void shouldLayOutMessagesAsTheKeeper() {

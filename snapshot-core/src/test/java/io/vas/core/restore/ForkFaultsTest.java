@@ -75,8 +75,7 @@ class ForkFaultsTest {
     original.put(program.bytes(), at, ProgramDescriptor.OP_LENGTH).flip();
     final ByteBuffer failing =
         ByteBuffer.allocateDirect(ProgramDescriptor.OP_LENGTH).order(LITTLE_ENDIAN);
-    failing.putShort(
-        ProgramDescriptor.OP_CODE_OFFSET, (short) ProgramDescriptor.OP_SYSCALL);
+    failing.putShort(ProgramDescriptor.OP_CODE_OFFSET, (short) ProgramDescriptor.OP_SYSCALL);
     failing.put(ProgramDescriptor.OP_EXPECT_OFFSET, (byte) ProgramDescriptor.EXPECT_SUCCESS);
     failing.putInt(ProgramDescriptor.OP_NUMBER_OFFSET, NO_SYSTEM_CALL);
     failing.putInt(ProgramDescriptor.OP_RESULT_OFFSET, ProgramDescriptor.NO_RESULT);

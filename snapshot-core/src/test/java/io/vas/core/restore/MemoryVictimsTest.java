@@ -33,7 +33,7 @@ class MemoryVictimsTest {
   }
 
   @ParameterizedTest
-  @ValueSource(strings = {"mem_private", "mem_files", "mem_advice", "mem_stack"})
+  @ValueSource(strings = {"mem_private", "mem_files", "mem_advice", "mem_stack", "mem_guards"})
   void shouldFindMemoryAsItWas(final String victim) {
     host.run(victim).expectToSurvive();
   }
@@ -62,8 +62,7 @@ class MemoryVictimsTest {
         VictimInstance fork = snapshot.fork(MemoryStrategy.MAP)) {
       assertThat(snapshot.program().memoryPlan().entries())
           .anyMatch(
-              entry ->
-                  entry.strategy() == MemoryStrategy.MAP && entry.runs().bytes() >= 8 << 20)
+              entry -> entry.strategy() == MemoryStrategy.MAP && entry.runs().bytes() >= 8 << 20)
           .anyMatch(
               entry ->
                   entry.strategy() == MemoryStrategy.COPY && entry.reason().equals("few pages"));

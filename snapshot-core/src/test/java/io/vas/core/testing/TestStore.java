@@ -100,10 +100,7 @@ public final class TestStore implements AutoCloseable {
       }
       readOnlyLayer =
           Fd.openAt(
-              layerMount.readOnlyMount(),
-              name,
-              OpenFlags.O_RDONLY | OpenFlags.O_DIRECTORY,
-              0);
+              layerMount.readOnlyMount(), name, OpenFlags.O_RDONLY | OpenFlags.O_DIRECTORY, 0);
       layers.add(readOnlyLayer);
       layers.addAll(below);
       layers.forEach(fd -> heldLayers.add(hold(fd)));

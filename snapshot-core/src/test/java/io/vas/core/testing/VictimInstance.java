@@ -85,12 +85,25 @@ public final class VictimInstance implements Subject, AutoCloseable {
         return lines.get(linesRead++);
       }
       if (reply.exit().isDone() && lines().size() == linesRead) {
-        throw new AssertionError(this + " has ended: " + exitStatus() + "; it said " + lines + "; the keeper says " + host.keeperLog());
+        throw new AssertionError(
+            this
+                + " has ended: "
+                + exitStatus()
+                + "; it said "
+                + lines
+                + "; the keeper says "
+                + host.keeperLog());
       }
       pause();
     }
     throw new AssertionError(
-        this + " says nothing; it said " + lines() + "; its tasks: " + describeTasks() + "; the keeper says " + host.keeperLog());
+        this
+            + " says nothing; it said "
+            + lines()
+            + "; its tasks: "
+            + describeTasks()
+            + "; the keeper says "
+            + host.keeperLog());
   }
 
   private String describeTasks() {
