@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <linux/filter.h>
 #include <netinet/udp.h>
+#include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
@@ -94,6 +95,15 @@ int main(int count, char **arguments) {
     MUST(chdir("/tmp"));
     MUST(fd = socket(AF_UNIX, SOCK_STREAM, 0));
     MUST(bind(fd, (struct sockaddr *)&name, sizeof(name)));
+  } else if (is("moved")) {
+    struct epoll_event event = {.events = EPOLLIN};
+    int counter, another;
+    MUST(fd = epoll_create1(0));
+    MUST(counter = eventfd(0, 0));
+    MUST(epoll_ctl(fd, EPOLL_CTL_ADD, counter, &event));
+    MUST(dup2(counter, 300));
+    MUST(another = eventfd(0, 0));
+    MUST(dup2(another, counter));
   } else if (is("huge")) {
     MUST(fd = (int)syscall(SYS_memfd_create, "huge", 4 /* MFD_HUGETLB */));
   } else {

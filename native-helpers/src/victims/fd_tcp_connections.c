@@ -12,7 +12,8 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 
-static int listener, client, server, client6, server6, half_client, half_server, mapped_client, mapped_server, waiting, plain_listener;
+static int listener, client, server, client6, server6, half_client, half_server, mapped_client, mapped_server, waiting,
+    plain_listener;
 static ino_t log_inode;
 static bool reset_seen;
 static char large[30000], found[30000];

@@ -9,9 +9,11 @@ import static java.nio.ByteOrder.LITTLE_ENDIAN;
 
 import com.google.protobuf.ByteString;
 import com.google.protobuf.InvalidProtocolBufferException;
+import io.vas.core.UnsupportedException;
 import io.vas.core.image.DescriptorImage;
 import io.vas.core.image.EpollImage;
 import io.vas.core.image.EpollTargetImage;
+import io.vas.core.linux.EpollFile;
 import io.vas.core.linux.FdInfo;
 import io.vas.core.linux.FileStatus;
 import io.vas.core.program.Data;
@@ -28,6 +30,7 @@ import org.agrona.concurrent.UnsafeBuffer;
  */
 public final class Epoll implements DescriptorResource {
   private static final String LINK = "anon_inode:[eventpoll]";
+  private static final String ANONYMOUS = "anon_inode:";
   private static final int EPOLL_CTL_ADD = 1;
   private static final int EPOLLIN = 1;
   private static final int EVENT_LENGTH = 12;
@@ -66,25 +69,37 @@ public final class Epoll implements DescriptorResource {
     final Optional<DescriptorRecord> sameNumber =
         descriptors.stream().filter(d -> d.number() == target.descriptor()).findFirst();
     if (sameNumber.filter(d -> isSame(d, target)).isPresent()) {
+      // Files without a name all have the same inode, so the text does not tell one from another.
+      if (sameNumber.get().link().startsWith(ANONYMOUS)
+          && EpollFile.isStillAt(epoll.process().outerPid(), epoll.number(), target.descriptor())
+              .filter(isStill -> !isStill)
+              .isPresent()) {
+        throw unknown(target, epoll, context);
+      }
       return sameNumber.get().file();
     }
     // Its number is closed, or has been given to another file.
     final int[] files =
         descriptors.stream()
-            .filter(d -> !d.link().startsWith("anon_inode:") && isSame(d, target))
+            .filter(d -> !d.link().startsWith(ANONYMOUS) && isSame(d, target))
             .filter(d -> canBeReady(d, target))
             .mapToInt(DescriptorRecord::file)
             .distinct()
             .toArray();
     if (files.length != 1) {
-      throw context.unsupported(
-          epoll,
-          kind(),
-          "it watches a file that was added as descriptor "
-              + target.descriptor()
-              + " and is not to be found under another number");
+      throw unknown(target, epoll, context);
     }
     return files[0];
+  }
+
+  private UnsupportedException unknown(
+      final FdInfo.EpollTarget target, final DescriptorRecord epoll, final CaptureContext context) {
+    return context.unsupported(
+        epoll,
+        kind(),
+        "it watches a file that was added as descriptor "
+            + target.descriptor()
+            + " and is not to be found under another number");
   }
 
   private static boolean isSame(

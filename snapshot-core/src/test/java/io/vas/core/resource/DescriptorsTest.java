@@ -79,6 +79,7 @@ class DescriptorsTest {
     "fd_refused, removed-name, regular file, removed",
     "fd_refused, in-flight, unix socket, SCM_RIGHTS",
     "fd_refused, relative, unix socket, not absolute",
+    "fd_refused, moved, epoll, not to be found",
     "fd_refused, huge, memfd, MFD_HUGETLB",
     "fd_inotify, unread, inotify, events wait",
     "fd_directories, half, directory, read in part",
