@@ -2,6 +2,7 @@ package io.vas.core.linux;
 
 import static io.vas.core.linux.Kernel.LIBC;
 
+import java.io.BufferedInputStream;
 import java.io.FileInputStream;
 import java.io.FileNotFoundException;
 import java.io.FileOutputStream;
@@ -37,7 +38,8 @@ public record Pipe(Fd reader, Fd writer) implements AutoCloseable {
    */
   public InputStream input() {
     try {
-      return new FileInputStream(path(reader));
+      // A plain FileInputStream asks for its position in readAllBytes, which a pipe has not.
+      return new BufferedInputStream(new FileInputStream(path(reader)));
     } catch (final FileNotFoundException e) {
       throw new LinuxException("open", path(reader), Errno.EMFILE.number());
     }
