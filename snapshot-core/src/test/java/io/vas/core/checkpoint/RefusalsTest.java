@@ -50,8 +50,7 @@ class RefusalsTest {
   })
   void shouldNameWhatItCanNotSnapshot(final String kind, final String named) {
     final VictimInstance victim =
-        host.start(
-            RunSpec.of(VictimHost.victim("mem_unsupported"), kind));
+        host.start(RunSpec.of(VictimHost.victim("mem_unsupported"), kind));
     final String line = victim.nextLine();
     assumeTrue(!line.equals("no huge pages"), line);
     assertThat(line).isEqualTo("ready");
