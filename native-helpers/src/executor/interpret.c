@@ -172,8 +172,9 @@ __attribute__((visibility("hidden"))) int vas_execute(struct vas_program_header 
       break;
     case VAS_OP_BARRIER: {
       uint32_t *word = (uint32_t *)(uintptr_t)args[0];
-      __atomic_add_fetch(word, 1, __ATOMIC_ACQ_REL);
-      futex_wake_all(word);
+      /* Only who completes it wakes the others, who would go back to sleep otherwise. */
+      if (__atomic_add_fetch(word, 1, __ATOMIC_ACQ_REL) >= (uint32_t)args[1])
+        futex_wake_all(word);
       result = wait_at_least(report, word, (uint32_t)args[1]);
       if (result < 0)
         return -1;

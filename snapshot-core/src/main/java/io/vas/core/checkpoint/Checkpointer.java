@@ -75,6 +75,7 @@ public final class Checkpointer {
   private static final String COPY_FILES = "files: copy the layer";
   private static final List<String> EMPTY_DIRECTORIES = List.of("dev/mqueue");
   private static final int DIRECTORY_BUFFER = 1024;
+  private static final int PAGE = 4096;
 
   /** Bytes that getdents64 gives for "." and "..". */
   private static final int EMPTY_DIRECTORY_LENGTH = 48;
@@ -288,6 +289,7 @@ public final class Checkpointer {
       for (final ProcessRecord process : record.processes()) {
         image.addProcesses(process(process, image));
       }
+      storeZeros();
       for (final StoredObject object : objects) {
         if (usedObjects.contains(object.id())) {
           image.addObjects(objectImage(object));
@@ -319,6 +321,22 @@ public final class Checkpointer {
       for (final String directory : EMPTY_DIRECTORIES) {
         if (record.program().result("files: list " + directory) > EMPTY_DIRECTORY_LENGTH) {
           throw unsupported(root, "file", "there are files in /" + directory);
+        }
+      }
+    }
+
+    /** Pages of zeros over a file's are stored, too: a hole of a region must not be mapped. */
+    private void storeZeros() {
+      final ByteBuffer page = ByteBuffer.allocateDirect(PAGE);
+      for (final InstanceRecord.StoredPages stored : record.pages()) {
+        for (final InstanceRecord.Run run : stored.runs()) {
+          for (long at = 0; run.zero() && !stored.backed() && at < run.length(); at += PAGE) {
+            page.clear();
+            FileIo.pwrite(
+                sink.region(stored.region()),
+                page,
+                stored.offset() + (run.start() - stored.start()) + at);
+          }
         }
       }
     }

@@ -1,6 +1,7 @@
 package io.vas.core.checkpoint;
 
 import io.vas.core.VasException;
+import io.vas.core.image.Backing;
 import io.vas.core.image.Image;
 import io.vas.core.image.MemoryImage;
 import io.vas.core.image.ObjectImage;
@@ -27,6 +28,7 @@ import java.util.Map;
 final class RegionFill {
   private final PageSource origin;
   private final PageSink sink;
+  private final List<VmaImage> originVmas = new ArrayList<>();
   private final Map<RegionKind, PageRuns> originRuns = new EnumMap<>(RegionKind.class);
   private final Map<RegionKind, Long> originInodes = new EnumMap<>(RegionKind.class);
 
@@ -48,6 +50,7 @@ final class RegionFill {
     for (final ProcessImage process : image.getProcessesList()) {
       for (final VmaImage vma : process.getMemory().getVmasList()) {
         final StoredPages pages = vma.getPages();
+        originVmas.add(vma);
         runs.get(RegionKind.of(pages.getRegion()))
             .addAll(PageRuns.decode(pages.getOffset(), pages.getRunsList()).list());
       }
@@ -121,8 +124,27 @@ final class RegionFill {
     }
     final PageRuns all =
         PageRuns.decode(vma.getStart(), vma.getPages().getRunsList()).plus(PageRuns.of(copied));
-    return vma.toBuilder()
+    return withFile(vma, stored).toBuilder()
         .setPages(vma.getPages().toBuilder().clearRuns().addAllRuns(all.encode(vma.getStart())))
         .build();
+  }
+
+  /** Pages that were written over a file's are still that file's, though a region is mapped now. */
+  private VmaImage withFile(final VmaImage vma, final InstanceRecord.StoredPages stored) {
+    for (final VmaImage before : originVmas) {
+      final long distance = stored.backingOffset() - before.getPages().getOffset();
+      if (before.getBacking() == Backing.FILE
+          && before.getPages().getRunsCount() > 0
+          && before.getPages().getRegion() == stored.backingRegion().number()
+          && distance >= 0
+          && distance < before.getEnd() - before.getStart()) {
+        return vma.toBuilder()
+            .setBacking(Backing.FILE)
+            .setFile(before.getFile())
+            .setOffset(before.getOffset() + distance)
+            .build();
+      }
+    }
+    return vma;
   }
 }

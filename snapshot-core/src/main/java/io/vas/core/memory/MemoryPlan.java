@@ -38,6 +38,11 @@ public final class MemoryPlan {
     public boolean has(final String flag) {
       return flags(vma).contains(flag);
     }
+
+    /** Whether it must behave as anonymous memory though it maps a file. */
+    boolean isGuarded() {
+      return strategy == MemoryStrategy.MAP && vma.getBacking() == Backing.ANONYMOUS;
+    }
   }
 
   private MemoryPlan(final List<Entry> entries) {
@@ -73,6 +78,13 @@ public final class MemoryPlan {
     }
     if (flags.contains(VmFlag.DROPPABLE)) {
       return copy(vma, PageRuns.of(List.of()), "MAP_DROPPABLE: zero in a fork");
+    }
+    if (vma.getBacking() == Backing.FILE
+        && preferred == MemoryStrategy.MAP
+        && !isWritable(vma)
+        && runs.bytes() == vma.getEnd() - vma.getStart()) {
+      // What the loader relocated and then protected: a tenth of a small instance's memory.
+      return new Entry(vma, MemoryStrategy.MAP, "read-only, all of it written before", runs);
     }
     if (vma.getBacking() == Backing.FILE) {
       return copy(vma, runs, runs.isEmpty() ? "file" : "written pages of a private file mapping");
@@ -125,12 +137,12 @@ public final class MemoryPlan {
   }
 
   /**
-   * Whether any VMA maps a region, so that there must be a guard.
+   * Whether any VMA that was anonymous maps a region, so that there must be a guard.
    *
-   * @return whether an entry has the strategy {@link MemoryStrategy#MAP}.
+   * @return whether an entry is guarded.
    */
   public boolean needsGuard() {
-    return entries.stream().anyMatch(entry -> entry.strategy() == MemoryStrategy.MAP);
+    return entries.stream().anyMatch(Entry::isGuarded);
   }
 
   /**

@@ -491,17 +491,17 @@ public final class MemoryRestore {
     }
   }
 
-  /** Each call costs 10 us, so what has nothing but mapped memory and free space in it is one. */
+  /** Each call costs 10 us, so what has nothing but guarded memory and free space in it is one. */
   private List<PageRuns.Run> guardedRanges() {
     final List<PageRuns.Run> ranges = new ArrayList<>();
     long start = -1;
     long end = -1;
     for (final MemoryPlan.Entry entry : plan.entries()) {
-      if (entry.strategy() == MemoryStrategy.MAP) {
+      if (entry.isGuarded()) {
         start = start < 0 ? entry.vma().getStart() : start;
         end = entry.vma().getEnd();
       }
-      if (start >= 0 && entry.strategy() != MemoryStrategy.MAP) {
+      if (start >= 0 && !entry.isGuarded()) {
         ranges.add(new PageRuns.Run(start, end - start));
         start = -1;
       }

@@ -344,8 +344,7 @@ public final class ForkCompiler {
     final TaskImage task = process.getTasks(0);
     final Data frame = frame(task);
     restoreTask(task, Phase.TASK);
-    program.resource("tasks");
-    program.barrier(ALL_HAVE_STATE, process.getTasksCount());
+    awaitState();
     restoreProcess(Phase.TIMERS);
     for (final Phase phase : List.of(Phase.CREDENTIALS, Phase.LAST)) {
       restoreProcess(phase);
@@ -377,14 +376,28 @@ public final class ForkCompiler {
     program.resource("tasks");
     final Data frame = frame(task);
     restoreTask(task, Phase.TASK);
-    program.resource("tasks");
-    program.barrier(ALL_HAVE_STATE, process.getTasksCount());
+    awaitState();
     restoreTask(task, Phase.CREDENTIALS);
     restoreTask(task, Phase.LAST);
     program.resource("tasks");
     program.barrier(ALL_ARE_READY, process.getTasksCount());
     program.awaitRelease();
     program.signalReturn(frame);
+  }
+
+  /** Timers may be for any task; without one, nobody needs to wait. */
+  private void awaitState() {
+    final boolean hasTimers =
+        Resources.process().stream()
+            .filter(resource -> resource.phase() == Phase.TIMERS)
+            .anyMatch(
+                resource ->
+                    process.getPiecesList().stream()
+                        .anyMatch(piece -> piece.getKind().equals(resource.kind())));
+    if (hasTimers) {
+      program.resource("tasks");
+      program.barrier(ALL_HAVE_STATE, process.getTasksCount());
+    }
   }
 
   private Data frame(final TaskImage task) throws InvalidProtocolBufferException {
