@@ -3,11 +3,15 @@ package io.vas.core.restore;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.vas.core.memory.MemoryStrategy;
+import io.vas.core.sandbox.RunSpec;
 import io.vas.core.testing.LeakCheck;
 import io.vas.core.testing.VictimHost;
 import io.vas.core.testing.VictimInstance;
 import io.vas.core.testing.VictimSnapshot;
 import java.nio.file.Path;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -68,5 +72,19 @@ class MemoryVictimsTest {
                   entry.strategy() == MemoryStrategy.COPY && entry.reason().equals("few pages"));
       fork.expectOk();
     }
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"", "libjemalloc.so.2"})
+  void shouldGiveZerosToAnAllocatorThatTrustsFreedMemory(final String preloaded) {
+    final RunSpec spec =
+        new RunSpec(
+            "allocator",
+            List.of(VictimHost.victim("mem_allocator")),
+            Map.of("LD_PRELOAD", preloaded, "MALLOC_CONF", "dirty_decay_ms:0,muzzy_decay_ms:0"),
+            "/",
+            Set.of(),
+            false);
+    host.run(spec).expectToSurvive();
   }
 }
