@@ -22,6 +22,58 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+/* What advice and locks left in a VMA, which a new mapping in its place must be given again. */
+static const struct {
+  const char *flag; /* as in VmFlags of /proc/PID/smaps */
+  int advice;
+} lasting_advice[] = {{" rr", MADV_RANDOM},   {" sr", MADV_SEQUENTIAL}, {" dc", MADV_DONTFORK},  {" dd", MADV_DONTDUMP},
+                      {" hg", MADV_HUGEPAGE}, {" nh", MADV_NOHUGEPAGE}, {" mg", MADV_MERGEABLE}};
+
+#define FLAGS_SIZE 160
+
+/* The VmFlags of the VMA at an address, each with a blank before it; empty if there is none. */
+static void read_flags(pid_t pid, uint64_t address, char flags[FLAGS_SIZE]) {
+  char name[32], *text = NULL;
+  size_t capacity = 0;
+  bool within = false;
+
+  flags[0] = 0;
+  snprintf(name, sizeof(name), "%d/smaps", pid);
+  ssize_t length = read_file_at(proc_directory, name, &text, &capacity);
+  for (const char *line = text; length > 0 && line != NULL && *line; line = strchr(line, '\n')) {
+    unsigned long start, end;
+    if (*line == '\n' && *++line == 0)
+      break;
+    if (sscanf(line, "%lx-%lx ", &start, &end) == 2)
+      within = start <= address && address < end;
+    else if (within && strncmp(line, "VmFlags:", strlen("VmFlags:")) == 0) {
+      line += strlen("VmFlags:");
+      snprintf(flags, FLAGS_SIZE, "%.*s", (int)(strchrnul(line, '\n') - line), line);
+      break;
+    }
+  }
+  free(text);
+}
+
+static bool is_locked(const char *flags) { return strstr(flags, " lo") != NULL; }
+
+static int give_flags(struct instance *instance, struct task *task, uint64_t start, uint64_t end, const char *flags) {
+  long result;
+  int error = 0;
+
+  for (size_t i = 0; error >= 0 && i < sizeof(lasting_advice) / sizeof(lasting_advice[0]); i++)
+    if (strstr(flags, lasting_advice[i].flag) != NULL) {
+      const uint64_t args[6] = {start, end - start, (uint64_t)lasting_advice[i].advice};
+      error = task_syscall(task, instance->syscall_address, SYS_madvise, args, &result);
+    }
+  if (error >= 0 && is_locked(flags)) {
+    /* A result of -ENOMEM says that there is no access to the pages; locked they are. */
+    const uint64_t args[6] = {start, end - start, strstr(flags, " lf") != NULL ? MLOCK_ONFAULT : 0};
+    error = task_syscall(task, instance->syscall_address, SYS_mlock2, args, &result);
+  }
+  return error;
+}
+
 static int map_anonymous(struct instance *instance, struct task *task, const struct vma *vma, uint64_t start,
                          uint64_t end) {
   uint64_t protection = (vma->readable ? PROT_READ : 0) | (vma->writable ? PROT_WRITE : 0) |
@@ -80,8 +132,13 @@ static int write_contents(pid_t pid, uint64_t start, uint64_t end, const uint8_t
 
 static int make_anonymous(struct instance *instance, struct task *task, const struct vma *vma, uint64_t start,
                           uint64_t end, bool keep) {
-  if (!keep)
-    return map_anonymous(instance, task, vma, start, end);
+  char flags[FLAGS_SIZE];
+
+  read_flags(task->pid, start, flags);
+  if (!keep) {
+    int error = map_anonymous(instance, task, vma, start, end);
+    return error < 0 ? error : give_flags(instance, task, start, end, flags);
+  }
   uint8_t *buffer = mmap(NULL, end - start, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
   if (buffer == MAP_FAILED)
     return -errno;
@@ -91,6 +148,8 @@ static int make_anonymous(struct instance *instance, struct task *task, const st
     error = map_anonymous(instance, task, vma, start, end);
   if (error >= 0)
     error = write_contents(task->pid, start, end, buffer);
+  if (error >= 0)
+    error = give_flags(instance, task, start, end, flags);
   munmap(buffer, end - start);
   return error;
 }
@@ -112,7 +171,13 @@ static int each_region_vma(struct instance *instance, pid_t pid, uint64_t start,
   for (ssize_t i = 0; i < count && result >= 0; i++) {
     uint64_t from = vmas[i].start > start ? vmas[i].start : start;
     uint64_t to = vmas[i].end < end ? vmas[i].end : end;
+    char flags[FLAGS_SIZE];
     if (from >= to || !is_region(instance, &vmas[i]))
+      continue;
+    /* MADV_FREE is refused for locked memory, as it is for a file. */
+    if (!keep)
+      read_flags(pid, from, flags);
+    if (!keep && is_locked(flags))
       continue;
     int error = task == NULL ? 0 : make_anonymous(instance, task, &vmas[i], from, to, keep);
     result = error < 0 ? error : 1;
@@ -157,9 +222,9 @@ void notify_serve(struct instance *instance) {
     return; /* given up meanwhile */
   pid_t pid = process_of((pid_t)call.pid);
   uint64_t start = ALIGN_DOWN(call.data.args[0], PAGE), end = start + ALIGN_UP(call.data.args[1], PAGE);
-  int found = pid == 0 || end < start ? 0 : each_region_vma(instance, pid, start, end, NULL, true);
+  bool keep = call.data.nr != SYS_madvise || call.data.args[2] != MADV_FREE;
+  int found = pid == 0 || end < start ? 0 : each_region_vma(instance, pid, start, end, NULL, keep);
   if (found > 0) {
-    bool keep = call.data.nr != SYS_madvise || call.data.args[2] != MADV_FREE;
     found = convert(instance, pid, start, end, keep);
   }
   if (found < 0 && found != -ESRCH)
