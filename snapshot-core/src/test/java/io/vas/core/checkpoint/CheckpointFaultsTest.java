@@ -8,10 +8,12 @@ import io.vas.core.VasException;
 import io.vas.core.keeper.FreezeException;
 import io.vas.core.keeper.FreezeStage;
 import io.vas.core.keeper.KeeperProtocolDescriptor;
+import io.vas.core.memory.MemoryStrategy;
 import io.vas.core.testing.LeakCheck;
 import io.vas.core.testing.TestStore;
 import io.vas.core.testing.VictimHost;
 import io.vas.core.testing.VictimInstance;
+import io.vas.core.testing.VictimSnapshot;
 import java.nio.file.Path;
 import java.time.Duration;
 import org.junit.jupiter.api.AfterEach;
@@ -54,7 +56,10 @@ class CheckpointFaultsTest {
         .satisfies(e -> assertThat(e.stage()).isEqualTo(stage));
     victim.expectOk();
     host.checkpointer().changing(request -> request);
-    victim.expectToSurvive();
+    try (VictimSnapshot snapshot = victim.snapshot();
+        VictimInstance fork = snapshot.fork(MemoryStrategy.MAP)) {
+      fork.expectOk();
+    }
   }
 
   @ParameterizedTest
