@@ -398,13 +398,9 @@ static int run_programs(struct freeze *freeze, pid_t pid) {
 static int record_frozen(struct freeze *freeze) {
   struct instance *instance = freeze->instance;
   struct freezing *freezing = &freeze->freezing;
-  pid_t roots[256];
   int error;
 
-  roots[0] = instance->pid;
-  size_t root_count = 1 + instance_visitors(instance->id, roots + 1, 255);
-  if ((error = freeze_tasks(freezing, roots, root_count, 1, guard_drain, instance)) < 0 ||
-      (error = guard_settle(instance, freezing)) < 0)
+  if ((error = freeze_instance(instance, freezing)) < 0)
     return error;
   if ((error = enter(freeze, VAS_FREEZE_REGISTERS)) < 0)
     return error;
@@ -480,7 +476,7 @@ void freeze_run(struct instance *instance, struct freeze_job *job) {
       error = fault;
     else if (error < 0)
       freeze.stage = failed_stage;
-    thaw_tasks(&freeze.freezing);
+    thaw_instance(instance, &freeze.freezing);
     freeze.result.frozen_nanos = now_nanos() - stopped;
   }
   if (error >= 0) {

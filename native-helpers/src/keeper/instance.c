@@ -66,6 +66,8 @@ static void dispose(struct instance *instance) {
   close_fd(&instance->notifier);
   close_fd(&instance->pidfd);
   close_fd(&instance->wake);
+  if (instance->report != NULL)
+    munmap(instance->report, PAGE);
   struct ended *record = malloc(sizeof(*record));
   if (record != NULL) {
     pthread_mutex_lock(&stack_lock);
@@ -79,12 +81,12 @@ static void dispose(struct instance *instance) {
 static void end_instance(struct instance *instance) {
   siginfo_t info = {0};
   struct vas_exited exited = {0};
-  uint64_t id = instance->id;
 
   waitid(P_PIDFD, (id_t)instance->pidfd, &info, WEXITED | __WALL);
   exited.wait_status = info.si_code == CLD_EXITED ? (info.si_status & 0xff) << 8
                                                   : (info.si_status & 0x7f) | (info.si_code == CLD_DUMPED ? 0x80 : 0);
   unregister(instance);
+  uint64_t id = instance->id; /* the last that it had */
   for (struct freeze_job *job = instance->jobs, *next; job != NULL; job = next) {
     next = job->next;
     answer(&job->header, -ESRCH, VAS_FREEZE_PREPARE, NULL, 0, -1);
@@ -118,7 +120,9 @@ static void *warden(void *argument) {
     fds[2] = (struct pollfd){.fd = instance->notifier, .events = POLLIN};
     for (size_t i = 3; i < count; i++)
       fds[i] = (struct pollfd){.fd = instance->guarded[i - 3].fd, .events = POLLIN};
-    if (poll(fds, count, -1) < 0)
+    int ready = poll(fds, count, pause_poll_millis(instance));
+    pause_look(instance);
+    if (ready <= 0)
       continue;
     if (fds[0].revents)
       break;
@@ -140,7 +144,10 @@ static void *warden(void *argument) {
         pthread_mutex_unlock(&registry_lock);
         if (job == NULL)
           break;
-        freeze_run(instance, job);
+        if (job->header.type == VAS_FREEZE)
+          freeze_run(instance, job);
+        else
+          pause_run(instance, job);
       }
     }
   }
@@ -210,6 +217,16 @@ int instance_use(uint64_t id, int (*use)(struct instance *instance, void *contex
   return result;
 }
 
+int instance_rename(uint64_t id, uint64_t new_id) {
+  pthread_mutex_lock(&registry_lock);
+  struct instance *instance = find(id);
+  int result = instance == NULL ? -ESRCH : find(new_id) != NULL ? -EEXIST : 0;
+  if (result >= 0)
+    instance->id = new_id;
+  pthread_mutex_unlock(&registry_lock);
+  return result;
+}
+
 int instance_post(uint64_t id, struct freeze_job *job) {
   uint64_t one = 1;
   int result = -ESRCH;
@@ -233,7 +250,10 @@ size_t instance_list(struct vas_listed *list, size_t capacity) {
 
   pthread_mutex_lock(&registry_lock);
   for (struct instance *i = registry; i != NULL && count < capacity; i = i->next)
-    list[count++] = (struct vas_listed){.instance = i->id, .visited = i->visited, .pid = i->host_pid};
+    list[count++] = (struct vas_listed){.instance = i->id,
+                                        .visited = i->visited,
+                                        .pid = i->host_pid,
+                                        .flags = i->paused ? VAS_LISTED_PAUSED : 0};
   pthread_mutex_unlock(&registry_lock);
   return count;
 }

@@ -79,6 +79,24 @@ struct guard_event;
 
 struct freeze_job;
 
+struct task {
+  pid_t pid, tid;
+  bool stopped, gone;
+  bool dying; /* could not be let go on, and has not been heard of since */
+  bool visitor; /* stopped for the sake of the cut, not recorded */
+  struct user_regs_struct registers; /* as the task will go on */
+  bool registers_known, registers_changed;
+  uint64_t mask;
+  bool mask_changed;
+};
+
+struct freezing {
+  struct task *tasks;
+  size_t count, capacity;
+  uint64_t deadline_nanos;
+  bool alone; /* only the tasks of the processes named, not of their children */
+};
+
 enum instance_step { INSTANCE_PREPARED = 0, INSTANCE_BEGUN = 1, INSTANCE_ABANDONED = 2 };
 
 struct instance {
@@ -100,6 +118,10 @@ struct instance {
   size_t event_count;
   int wake;        /* eventfd: there is a job */
   uint32_t begun;  /* enum instance_step; a futex */
+  struct vas_report *report; /* of a program that is held at its release; NULL otherwise */
+  bool paused;
+  bool yielded;         /* paused, but by SIGSTOP, and traced by nobody or somebody else */
+  struct freezing held; /* the tasks of one that is paused and was not yielded */
   struct freeze_job *jobs;
   pthread_t warden;
   void *stack;
@@ -116,6 +138,7 @@ void instance_begin(struct instance *instance);
 void instance_abandon(struct instance *instance);
 /* Under the registry's lock, calls use() on the instance with this id. -ESRCH if there is none. */
 int instance_use(uint64_t id, int (*use)(struct instance *instance, void *context), void *context);
+int instance_rename(uint64_t id, uint64_t new_id); /* -ESRCH, -EEXIST */
 int instance_post(uint64_t id, struct freeze_job *job);
 size_t instance_list(struct vas_listed *list, size_t capacity);
 /* First tasks of the visitors of an instance. */
@@ -136,29 +159,15 @@ int resolve_params(const struct vas_param *params, uint32_t count, const struct 
 
 /* ---- trace.c: stopping tasks and running things in them ---- */
 
-struct task {
-  pid_t pid, tid;
-  bool stopped, gone;
-  bool dying; /* could not be let go on, and has not been heard of since */
-  bool visitor; /* stopped for the sake of the cut, not recorded */
-  struct user_regs_struct registers; /* as the task will go on */
-  bool registers_known, registers_changed;
-  uint64_t mask;
-  bool mask_changed;
-};
-
-struct freezing {
-  struct task *tasks;
-  size_t count, capacity;
-  uint64_t deadline_nanos;
-  bool alone; /* only the tasks of the processes named, not of their children */
-};
-
 /* Stops every task of the given processes' trees at one cut. While it waits it calls idle(), which may let tasks go on. */
 int freeze_tasks(struct freezing *freezing, const pid_t *roots, size_t root_count, size_t visitor_roots_from,
                  int (*idle)(void *context, struct freezing *freezing), void *context);
 /* Puts registers and masks back and lets everything go on. Never fails: a task that is gone is gone. */
 void thaw_tasks(struct freezing *freezing);
+/* The first half of that: everything is as it was before the freeze, and still stopped. */
+void settle_tasks(struct freezing *freezing);
+/* Lets a restored task run its program to the end, which is rt_sigreturn, and stops it there. */
+int finish_restore(struct task *task);
 int fetch_registers(struct task *task);
 /* Makes the system call again that a bare stop ended with EINTR. */
 int hide_interruption(struct task *task);
@@ -168,6 +177,8 @@ int interrupt_task(struct task *task, uint64_t deadline_nanos);
 int start_in_task(struct task *task, uint64_t rip, uint64_t rsp, uint64_t rdi, uint64_t rsi, uint64_t rdx);
 /* Address of a system call instruction in the process's vdso. */
 int find_syscall_instruction(pid_t pid, uint64_t *address);
+/* Whether the tracer need not hear of the task's end any more. */
+bool task_has_ended(const struct task *task);
 /* As in /proc/PID/stat: 'D', 'Z', ...; 0 if it is gone. */
 char task_state(pid_t pid, pid_t tid);
 size_t read_tasks(pid_t pid, pid_t *tids, size_t capacity);
@@ -262,6 +273,20 @@ struct freeze_job {
 struct freeze_job *freeze_job_of(struct request *request);
 void freeze_job_free(struct freeze_job *job);
 void freeze_run(struct instance *instance, struct freeze_job *job);
+
+/* ---- pause.c ---- */
+
+/* A job without a body: VAS_PAUSE, VAS_RESUME, VAS_YIELD. */
+struct freeze_job *pause_job_of(const struct request *request);
+void pause_run(struct instance *instance, struct freeze_job *job);
+/* Stops an instance with its visitors at one cut, its guard's events settled. One that is paused stands still already. */
+int freeze_instance(struct instance *instance, struct freezing *freezing);
+/* To follow in any case. One that is paused stays so. */
+void thaw_instance(struct instance *instance, struct freezing *freezing);
+/* How long the warden may sleep: the end of tasks that it traces is told to nobody else. */
+int pause_poll_millis(const struct instance *instance);
+/* Lets a paused instance go of which a task has been killed. */
+void pause_look(struct instance *instance);
 
 /* ---- guard.c ---- */
 

@@ -91,6 +91,10 @@ int vas_print_layout(void) {
   CONSTANT(VAS_SIGNAL);
   CONSTANT(VAS_LIST);
   CONSTANT(VAS_SHUTDOWN);
+  CONSTANT(VAS_PAUSE);
+  CONSTANT(VAS_RESUME);
+  CONSTANT(VAS_YIELD);
+  CONSTANT(VAS_RENAME);
   CONSTANT(VAS_EXITED);
   FIELD(vas_message, type);
   FIELD(vas_message, length);
@@ -116,6 +120,7 @@ int vas_print_layout(void) {
   SIZE(vas_param);
   CONSTANT(VAS_SPAWN_EXEC);
   CONSTANT(VAS_SPAWN_RELEASE);
+  CONSTANT(VAS_SPAWN_HOLD);
   CONSTANT(VAS_SPAWN_PREPARE);
   CONSTANT(VAS_SPAWN_CLONE);
   CONSTANT(VAS_SPAWN_PROGRAM);
@@ -157,10 +162,13 @@ int vas_print_layout(void) {
   FIELD(vas_exited, wait_status);
   FIELD(vas_exited, reserved);
   SIZE(vas_exited);
+  FIELD(vas_rename, id);
+  SIZE(vas_rename);
+  CONSTANT(VAS_LISTED_PAUSED);
   FIELD(vas_listed, instance);
   FIELD(vas_listed, visited);
   FIELD(vas_listed, pid);
-  FIELD(vas_listed, reserved);
+  FIELD(vas_listed, flags);
   SIZE(vas_listed);
   CONSTANT(VAS_FREEZE_PREPARE);
   CONSTANT(VAS_FREEZE_SEIZE);

@@ -79,6 +79,21 @@ static bool serve(struct request *request) {
     freeze_job_free(job);
     break;
   }
+  case VAS_PAUSE:
+  case VAS_RESUME:
+  case VAS_YIELD: {
+    struct freeze_job *job = pause_job_of(request);
+    status = job == NULL ? -ENOMEM : instance_post(header->subject, job);
+    if (status >= 0)
+      return true;
+    if (job != NULL)
+      freeze_job_free(job);
+    break;
+  }
+  case VAS_RENAME:
+    if (request->body_length >= sizeof(struct vas_rename))
+      status = instance_rename(header->subject, ((const struct vas_rename *)(const void *)request->body)->id);
+    break;
   case VAS_SIGNAL:
     if (request->body_length >= sizeof(struct vas_signal))
       status = instance_use(header->subject, serve_signal, request->body);

@@ -278,7 +278,7 @@ static int await_child(struct attempt *attempt, uint64_t deadline, uint32_t *sta
       if (error == 1) {
         ready = true;
         attempt->result.ready_nanos = now_nanos();
-        if (attempt->spawn->mode == VAS_SPAWN_RELEASE)
+        if (attempt->spawn->mode != VAS_SPAWN_EXEC)
           return 0;
         continue;
       }
@@ -330,7 +330,7 @@ static int run(struct attempt *attempt, uint32_t *stage) {
   struct instance *instance = attempt->instance;
   instance->visited = spawn->visited;
   instance->host_pid = attempt->result.pid = host_pid(instance->pidfd);
-  if (spawn->mode == VAS_SPAWN_RELEASE) {
+  if (spawn->mode != VAS_SPAWN_EXEC) {
     const uint8_t instruction[2] = {0x0f, 0x05};
     const uint8_t *found = memmem(executor_code, executor_length, instruction, sizeof(instruction));
     instance->area_start = spawn->base;
@@ -340,6 +340,10 @@ static int run(struct attempt *attempt, uint32_t *stage) {
   if ((error = await_child(attempt, deadline, stage)) < 0)
     return error;
   memcpy(attempt->result.stamps, attempt->report->stamps, sizeof(attempt->result.stamps));
+  if (spawn->mode == VAS_SPAWN_HOLD) {
+    instance->report = attempt->report;
+    attempt->report = NULL;
+  }
   /* The guard is on duty before the first instruction of the instance. */
   instance_begin(instance);
   attempt->instance = NULL;

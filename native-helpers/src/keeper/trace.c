@@ -87,7 +87,7 @@ static pid_t look_at(const struct task *task, int *status) {
 }
 
 /* Whether the tracer need not hear of the task's end any more. */
-static bool has_ended(const struct task *task) {
+bool task_has_ended(const struct task *task) {
   for (;;) {
     int status = 1;
     pid_t pid = look_at(task, &status);
@@ -111,7 +111,7 @@ static void hear_of_ends(struct freezing *freezing, uint64_t deadline_nanos) {
     left = false;
     for (size_t i = 0; i < freezing->count; i++) {
       struct task *task = &freezing->tasks[i];
-      if (task->dying && has_ended(task))
+      if (task->dying && task_has_ended(task))
         task->dying = false;
       left |= task->dying;
     }
@@ -324,8 +324,7 @@ static int block_signals(struct task *task) {
   return error < 0 ? (int)error : 0;
 }
 
-void thaw_tasks(struct freezing *freezing) {
-  /* First everything as it was, then everything goes: nobody runs while another still has foreign registers. */
+void settle_tasks(struct freezing *freezing) {
   for (size_t i = 0; i < freezing->count; i++) {
     struct task *task = &freezing->tasks[i];
     if (task->gone)
@@ -339,7 +338,13 @@ void thaw_tasks(struct freezing *freezing) {
       put_registers(task, &task->registers);
     if (task->mask_changed)
       trace(PTRACE_SETSIGMASK, task->tid, (void *)sizeof(task->mask), &task->mask);
+    task->registers_changed = task->mask_changed = false;
   }
+}
+
+void thaw_tasks(struct freezing *freezing) {
+  /* First everything as it was, then everything goes: nobody runs while another still has foreign registers. */
+  settle_tasks(freezing);
   bool killed = false;
   for (size_t i = 0; i < freezing->count; i++) {
     struct task *task = &freezing->tasks[i];
@@ -370,6 +375,19 @@ static int to_syscall_stop(struct task *task) {
     if (WIFSTOPPED(status) && WSTOPSIG(status) == (SIGTRAP | 0x80))
       return 0;
   }
+}
+
+int finish_restore(struct task *task) {
+  struct user_regs_struct words;
+  struct iovec iov = {&words, sizeof(words)};
+  int error;
+
+  do {
+    if ((error = to_syscall_stop(task)) < 0 ||
+        (error = (int)trace(PTRACE_GETREGSET, task->tid, (void *)(uintptr_t)NT_PRSTATUS, &iov)) < 0)
+      return error;
+  } while (words.orig_rax != SYS_rt_sigreturn);
+  return to_syscall_stop(task); /* its end: the kernel forgets the call's number, and the registers are the frame's */
 }
 
 int task_syscall(struct task *task, uint64_t instruction, long number, const uint64_t args[6], long *result) {

@@ -26,6 +26,10 @@ enum vas_message_type {
   VAS_SIGNAL = 7,   /* body: vas_signal; to the first task of instance header.subject */
   VAS_LIST = 8,     /* answered with vas_listed[] */
   VAS_SHUTDOWN = 9, /* end all instances and exit */
+  VAS_PAUSE = 10,   /* instance header.subject stands still until it is resumed; one that is held is let to its first instruction */
+  VAS_RESUME = 11,  /* it goes on */
+  VAS_YIELD = 12,   /* a paused one stands still as by SIGSTOP instead, so that another tracer can have it */
+  VAS_RENAME = 13,  /* body: vas_rename; instance header.subject gets another id */
   VAS_EXITED = 64,  /* event, not asked for; body: vas_exited */
 };
 
@@ -64,6 +68,7 @@ struct vas_param {
 enum vas_spawn_mode {
   VAS_SPAWN_EXEC = 1,    /* the program ends in execve, which closes the control socket */
   VAS_SPAWN_RELEASE = 2, /* the program waits for report.release and ends in rt_sigreturn */
+  VAS_SPAWN_HOLD = 3,    /* the same, but it is released by VAS_PAUSE */
 };
 
 enum vas_spawn_stage {
@@ -124,11 +129,17 @@ struct vas_exited {
   uint32_t reserved;
 };
 
+struct vas_rename {
+  uint64_t id; /* that no other instance has */
+};
+
+#define VAS_LISTED_PAUSED 1u
+
 struct vas_listed {
   uint64_t instance;
   uint64_t visited;
   int32_t pid;
-  uint32_t reserved;
+  uint32_t flags;
 };
 
 /* ---- freeze ---- */

@@ -43,7 +43,9 @@ final class ForkCommand extends Verb {
               + " ${DEFAULT-VALUE} by default.")
   private String strategy;
 
-  @Option(names = "--paused", hidden = true)
+  @Option(
+      names = "--paused",
+      description = "They stand still before their first instruction until vas unpause.")
   private boolean paused;
 
   @Mixin private TimeoutOption timeout;

@@ -50,10 +50,13 @@ public final class Main implements Runnable {
     VERBS.put("exec", ExecCommand::new);
     VERBS.put("stop", StopCommand::new);
     VERBS.put("kill", KillCommand::new);
+    VERBS.put("pause", PauseCommand::new);
+    VERBS.put("unpause", UnpauseCommand::new);
     VERBS.put("rm", RmCommand::new);
     VERBS.put("snapshot", SnapshotCommand::new);
     VERBS.put("snapshots", SnapshotsCommand::new);
     VERBS.put("fork", ForkCommand::new);
+    VERBS.put("debug", DebugCommand::new);
     VERBS.put("demo", DemoCommand::new);
     VERBS.put("bench", BenchCommand::new);
     VERBS.put("daemon", DaemonCommand::new);

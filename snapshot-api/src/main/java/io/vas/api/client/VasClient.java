@@ -16,6 +16,7 @@ import io.vas.api.v1.InstanceInfo;
 import io.vas.api.v1.KillRequest;
 import io.vas.api.v1.LogChunk;
 import io.vas.api.v1.LogsRequest;
+import io.vas.api.v1.PauseRequest;
 import io.vas.api.v1.Progress;
 import io.vas.api.v1.PsRequest;
 import io.vas.api.v1.RmRequest;
@@ -26,6 +27,7 @@ import io.vas.api.v1.SnapshotRequest;
 import io.vas.api.v1.SnapshotUpdate;
 import io.vas.api.v1.SnapshotsRequest;
 import io.vas.api.v1.StopRequest;
+import io.vas.api.v1.UnpauseRequest;
 import io.vas.api.v1.VasGrpc;
 import io.vas.api.v1.WaitRequest;
 import io.vas.api.wire.Errors;
@@ -295,6 +297,30 @@ public final class VasClient implements AutoCloseable {
         "kill " + instance,
         () ->
             stub().kill(KillRequest.newBuilder().setInstance(instance).setSignal(signal).build()));
+  }
+
+  /**
+   * Lets an instance stand still, which it does not notice.
+   *
+   * @param instance its reference.
+   * @return the instance.
+   */
+  public InstanceInfo pause(final String instance) {
+    return call(
+        "pause " + instance,
+        () -> stub().pause(PauseRequest.newBuilder().setInstance(instance).build()));
+  }
+
+  /**
+   * Lets a paused instance go on.
+   *
+   * @param instance its reference.
+   * @return the instance.
+   */
+  public InstanceInfo unpause(final String instance) {
+    return call(
+        "unpause " + instance,
+        () -> stub().unpause(UnpauseRequest.newBuilder().setInstance(instance).build()));
   }
 
   /**

@@ -106,6 +106,22 @@ public interface Engine extends AutoCloseable {
   InstanceInfo kill(String instance, int signal);
 
   /**
+   * Lets an instance stand still.
+   *
+   * @param instance its reference.
+   * @return the paused instance.
+   */
+  InstanceInfo pause(String instance);
+
+  /**
+   * Lets a paused instance go on.
+   *
+   * @param instance its reference.
+   * @return the running instance.
+   */
+  InstanceInfo unpause(String instance);
+
+  /**
    * Removes ended instances, and snapshots: all that are named or, if one can't be, none.
    *
    * @param references of either.

@@ -22,6 +22,7 @@ import io.vas.core.UnsupportedException;
 import io.vas.core.VasException;
 import io.vas.core.instance.Instance;
 import io.vas.core.instance.Instances;
+import io.vas.core.instance.Instances.Start;
 import io.vas.core.keeper.Keeper;
 import io.vas.core.keeper.SpawnReply;
 import io.vas.core.linux.Capability;
@@ -265,6 +266,22 @@ public final class LocalEngine implements Engine {
   }
 
   @Override
+  public InstanceInfo pause(final String instance) {
+    final Instance found = instances.find(instance);
+    instances.pause(found);
+    LOG.info("instance {} is paused", found);
+    return info(found);
+  }
+
+  @Override
+  public InstanceInfo unpause(final String instance) {
+    final Instance found = instances.find(instance);
+    instances.resume(found);
+    LOG.info("instance {} goes on", found);
+    return info(found);
+  }
+
+  @Override
   public List<String> remove(
       final List<String> references, final boolean force, final CallTime time) {
     final List<Instance> ended = new ArrayList<>();
@@ -360,7 +377,7 @@ public final class LocalEngine implements Engine {
     final Compiled source = compiled.get(sourceOf(request, time), strategy);
     try {
       return request.getCount() <= 1
-          ? List.of(forkOne(source, request.getName(), time))
+          ? List.of(forkOne(source, request.getName(), startOf(request), time))
           : forkMany(source, request, time);
     } catch (final VasException e) {
       throw Named.error("snapshot " + source.use().snapshot().label(), e);
@@ -388,7 +405,7 @@ public final class LocalEngine implements Engine {
     final List<Future<Optional<ForkInfo>>> started = new ArrayList<>();
     for (int i = 1; i <= request.getCount(); i++) {
       final String name = request.getName().isEmpty() ? "" : request.getName() + "-" + i;
-      started.add(workers.submit(() -> forkUnless(failed, source, name, time)));
+      started.add(workers.submit(() -> forkUnless(failed, source, name, startOf(request), time)));
     }
     final List<ForkInfo> forks = new ArrayList<>();
     VasException failure = null;
@@ -413,12 +430,16 @@ public final class LocalEngine implements Engine {
   }
 
   private Optional<ForkInfo> forkUnless(
-      final AtomicBoolean failed, final Compiled source, final String name, final CallTime time) {
+      final AtomicBoolean failed,
+      final Compiled source,
+      final String name,
+      final Start start,
+      final CallTime time) {
     if (failed.get()) {
       return Optional.empty();
     }
     try {
-      return Optional.of(forkOne(source, name, time));
+      return Optional.of(forkOne(source, name, start, time));
     } catch (final RuntimeException e) {
       failed.set(true);
       throw e;
@@ -435,10 +456,18 @@ public final class LocalEngine implements Engine {
     }
   }
 
-  private ForkInfo forkOne(final Compiled source, final String name, final CallTime time) {
+  private static Start startOf(final ForkRequest request) {
+    if (request.getDebugged()) {
+      return Start.YIELDED;
+    }
+    return request.getPaused() ? Start.PAUSED : Start.RUNNING;
+  }
+
+  private ForkInfo forkOne(
+      final Compiled source, final String name, final Start start, final CallTime time) {
     final Snapshot snapshot = source.use().snapshot();
     final Instances.Fork fork =
-        instances.fork(source.program(), snapshot.id(), name, time.remaining());
+        instances.fork(source.program(), snapshot.id(), name, start, time.remaining());
     final Instance instance = fork.instance();
     final long micros = (fork.reply().releasedNanos() - time.arrivalNanos()) / 1000;
     source.retain();

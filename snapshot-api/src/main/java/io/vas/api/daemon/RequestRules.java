@@ -2,6 +2,7 @@ package io.vas.api.daemon;
 
 import io.vas.api.v1.ExecStart;
 import io.vas.api.v1.ForkRequest;
+import io.vas.api.v1.MemoryStrategy;
 import io.vas.api.v1.RunRequest;
 import io.vas.api.v1.SnapshotMode;
 import io.vas.api.v1.SnapshotRequest;
@@ -52,9 +53,11 @@ public final class RequestRules {
   static void check(final ForkRequest request) {
     checkReference(request.getSource(), "snapshot or instance");
     checkForkCount(request.getCount() == 0 ? 1 : request.getCount());
-    if (request.getPaused()) {
-      throw new UnsupportedException(
-          "fork " + request.getSource() + ": paused instances are not there yet");
+    if (request.getDebugged()
+        && !(request.getPaused() && request.getMemoryStrategy() == MemoryStrategy.COPY)) {
+      throw new InvalidRequestException(
+          "a debugged fork is paused, and its memory strategy is copy: its keeper has to trace one"
+              + " whose memory it guards");
     }
   }
 

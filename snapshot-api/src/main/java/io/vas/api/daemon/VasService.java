@@ -20,6 +20,7 @@ import io.vas.api.v1.InstanceInfo;
 import io.vas.api.v1.KillRequest;
 import io.vas.api.v1.LogChunk;
 import io.vas.api.v1.LogsRequest;
+import io.vas.api.v1.PauseRequest;
 import io.vas.api.v1.PsReply;
 import io.vas.api.v1.PsRequest;
 import io.vas.api.v1.RmReply;
@@ -33,6 +34,7 @@ import io.vas.api.v1.SnapshotUpdate;
 import io.vas.api.v1.SnapshotsReply;
 import io.vas.api.v1.SnapshotsRequest;
 import io.vas.api.v1.StopRequest;
+import io.vas.api.v1.UnpauseRequest;
 import io.vas.api.v1.VasGrpc;
 import io.vas.api.v1.WaitReply;
 import io.vas.api.v1.WaitRequest;
@@ -220,6 +222,26 @@ final class VasService extends VasGrpc.VasImplBase {
           RequestRules.checkReference(request.getInstance(), "instance");
           RequestRules.checkSignal(request.getSignal());
           return engine.kill(request.getInstance(), request.getSignal());
+        });
+  }
+
+  @Override
+  public void pause(final PauseRequest request, final StreamObserver<InstanceInfo> observer) {
+    answer(
+        observer,
+        () -> {
+          RequestRules.checkReference(request.getInstance(), "instance");
+          return engine.pause(request.getInstance());
+        });
+  }
+
+  @Override
+  public void unpause(final UnpauseRequest request, final StreamObserver<InstanceInfo> observer) {
+    answer(
+        observer,
+        () -> {
+          RequestRules.checkReference(request.getInstance(), "instance");
+          return engine.unpause(request.getInstance());
         });
   }
 

@@ -38,6 +38,9 @@ final class Views {
       instance.ended().ifPresent(ended -> info.setEndedUnixUs(micros(ended)));
       return info.setState(InstanceState.EXITED).setExitCode(instance.exit().join()).build();
     }
+    if (instance.isPaused()) {
+      return info.setState(InstanceState.PAUSED).build();
+    }
     return info.setState(frozen ? InstanceState.FROZEN : InstanceState.RUNNING).build();
   }
 

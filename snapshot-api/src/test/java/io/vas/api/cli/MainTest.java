@@ -95,8 +95,7 @@ class MainTest {
         "snapshot web --mode live",
         "run --rootfs /srv -- ls",
         "run -p 80:80 -- ls",
-        "run -m 1g -- ls",
-        "fork web --paused"
+        "run -m 1g -- ls"
       })
   void shouldRefuseWhatIsNotThereYetWithExitCode3(final String line) {
     assertThat(run(line.split(" ", -1))).isEqualTo(3);

@@ -177,6 +177,18 @@ public final class TestEngine implements Engine {
   }
 
   @Override
+  public InstanceInfo pause(final String instance) {
+    known(instance);
+    return web().setState(InstanceState.PAUSED).build();
+  }
+
+  @Override
+  public InstanceInfo unpause(final String instance) {
+    known(instance);
+    return web().build();
+  }
+
+  @Override
   public List<String> remove(
       final List<String> references, final boolean force, final CallTime callTime) {
     removed.addAll(references);

@@ -30,15 +30,25 @@ public final class Instance implements Subject {
   static final int ID_BITS = 48;
 
   private final Keeper keeper;
-  private final InstanceState start;
   private final RunSpec spec;
   private final SandboxSpec sandbox;
   private final Path directory;
-  private final Optional<MemoryPlan> memoryPlan;
   private final AtomicInteger visitors = new AtomicInteger();
   private final CompletableFuture<Integer> exit = new CompletableFuture<>();
+  private volatile Incarnation incarnation;
   private volatile InstanceState end;
-  private volatile Origin origin;
+  private volatile boolean paused;
+
+  /**
+   * The processes that are the instance now. A rollback may put others in their place.
+   *
+   * @param start how they were started.
+   * @param memoryPlan how their memory came back; empty if they were not forked, or before the
+   *     daemon was started again.
+   * @param origin where they come from; empty if they were not forked, or it is not known any more.
+   */
+  record Incarnation(
+      InstanceState start, Optional<MemoryPlan> memoryPlan, Optional<Origin> origin) {}
 
   Instance(
       final Keeper keeper,
@@ -48,11 +58,10 @@ public final class Instance implements Subject {
       final Path directory,
       final Optional<MemoryPlan> memoryPlan) {
     this.keeper = keeper;
-    this.start = start;
     this.spec = spec;
     this.sandbox = sandbox;
     this.directory = directory;
-    this.memoryPlan = memoryPlan;
+    this.incarnation = new Incarnation(start, memoryPlan, Optional.empty());
   }
 
   /**
@@ -74,7 +83,7 @@ public final class Instance implements Subject {
    * @return unique among instances.
    */
   public String name() {
-    return start.getName();
+    return start().getName();
   }
 
   /**
@@ -101,7 +110,7 @@ public final class Instance implements Subject {
    * @return in microseconds.
    */
   public Instant created() {
-    return Instant.EPOCH.plus(start.getCreatedUnixMicros(), ChronoUnit.MICROS);
+    return Instant.EPOCH.plus(start().getCreatedUnixMicros(), ChronoUnit.MICROS);
   }
 
   /**
@@ -115,12 +124,12 @@ public final class Instance implements Subject {
   }
 
   /**
-   * The snapshot that it was forked from.
+   * The snapshot that its processes were forked from.
    *
    * @return the name that {@link Instances#fork} was given; empty if it was not forked.
    */
   public Optional<String> snapshot() {
-    return Optional.of(start.getSnapshot()).filter(id -> !id.isEmpty());
+    return Optional.of(start().getSnapshot()).filter(id -> !id.isEmpty());
   }
 
   /**
@@ -129,7 +138,7 @@ public final class Instance implements Subject {
    * @return empty if it was not forked, or before the daemon was started again.
    */
   public Optional<MemoryPlan> memoryPlan() {
-    return memoryPlan;
+    return incarnation.memoryPlan();
   }
 
   /**
@@ -153,7 +162,7 @@ public final class Instance implements Subject {
 
   @Override
   public long id() {
-    return start.getId();
+    return start().getId();
   }
 
   /**
@@ -163,7 +172,7 @@ public final class Instance implements Subject {
    */
   @Override
   public int pid() {
-    return end == null ? start.getPid() : 0;
+    return end == null ? start().getPid() : 0;
   }
 
   @Override
@@ -188,7 +197,7 @@ public final class Instance implements Subject {
 
   @Override
   public Optional<Origin> origin() {
-    return Optional.ofNullable(origin);
+    return incarnation.origin();
   }
 
   /**
@@ -198,7 +207,17 @@ public final class Instance implements Subject {
    * @param known of the snapshot; the area is the instance's own.
    */
   public void setOrigin(final Origin known) {
-    origin = new Origin(known.image(), known.pages(), start.getAreaStart(), start.getAreaEnd());
+    final Incarnation now = incarnation;
+    incarnation =
+        new Incarnation(
+            now.start(),
+            now.memoryPlan(),
+            Optional.of(
+                new Origin(
+                    known.image(),
+                    known.pages(),
+                    now.start().getAreaStart(),
+                    now.start().getAreaEnd())));
   }
 
   Path directory() {
@@ -210,7 +229,28 @@ public final class Instance implements Subject {
   }
 
   InstanceState start() {
-    return start;
+    return incarnation.start();
+  }
+
+  Incarnation incarnation() {
+    return incarnation;
+  }
+
+  void incarnate(final Incarnation next) {
+    incarnation = next;
+  }
+
+  /**
+   * Whether it stands still until it is told to go on.
+   *
+   * @return false if it runs, or has ended.
+   */
+  public boolean isPaused() {
+    return paused && end == null;
+  }
+
+  void setPaused(final boolean now) {
+    paused = now;
   }
 
   void complete(final InstanceState ended, final int code) {

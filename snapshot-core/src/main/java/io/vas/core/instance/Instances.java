@@ -13,6 +13,7 @@ import io.vas.core.image.InstanceState;
 import io.vas.core.image.SandboxState;
 import io.vas.core.keeper.ExitStatus;
 import io.vas.core.keeper.Keeper;
+import io.vas.core.keeper.Listed;
 import io.vas.core.keeper.Params;
 import io.vas.core.keeper.ProgramFile;
 import io.vas.core.keeper.SpawnException;
@@ -168,12 +169,50 @@ public final class Instances {
       final String snapshot,
       final String name,
       final Duration deadline) {
+    return fork(program, snapshot, name, Start.RUNNING, deadline);
+  }
+
+  /** How a fork begins. */
+  public enum Start {
+    /** Its tasks go on at once. */
+    RUNNING,
+    /**
+     * It stands still before its first instruction until it is {@link Instances#resume resumed}.
+     */
+    PAUSED,
+    /** The same, and a debugger can trace it. For memory without a guard only. */
+    YIELDED
+  }
+
+  /**
+   * Start an instance from a snapshot.
+   *
+   * @param program the snapshot, compiled.
+   * @param snapshot its id, for {@link Instance#snapshot()}.
+   * @param name of the instance; empty: one is made up.
+   * @param start how it begins.
+   * @param deadline how long it may take until its tasks are released, or stand still.
+   * @return the instance.
+   * @throws ConflictException if the name is taken.
+   * @throws io.vas.core.InvalidRequestException if the name is none.
+   * @throws DeadlineException if it took too long. Then, as after every error, nothing is left.
+   * @throws VasException if something of the snapshot could not be restored; it names what.
+   */
+  public Fork fork(
+      final ForkProgram program,
+      final String snapshot,
+      final String name,
+      final Start start,
+      final Duration deadline) {
     // Before there is something that could be left behind.
     final RunSpec spec = CommandPiece.read(program.image());
     final SandboxSpec sandbox = SandboxPiece.read(program.image());
     final Claim claim = claim(name);
     try (Fd log = claim.openLog()) {
-      final SpawnReply reply = program.fork(keeper, claim.id, log, deadline);
+      final SpawnReply reply =
+          start == Start.RUNNING
+              ? program.fork(keeper, claim.id, log, deadline)
+              : forkPaused(program, claim.id, log, start, deadline);
       final Instance instance =
           claim.adopt(
               reply,
@@ -186,9 +225,44 @@ public final class Instances {
               Optional.of(program.memoryPlan()));
       instance.setOrigin(
           new Origin(program.image(), program.pages(), program.areaStart(), program.areaEnd()));
+      instance.setPaused(start != Start.RUNNING);
       return new Fork(instance, reply);
     } finally {
       claim.close();
+    }
+  }
+
+  private SpawnReply forkPaused(
+      final ForkProgram program,
+      final long id,
+      final Fd log,
+      final Start start,
+      final Duration deadline) {
+    final SpawnReply reply = program.forkHeld(keeper, id, log, deadline);
+    try {
+      keeper.pause(id);
+      if (start == Start.YIELDED) {
+        keeper.yieldToDebugger(id);
+      }
+      return reply;
+    } catch (final VasException e) {
+      discard(id, reply.exit());
+      throw e;
+    }
+  }
+
+  /** Ends a child that did not become an instance. */
+  private void discard(final long id, final CompletableFuture<ExitStatus> exit) {
+    try {
+      keeper.signal(id, Signals.SIGKILL);
+      exit.get(KILL_TIME.toNanos(), NANOSECONDS);
+    } catch (final NotFoundException e) {
+      LOGGER.debug("child {} ended by itself", id);
+    } catch (final ExecutionException | TimeoutException e) {
+      throw new VasException("a fork that failed does not end", e);
+    } catch (final InterruptedException e) {
+      Thread.currentThread().interrupt();
+      throw new VasException("interrupted while a fork that failed was ended", e);
     }
   }
 
@@ -222,6 +296,10 @@ public final class Instances {
       final Fd stderr,
       final Duration deadline) {
     requireRunning(instance);
+    if (instance.isPaused()) {
+      // What it waits for might never come.
+      throw new ConflictException("instance " + instance + " is paused");
+    }
     final Program program = Commands.visit(visit, instance.spec(), instance.sandbox().hostname());
     try (ProgramFile file = ProgramFile.of(program)) {
       final Params params =
@@ -307,6 +385,44 @@ public final class Instances {
     return list;
   }
 
+  // ---- pause
+
+  /**
+   * Let an instance stand still. It does not notice.
+   *
+   * @param instance which one.
+   * @throws ConflictException if it is paused already, or has ended.
+   */
+  public void pause(final Instance instance) {
+    requireRunning(instance);
+    try {
+      keeper.pause(instance.id());
+      instance.setPaused(true);
+    } catch (final ConflictException e) {
+      throw new ConflictException("instance " + instance + " is paused already", e);
+    } catch (final NotFoundException e) {
+      throw hasEnded(instance);
+    }
+  }
+
+  /**
+   * Let a paused instance go on.
+   *
+   * @param instance which one.
+   * @throws ConflictException if it is not paused, or has ended.
+   */
+  public void resume(final Instance instance) {
+    requireRunning(instance);
+    try {
+      keeper.resume(instance.id());
+      instance.setPaused(false);
+    } catch (final ConflictException e) {
+      throw new ConflictException("instance " + instance + " is not paused", e);
+    } catch (final NotFoundException e) {
+      throw hasEnded(instance);
+    }
+  }
+
   // ---- end
 
   /**
@@ -338,6 +454,9 @@ public final class Instances {
     try {
       if (!grace.isZero()) {
         signal(instance, Signals.SIGTERM);
+        if (instance.isPaused()) {
+          resume(instance); // or it could not heed the signal
+        }
         final Optional<Integer> code = await(instance, grace);
         if (code.isPresent()) {
           return code.get();
@@ -533,8 +652,8 @@ public final class Instances {
   }
 
   private void load() throws IOException {
-    final Map<Long, Integer> alive = new HashMap<>();
-    keeper.list().forEach(listed -> alive.put(listed.id(), listed.pid()));
+    final Map<Long, Listed> alive = new HashMap<>();
+    keeper.list().forEach(listed -> alive.put(listed.id(), listed));
     try (DirectoryStream<Path> directories = Files.newDirectoryStream(directory)) {
       for (final Path own : directories) {
         final InstanceState state;
@@ -546,12 +665,12 @@ public final class Instances {
           delete(own);
           continue;
         }
-        load(own, state, alive.containsKey(state.getId()));
+        load(own, state, Optional.ofNullable(alive.get(state.getId())));
       }
     }
   }
 
-  private void load(final Path own, final InstanceState state, final boolean alive) {
+  private void load(final Path own, final InstanceState state, final Optional<Listed> alive) {
     final SandboxState sandbox = state.getSandbox();
     final Instance instance =
         new Instance(
@@ -571,7 +690,8 @@ public final class Instances {
     }
     if (state.getEnded()) {
       instance.complete(state, new ExitStatus(state.getWaitStatus()).code());
-    } else if (alive) {
+    } else if (alive.isPresent()) {
+      instance.setPaused(alive.get().paused());
       follow(instance, keeper.exitOf(state.getId()));
     } else {
       end(instance, new ExitStatus(UNKNOWN_STATUS));

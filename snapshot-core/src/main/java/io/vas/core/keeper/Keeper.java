@@ -21,8 +21,10 @@ import static io.vas.core.keeper.KeeperProtocolDescriptor.HELLO_PID_OFFSET;
 import static io.vas.core.keeper.KeeperProtocolDescriptor.HELLO_VERSION_OFFSET;
 import static io.vas.core.keeper.KeeperProtocolDescriptor.HOLD;
 import static io.vas.core.keeper.KeeperProtocolDescriptor.LIST;
+import static io.vas.core.keeper.KeeperProtocolDescriptor.LISTED_FLAGS_OFFSET;
 import static io.vas.core.keeper.KeeperProtocolDescriptor.LISTED_INSTANCE_OFFSET;
 import static io.vas.core.keeper.KeeperProtocolDescriptor.LISTED_LENGTH;
+import static io.vas.core.keeper.KeeperProtocolDescriptor.LISTED_PAUSED;
 import static io.vas.core.keeper.KeeperProtocolDescriptor.LISTED_PID_OFFSET;
 import static io.vas.core.keeper.KeeperProtocolDescriptor.LISTED_VISITED_OFFSET;
 import static io.vas.core.keeper.KeeperProtocolDescriptor.MESSAGE_FDS_MAX;
@@ -38,7 +40,12 @@ import static io.vas.core.keeper.KeeperProtocolDescriptor.PARAM_KIND_OFFSET;
 import static io.vas.core.keeper.KeeperProtocolDescriptor.PARAM_LENGTH;
 import static io.vas.core.keeper.KeeperProtocolDescriptor.PARAM_SLOT_OFFSET;
 import static io.vas.core.keeper.KeeperProtocolDescriptor.PARAM_VALUE_OFFSET;
+import static io.vas.core.keeper.KeeperProtocolDescriptor.PAUSE;
 import static io.vas.core.keeper.KeeperProtocolDescriptor.PROTOCOL_VERSION;
+import static io.vas.core.keeper.KeeperProtocolDescriptor.RENAME;
+import static io.vas.core.keeper.KeeperProtocolDescriptor.RENAME_ID_OFFSET;
+import static io.vas.core.keeper.KeeperProtocolDescriptor.RENAME_LENGTH;
+import static io.vas.core.keeper.KeeperProtocolDescriptor.RESUME;
 import static io.vas.core.keeper.KeeperProtocolDescriptor.SHUTDOWN;
 import static io.vas.core.keeper.KeeperProtocolDescriptor.SIGNAL;
 import static io.vas.core.keeper.KeeperProtocolDescriptor.SIGNAL_LENGTH;
@@ -65,12 +72,14 @@ import static io.vas.core.keeper.KeeperProtocolDescriptor.SPAWN_PROGRAM_LENGTH_O
 import static io.vas.core.keeper.KeeperProtocolDescriptor.SPAWN_STACK_LENGTH_OFFSET;
 import static io.vas.core.keeper.KeeperProtocolDescriptor.SPAWN_VISITED_OFFSET;
 import static io.vas.core.keeper.KeeperProtocolDescriptor.TAKE;
+import static io.vas.core.keeper.KeeperProtocolDescriptor.YIELD;
 import static java.nio.ByteOrder.LITTLE_ENDIAN;
 import static java.util.concurrent.TimeUnit.MILLISECONDS;
 
 import io.vas.core.ConflictException;
 import io.vas.core.DeadlineException;
 import io.vas.core.NotFoundException;
+import io.vas.core.UnsupportedException;
 import io.vas.core.VasException;
 import io.vas.core.linux.Errno;
 import io.vas.core.linux.Fd;
@@ -493,6 +502,87 @@ public final class Keeper implements AutoCloseable {
   }
 
   /**
+   * Let an instance stand still until it is {@link #resume resumed}. It does not notice. One that
+   * was spawned to be held is let to its first instruction before.
+   *
+   * @param instance its id.
+   * @throws ConflictException if it is paused already.
+   * @throws NotFoundException if it has ended.
+   * @throws KeeperException if it can not be stopped; then it goes on.
+   */
+  public void pause(final long instance) {
+    tell(PAUSE, instance, "it is paused already");
+  }
+
+  /**
+   * Let a paused instance go on.
+   *
+   * @param instance its id.
+   * @throws ConflictException if it is not paused.
+   * @throws NotFoundException if it has ended.
+   */
+  public void resume(final long instance) {
+    tell(RESUME, instance, "it is not paused");
+  }
+
+  /**
+   * Let a paused instance stand still as by SIGSTOP, so that a debugger can trace it.
+   *
+   * @param instance its id.
+   * @throws ConflictException if it is not paused.
+   * @throws UnsupportedException if its memory is guarded: only its tracer can do that.
+   * @throws NotFoundException if it has ended.
+   */
+  public void yieldToDebugger(final long instance) {
+    tell(YIELD, instance, "it is not paused, or has been yielded");
+  }
+
+  private void tell(final int type, final long instance, final String conflict) {
+    final Answer answer = ask(type, instance, null, List.of(), Duration.ZERO);
+    if (answer.status == -Errno.ESRCH.number()) {
+      throw new NotFoundException("the instance has ended");
+    }
+    if (answer.status == -Errno.EALREADY.number()) {
+      throw new ConflictException(conflict);
+    }
+    if (answer.status == -Errno.EOPNOTSUPP.number()) {
+      throw new UnsupportedException("its memory is guarded, which only its tracer can do");
+    }
+    check(answer, "pause");
+  }
+
+  /**
+   * Give a child the id of one that has ended. Its end is told under the new id.
+   *
+   * @param child its id.
+   * @param id that no living child has.
+   * @return completes when the child has ended.
+   * @throws ConflictException if there is a child with this id.
+   * @throws NotFoundException if it has ended.
+   */
+  public CompletableFuture<ExitStatus> rename(final long child, final long id) {
+    final UnsafeBuffer body = new UnsafeBuffer(new byte[RENAME_LENGTH]);
+    body.putLong(RENAME_ID_OFFSET, id, LITTLE_ENDIAN);
+    // Under both ids, before it is asked: its end may be told under either.
+    final CompletableFuture<ExitStatus> exit =
+        exits.computeIfAbsent(child, old -> new CompletableFuture<>());
+    if (exits.putIfAbsent(id, exit) != null) {
+      throw new ConflictException("there is a child " + id);
+    }
+    final Answer answer = ask(RENAME, child, body, List.of(), Duration.ZERO);
+    if (answer.status == 0) {
+      exits.remove(child);
+      return exit;
+    }
+    exits.remove(id);
+    if (answer.status == -Errno.ESRCH.number()) {
+      throw new NotFoundException("the process has ended");
+    }
+    check(answer, "rename " + child);
+    return exit;
+  }
+
+  /**
    * The children that live.
    *
    * @return instances and visitors.
@@ -506,7 +596,8 @@ public final class Keeper implements AutoCloseable {
           new Listed(
               answer.body.getLong(at + LISTED_INSTANCE_OFFSET, LITTLE_ENDIAN),
               answer.body.getLong(at + LISTED_VISITED_OFFSET, LITTLE_ENDIAN),
-              answer.body.getInt(at + LISTED_PID_OFFSET, LITTLE_ENDIAN)));
+              answer.body.getInt(at + LISTED_PID_OFFSET, LITTLE_ENDIAN),
+              (answer.body.getInt(at + LISTED_FLAGS_OFFSET, LITTLE_ENDIAN) & LISTED_PAUSED) != 0));
     }
     return list;
   }

@@ -205,6 +205,21 @@ public final class KeeperProtocolDescriptor {
   /** End all instances and exit. */
   public static final int SHUTDOWN = 9;
 
+  /**
+   * Instance header.subject stands still until it is resumed; one that is held is let to its first
+   * instruction.
+   */
+  public static final int PAUSE = 10;
+
+  /** It goes on. */
+  public static final int RESUME = 11;
+
+  /** A paused one stands still as by SIGSTOP instead, so that another tracer can have it. */
+  public static final int YIELD = 12;
+
+  /** Body: vas_rename; instance header.subject gets another id. */
+  public static final int RENAME = 13;
+
   /** Event, not asked for; body: vas_exited. */
   public static final int EXITED = 64;
 
@@ -289,6 +304,9 @@ public final class KeeperProtocolDescriptor {
 
   /** The program waits for report.release and ends in rt_sigreturn. */
   public static final int SPAWN_RELEASE = 2;
+
+  /** The same, but it is released by VAS_PAUSE. */
+  public static final int SPAWN_HOLD = 3;
 
   // ---- enum vas_spawn_stage
 
@@ -432,7 +450,18 @@ public final class KeeperProtocolDescriptor {
   /** Bytes of a struct vas_exited. */
   public static final int EXITED_LENGTH = EXITED_RESERVED_OFFSET + Integer.BYTES;
 
+  // ---- struct vas_rename
+
+  /** u64: that no other instance has. */
+  public static final int RENAME_ID_OFFSET = 0;
+
+  /** Bytes of a struct vas_rename. */
+  public static final int RENAME_LENGTH = RENAME_ID_OFFSET + Long.BYTES;
+
   // ---- struct vas_listed
+
+  /** Of {@link #LISTED_FLAGS_OFFSET}. */
+  public static final int LISTED_PAUSED = 1;
 
   /** u64. */
   public static final int LISTED_INSTANCE_OFFSET = 0;
@@ -444,10 +473,10 @@ public final class KeeperProtocolDescriptor {
   public static final int LISTED_PID_OFFSET = LISTED_VISITED_OFFSET + Long.BYTES;
 
   /** u32. */
-  public static final int LISTED_RESERVED_OFFSET = LISTED_PID_OFFSET + Integer.BYTES;
+  public static final int LISTED_FLAGS_OFFSET = LISTED_PID_OFFSET + Integer.BYTES;
 
   /** Bytes of a struct vas_listed. */
-  public static final int LISTED_LENGTH = LISTED_RESERVED_OFFSET + Integer.BYTES;
+  public static final int LISTED_LENGTH = LISTED_FLAGS_OFFSET + Integer.BYTES;
 
   // ---- enum vas_freeze_stage: ---- freeze ----
 

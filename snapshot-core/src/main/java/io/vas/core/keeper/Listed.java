@@ -6,5 +6,6 @@ package io.vas.core.keeper;
  * @param id of the instance or visitor.
  * @param visited id of the instance that it visits, or 0.
  * @param pid as the host sees it.
+ * @param paused whether it was told to stand still.
  */
-public record Listed(long id, long visited, int pid) {}
+public record Listed(long id, long visited, int pid, boolean paused) {}

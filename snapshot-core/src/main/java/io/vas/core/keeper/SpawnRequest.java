@@ -93,4 +93,15 @@ public final class SpawnRequest {
     mode = KeeperProtocolDescriptor.SPAWN_RELEASE;
     return this;
   }
+
+  /**
+   * As {@link #releases()}, but it waits until it is {@link Keeper#pause paused}, and then stands
+   * before its first instruction.
+   *
+   * @return this.
+   */
+  public SpawnRequest holds() {
+    mode = KeeperProtocolDescriptor.SPAWN_HOLD;
+    return this;
+  }
 }

@@ -80,6 +80,26 @@ public final class ForkProgram implements AutoCloseable {
    */
   public SpawnReply fork(
       final Keeper keeper, final long id, final Fd log, final Duration deadline) {
+    return keeper.spawn(request(keeper, id, log, deadline).releases());
+  }
+
+  /**
+   * Start an instance that waits before its first instruction until it is {@link Keeper#pause
+   * paused} and {@link Keeper#resume resumed}. As {@link #fork} otherwise.
+   *
+   * @param keeper who is to be its parent.
+   * @param id its number, not 0 and not used by another one that lives.
+   * @param log a file that takes its standard output and error, open for appending.
+   * @param deadline how long it may take until it waits.
+   * @return the instance.
+   */
+  public SpawnReply forkHeld(
+      final Keeper keeper, final long id, final Fd log, final Duration deadline) {
+    return keeper.spawn(request(keeper, id, log, deadline).holds());
+  }
+
+  private SpawnRequest request(
+      final Keeper keeper, final long id, final Fd log, final Duration deadline) {
     checkHostFiles();
     final Params params =
         Params.forSpawn(file.program())
@@ -92,12 +112,10 @@ public final class ForkProgram implements AutoCloseable {
     for (int i = 0; i < layers.size(); i++) {
       params.held(layers.get(i), pages.heldLayers().get(i));
     }
-    return keeper.spawn(
-        new SpawnRequest(id, file, params)
-            .cloneFlags(Sandbox.CLONE_FLAGS)
-            .area(base, stackLength)
-            .deadline(deadline)
-            .releases());
+    return new SpawnRequest(id, file, params)
+        .cloneFlags(Sandbox.CLONE_FLAGS)
+        .area(base, stackLength)
+        .deadline(deadline);
   }
 
   private void checkHostFiles() {

@@ -19,6 +19,7 @@ class KeeperProtocolDescriptorTest {
           entry("vas_ready", "READY_"),
           entry("vas_signal", "SIGNAL_"),
           entry("vas_exited", "EXITED_"),
+          entry("vas_rename", "RENAME_"),
           entry("vas_listed", "LISTED_"),
           entry("vas_freeze", "FREEZE_"),
           entry("vas_frozen", "FROZEN_"));
@@ -35,6 +36,10 @@ class KeeperProtocolDescriptorTest {
           entry("VAS_SIGNAL", "SIGNAL"),
           entry("VAS_LIST", "LIST"),
           entry("VAS_SHUTDOWN", "SHUTDOWN"),
+          entry("VAS_PAUSE", "PAUSE"),
+          entry("VAS_RESUME", "RESUME"),
+          entry("VAS_YIELD", "YIELD"),
+          entry("VAS_RENAME", "RENAME"),
           entry("VAS_EXITED", "EXITED"),
           entry("VAS_PARAM_", "PARAM_"),
           entry("VAS_KEPT_", "KEPT_"),

@@ -1,0 +1,154 @@
+/*
+ * Instances that stand still until they are told to go on.
+ *
+ * A paused instance is frozen as for a snapshot, and not let go: it does not notice, its guard stays on duty, and it can be
+ * snapshotted. A fork that starts paused has been held at its release, and is led from there to its first instruction.
+ *
+ * A debugger must be the tracer itself. For it the instance is yielded: stopped as by SIGSTOP, and not traced any more.
+ */
+#include "keeper.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#define PAUSE_LIMIT 5000000000u /* ns; then it goes on, and the pause has failed */
+#define LOOK_MILLIS 50
+
+struct freeze_job *pause_job_of(const struct request *request) {
+  struct freeze_job *job = calloc(1, sizeof(*job));
+  if (job != NULL)
+    job->header = request->header;
+  return job;
+}
+
+int freeze_instance(struct instance *instance, struct freezing *freezing) {
+  pid_t roots[256];
+
+  if (instance->yielded)
+    return -EBUSY;
+  if (instance->paused) {
+    uint64_t deadline = freezing->deadline_nanos;
+    *freezing = instance->held;
+    freezing->deadline_nanos = deadline;
+    instance->held = (struct freezing){0};
+    return 0;
+  }
+  roots[0] = instance->pid;
+  size_t root_count = 1 + instance_visitors(instance->id, roots + 1, 255);
+  int error = freeze_tasks(freezing, roots, root_count, 1, guard_drain, instance);
+  return error < 0 ? error : guard_settle(instance, freezing);
+}
+
+void thaw_instance(struct instance *instance, struct freezing *freezing) {
+  if (!instance->paused) {
+    thaw_tasks(freezing);
+    return;
+  }
+  settle_tasks(freezing);
+  instance->held = *freezing;
+}
+
+/* From the wait for their release to their first instruction. */
+static int release_held(struct instance *instance, struct freezing *freezing) {
+  struct vas_report *report = instance->report;
+  int error = 0;
+
+  if (report == NULL)
+    return 0;
+  __atomic_store_n(&report->release, 1, __ATOMIC_RELEASE);
+  for (size_t i = 0; i < freezing->count && error >= 0; i++)
+    if (!freezing->tasks[i].gone && !freezing->tasks[i].visitor) {
+      error = finish_restore(&freezing->tasks[i]);
+      freezing->tasks[i].registers_known = freezing->tasks[i].registers_changed = false;
+    }
+  munmap(report, PAGE);
+  instance->report = NULL;
+  return error;
+}
+
+static int pause_instance(struct instance *instance) {
+  struct freezing freezing = {.deadline_nanos = now_nanos() + PAUSE_LIMIT};
+
+  if (instance->paused)
+    return -EALREADY;
+  int error = freeze_instance(instance, &freezing);
+  if (error >= 0)
+    error = release_held(instance, &freezing);
+  /* The registers that it will go on with are settled now: a debugger or a snapshot is to see those. */
+  for (size_t i = 0; i < freezing.count && error >= 0; i++)
+    if (!freezing.tasks[i].gone && (error = fetch_registers(&freezing.tasks[i])) >= 0)
+      error = hide_interruption(&freezing.tasks[i]);
+  if (error < 0) {
+    thaw_tasks(&freezing);
+    return error;
+  }
+  settle_tasks(&freezing);
+  instance->held = freezing;
+  instance->paused = true;
+  return 0;
+}
+
+static int resume_instance(struct instance *instance) {
+  if (!instance->paused)
+    return -EALREADY;
+  if (instance->yielded)
+    syscall(SYS_pidfd_send_signal, instance->pidfd, SIGCONT, NULL, 0);
+  thaw_tasks(&instance->held);
+  instance->paused = instance->yielded = false;
+  return 0;
+}
+
+static int yield_instance(struct instance *instance) {
+  if (!instance->paused || instance->yielded)
+    return -EALREADY;
+  /* The guard would need the place of the tracer. */
+  if (instance->guarded_count > 0)
+    return -EOPNOTSUPP;
+  /* It is pending before the first task is let go, and taken before any of them is back in its program. */
+  if (syscall(SYS_pidfd_send_signal, instance->pidfd, SIGSTOP, NULL, 0) < 0)
+    return -errno;
+  thaw_tasks(&instance->held);
+  instance->yielded = true;
+  return 0;
+}
+
+void pause_run(struct instance *instance, struct freeze_job *job) {
+  int error = -ENOSYS;
+
+  switch (job->header.type) {
+  case VAS_PAUSE:
+    error = pause_instance(instance);
+    break;
+  case VAS_RESUME:
+    error = resume_instance(instance);
+    break;
+  case VAS_YIELD:
+    error = yield_instance(instance);
+    break;
+  }
+  answer(&job->header, error, 0, NULL, 0, -1);
+  freeze_job_free(job);
+}
+
+int pause_poll_millis(const struct instance *instance) { return instance->held.count > 0 ? LOOK_MILLIS : -1; }
+
+void pause_look(struct instance *instance) {
+  for (size_t i = 0; i < instance->held.count; i++) {
+    struct task *task = &instance->held.tasks[i];
+    char state = task->gone ? 't' : task_state(task->pid, task->tid);
+    if (state != 0 && state != 'Z' && state != 'X')
+      continue;
+    if (task->pid == instance->pid) {
+      resume_instance(instance);
+      return;
+    }
+    /* A visitor, or a child: the others stay. */
+    task->gone = task_has_ended(task);
+  }
+}
