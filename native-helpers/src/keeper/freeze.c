@@ -291,24 +291,43 @@ static int wait_done(struct freeze *freeze, const struct slot *slot) {
   for (unsigned round = 0; __atomic_load_n(&report_of(freeze, slot)->state, __ATOMIC_ACQUIRE) == VAS_REPORT_RUNNING; round++) {
     if (now_nanos() > freeze->freezing.deadline_nanos)
       return -ETIMEDOUT;
-    if (round > 1000 && task_state(slot->task->pid, slot->task->tid) == 0)
+    if (round > 1000)
+      resume_stopped(slot->task);
+    if (slot->task->gone)
       return -ESRCH;
     pause_before_retry(round);
   }
   return 0;
 }
 
-/* Filters of the program's own. A fork has one more, with which restore denies what the guard cannot see. */
-static bool has_seccomp(const struct instance *instance, pid_t pid) {
-  char name[32], *text = NULL;
-  size_t capacity = 0;
-  uint64_t filters = 0;
+/*
+ * Strict seccomp or a filter would answer or kill a task for our calls. Filters can be one thread's own, so each is looked at;
+ * nothing may have run in any before.
+ */
+static int refuse_filters(struct freeze *freeze, pid_t pid) {
+  for (size_t i = 0; i < freeze->freezing.count; i++) {
+    const struct task *task = &freeze->freezing.tasks[i];
+    if (task->pid != pid || task->gone)
+      continue;
+    int filtered = has_own_filter(freeze->instance, task);
+    if (filtered == 0 || filtered == -ENOENT || filtered == -ESRCH)
+      continue;
+    freeze->result.failed_tid = inner_tid(task);
+    return filtered < 0 ? filtered : -EOPNOTSUPP;
+  }
+  return 0;
+}
 
-  snprintf(name, sizeof(name), "%d/status", pid);
-  if (read_file_at(proc_directory, name, &text, &capacity) >= 0)
-    text_number(text, "Seccomp_filters", 10, &filters);
-  free(text);
-  return filters > (instance->area_start != 0 ? 1 : 0);
+/* A fork of a stopped instance would have to come back stopped. */
+static int refuse_stopped(struct freeze *freeze) {
+  for (size_t i = 0; i < freeze->freezing.count; i++) {
+    const struct task *task = &freeze->freezing.tasks[i];
+    if (task->group_stopped && !task->gone && !task->visitor) {
+      freeze->result.failed_tid = inner_tid(task);
+      return -EOPNOTSUPP;
+    }
+  }
+  return 0;
 }
 
 static void record_slot(struct freeze *freeze, const struct slot *slot, uint32_t type, uint32_t program_offset) {
@@ -351,9 +370,9 @@ static int run_programs(struct freeze *freeze, pid_t pid) {
 
   if (process_program == NULL || task_program == NULL)
     return 0;
-  /* A filter would kill the task for our calls. */
-  if (has_seccomp(freeze->instance, pid))
-    return -EOPNOTSUPP;
+  int refused = refuse_filters(freeze, pid);
+  if (refused < 0)
+    return refused;
   struct slot *slots = calloc(freezing->count ? freezing->count : 1, sizeof(*slots));
   if (slots == NULL)
     return -ENOMEM;
@@ -400,7 +419,7 @@ static int record_frozen(struct freeze *freeze) {
   struct freezing *freezing = &freeze->freezing;
   int error;
 
-  if ((error = freeze_instance(instance, freezing)) < 0)
+  if ((error = freeze_instance(instance, freezing)) < 0 || (error = refuse_stopped(freeze)) < 0)
     return error;
   if ((error = enter(freeze, VAS_FREEZE_REGISTERS)) < 0)
     return error;

@@ -82,6 +82,7 @@ struct freeze_job;
 struct task {
   pid_t pid, tid;
   bool stopped, gone;
+  bool group_stopped; /* found stopped by a signal: SIGSTOP and the like */
   bool dying; /* could not be let go on, and has not been heard of since */
   bool visitor; /* stopped for the sake of the cut, not recorded */
   struct user_regs_struct registers; /* as the task will go on */
@@ -113,6 +114,7 @@ struct instance {
   struct guarded *guarded; /* address spaces that are guarded: the instance's own, and those of its forked children */
   size_t guarded_count;
   int notifier;               /* of the seccomp filter that goes with the guard, or -1 */
+  uint64_t filters;           /* seccomp filters that every task has from us */
   uint64_t region_device[2];  /* st_dev of the regions that it maps */
   struct guard_event *events; /* read and not yet settled */
   size_t event_count;
@@ -169,6 +171,14 @@ void settle_tasks(struct freezing *freezing);
 /* Lets a restored task run its program to the end, which is rt_sigreturn, and stops it there. */
 int finish_restore(struct task *task);
 int fetch_registers(struct task *task);
+/* Whether seccomp may answer, or kill the task for, a call that we let it make: strict mode, filters of its own. */
+int has_own_filter(const struct instance *instance, const struct task *task);
+/* The task's id as it knows it itself; 0 if it is gone. */
+pid_t inner_tid(const struct task *task);
+/* While we trace it, no filter looks at the task's calls. -EPERM where the keeper itself is confined. */
+int suspend_filters(struct task *task);
+/* A task that runs a program of ours may be stopped by a signal that cannot be blocked: lets it go on, the signal kept. */
+void resume_stopped(struct task *task);
 /* Makes the system call again that a bare stop ended with EINTR. */
 int hide_interruption(struct task *task);
 int task_syscall(struct task *task, uint64_t instruction, long number, const uint64_t args[6], long *result);

@@ -196,6 +196,7 @@ int vas_print_layout(void) {
   FIELD(vas_frozen, total_nanos);
   FIELD(vas_frozen, pages);
   FIELD(vas_frozen, stage_nanos);
+  FIELD(vas_frozen, failed_tid);
   SIZE(vas_frozen);
   CONSTANT(VAS_PLAN_MAGIC);
   FIELD(vas_plan, magic);

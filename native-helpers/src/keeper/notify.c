@@ -196,7 +196,12 @@ static int convert(struct instance *instance, pid_t pid, uint64_t start, uint64_
     if (!freezing.tasks[i].gone)
       task = &freezing.tasks[i];
   if (error >= 0)
-    error = task == NULL ? -ESRCH : each_region_vma(instance, pid, start, end, task, keep);
+    error = task == NULL ? -ESRCH : suspend_filters(task);
+  /* Where the keeper is confined it must not be: then the task's own filters decide. */
+  if (error == -EPERM)
+    error = has_own_filter(instance, task) == 0 ? 0 : -EPERM;
+  if (error >= 0)
+    error = each_region_vma(instance, pid, start, end, task, keep);
   thaw_tasks(&freezing);
   return error;
 }

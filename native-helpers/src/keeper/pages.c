@@ -588,8 +588,11 @@ int pages_object(struct pages *pages, int fd, struct record *record, const struc
       ssize_t n = pread(fd, pages->map[VAS_REGION_SMALL] + offset + (uint64_t)from, (size_t)(hole - from), from);
       if (n < 0)
         return errno == EFAULT ? -ENOSPC : -errno;
-      if (n == 0)
-        return -EIO;
+      if (n == 0) {
+        /* It does not hold what its size says, a message queue for example: no object, and whoever has it open is refused. */
+        record->length = record->entry;
+        return 0;
+      }
       from += n;
       if (now_nanos() > pages->deadline_nanos)
         return -ETIMEDOUT;

@@ -241,6 +241,7 @@ static int receive_ready(struct attempt *attempt) {
       attempt->instance->guarded[attempt->instance->guarded_count++] = (struct guarded){fds[i], attempt->instance->pid};
     } else if (ready.role[i] == VAS_KEPT_SECCOMP) {
       attempt->instance->notifier = fds[i];
+      attempt->instance->filters = 1;
     } else {
       attempt->instance->kept[attempt->instance->kept_count++] = fds[i];
     }

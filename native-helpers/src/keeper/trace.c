@@ -12,6 +12,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/ptrace.h>
+#include <linux/seccomp.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
@@ -139,6 +140,7 @@ static int poll_stopped(struct task *task) {
     }
     if (status >> 16 == PTRACE_EVENT_STOP) {
       task->stopped = true;
+      task->group_stopped = WSTOPSIG(status) != SIGTRAP;
       return 1;
     }
     /* A signal got there first. Let it be delivered; the pending interrupt stops the task again before it runs on. */
@@ -278,29 +280,38 @@ int fetch_registers(struct task *task) {
   return error < 0 ? (int)error : 0;
 }
 
+/* /proc/PID/task/TID/status; the text is the caller's. */
+static int read_status(const struct task *task, char **text) {
+  char name[48];
+  size_t capacity = 0;
+
+  *text = NULL;
+  snprintf(name, sizeof(name), "%d/task/%d/status", task->pid, task->tid);
+  ssize_t length = read_file_at(proc_directory, name, text, &capacity);
+  return length < 0 ? (int)length : 0;
+}
+
 /*
  * A system call that a bare stop ended with EINTR (epoll_wait, semtimedop, a receive with a timeout) would be noticed;
  * where no signal is waiting to be delivered, it is made again instead.
  */
 int hide_interruption(struct task *task) {
   struct user_regs_struct *registers = &task->registers;
-  char name[48], *text = NULL;
-  size_t capacity = 0;
+  char *text;
   uint64_t pending = 0, shared = 0, blocked = 0, ignored = 0;
 
   if ((long)registers->orig_rax < 0 || (long)registers->rax != -EINTR)
     return 0;
-  snprintf(name, sizeof(name), "%d/task/%d/status", task->pid, task->tid);
-  ssize_t length = read_file_at(proc_directory, name, &text, &capacity);
-  if (length >= 0) {
+  int error = read_status(task, &text);
+  if (error >= 0) {
     text_number(text, "SigPnd", 16, &pending);
     text_number(text, "ShdPnd", 16, &shared);
     text_number(text, "SigBlk", 16, &blocked);
     text_number(text, "SigIgn", 16, &ignored);
   }
   free(text);
-  if (length < 0)
-    return (int)length;
+  if (error < 0)
+    return error;
   if (((pending | shared) & ~blocked & ~ignored) == 0) {
     registers->rip -= 2; /* the system call instruction */
     registers->rax = registers->orig_rax;
@@ -358,11 +369,62 @@ void thaw_tasks(struct freezing *freezing) {
   freezing->count = freezing->capacity = 0;
 }
 
+int has_own_filter(const struct instance *instance, const struct task *task) {
+  char *text;
+  uint64_t mode = 0, filters = 0;
+  int error = read_status(task, &text);
+
+  if (error >= 0) {
+    text_number(text, "Seccomp", 10, &mode);
+    text_number(text, "Seccomp_filters", 10, &filters);
+  }
+  free(text);
+  return error < 0 ? error : mode == SECCOMP_MODE_STRICT || filters > instance->filters;
+}
+
+pid_t inner_tid(const struct task *task) {
+  char *text;
+  pid_t tid = 0;
+  const char *line = read_status(task, &text) >= 0 ? strstr(text, "\nNSpid:") : NULL;
+
+  if (line != NULL) {
+    const char *last = line + 1;
+    for (const char *at = last; *at != 0 && *at != '\n'; at++)
+      if (*at == '\t')
+        last = at + 1;
+    tid = atoi(last);
+  }
+  free(text);
+  return tid;
+}
+
+int suspend_filters(struct task *task) {
+  long error = trace(PTRACE_SETOPTIONS, task->tid, NULL, (void *)(uintptr_t)(PTRACE_O_TRACESYSGOOD | PTRACE_O_SUSPEND_SECCOMP));
+  return error < 0 ? (int)error : 0;
+}
+
+/* What a stop that was not ours is to be answered with. That SIGSTOP comes through is seen when the task is let go. */
+static int signal_to_deliver(int status) {
+  return status >> 16 == PTRACE_EVENT_STOP ? 0 : WSTOPSIG(status);
+}
+
+void resume_stopped(struct task *task) {
+  int status;
+  pid_t pid = look_at(task, &status);
+
+  if (pid < 0 || (pid > 0 && (WIFEXITED(status) || WIFSIGNALED(status))))
+    task->gone = true;
+  else if (pid > 0)
+    trace(PTRACE_CONT, task->tid, NULL, (void *)(uintptr_t)signal_to_deliver(status));
+}
+
 /* Runs to the next system call stop. */
 static int to_syscall_stop(struct task *task) {
+  int signal = 0;
+
   for (;;) {
     int status;
-    long error = trace(PTRACE_SYSCALL, task->tid, NULL, NULL);
+    long error = trace(PTRACE_SYSCALL, task->tid, NULL, (void *)(uintptr_t)signal);
     if (error < 0)
       return (int)error;
     pid_t pid;
@@ -372,8 +434,9 @@ static int to_syscall_stop(struct task *task) {
       task->gone = true;
       return -ESRCH;
     }
-    if (WIFSTOPPED(status) && WSTOPSIG(status) == (SIGTRAP | 0x80))
+    if (WSTOPSIG(status) == (SIGTRAP | 0x80))
       return 0;
+    signal = signal_to_deliver(status);
   }
 }
 

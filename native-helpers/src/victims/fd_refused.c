@@ -5,6 +5,7 @@
 #include <arpa/inet.h>
 #include <fcntl.h>
 #include <linux/filter.h>
+#include <mqueue.h>
 #include <netinet/udp.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
@@ -43,6 +44,11 @@ static void send_descriptor(void) {
   MUST(socketpair(AF_UNIX, SOCK_STREAM, 0, other));
   MUST(sendmsg(other[0], &message, 0));
   close(null);
+}
+
+static void check_queue(void) {
+  struct mq_attr queue = {0};
+  EXPECT(mq_getattr(fd, &queue) == 0 && queue.mq_curmsgs == 1, "the queue has %ld messages", queue.mq_curmsgs);
 }
 
 static bool is(const char *name) {
@@ -104,6 +110,11 @@ int main(int count, char **arguments) {
     MUST(dup2(counter, 300));
     MUST(another = eventfd(0, 0));
     MUST(dup2(another, counter));
+  } else if (is("queue")) {
+    MUST(fd = mq_open("/removed", O_CREAT | O_RDWR, 0600, NULL));
+    MUST(mq_send(fd, "kept", 4, 0));
+    MUST(mq_unlink("/removed"));
+    check = check_queue;
   } else if (is("huge")) {
     MUST(fd = (int)syscall(SYS_memfd_create, "huge", 4 /* MFD_HUGETLB */));
   } else {

@@ -1,6 +1,6 @@
 /*
  * State that a snapshot refuses. The argument says which: seccomp, shm, sem, msg, queue, time, deadline, cwd, thread-timer,
- * umask, files.
+ * umask, files. A second one says which thread has it, 1 if there is none.
  * Afterwards the victim must be as it was.
  */
 #define _GNU_SOURCE
@@ -21,12 +21,19 @@
 #include <time.h>
 
 static const char *kind;
-static int id;
+static int id, who = 1;
 
 static void become(void) {
   if (strcmp(kind, "seccomp") == 0) {
-    struct sock_filter filter[] = {BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW)};
-    struct sock_fprog program = {1, filter};
+    /* What a snapshot would call, and nothing that the victim does, is deadly. */
+    struct sock_filter filter[] = {
+        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_sched_getattr, 2, 0),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_mmap, 1, 0),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS),
+    };
+    struct sock_fprog program = {sizeof(filter) / sizeof(filter[0]), filter};
     MUST(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0));
     MUST(prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program, 0, 0));
   } else if (strcmp(kind, "shm") == 0) {
@@ -67,12 +74,12 @@ static void become(void) {
 }
 
 static void set_up(int index) {
-  if (index == 1)
+  if (index == who)
     become();
 }
 
 static void check(int index) {
-  if (index != 1)
+  if (index != who)
     return;
   char path[4096];
   struct shmid_ds shared;
@@ -96,5 +103,6 @@ static void check(int index) {
 
 int main(int count, char **arguments) {
   kind = count > 1 ? arguments[1] : "";
+  who = count > 2 ? atoi(arguments[2]) : 1;
   victim_serve_crew(2, set_up, check);
 }

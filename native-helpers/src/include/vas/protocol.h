@@ -10,7 +10,7 @@
 
 #include <stdint.h>
 
-#define VAS_PROTOCOL_VERSION 1u
+#define VAS_PROTOCOL_VERSION 2u
 #define VAS_MESSAGE_MAX 65536
 #define VAS_MESSAGE_FDS_MAX 64
 
@@ -180,6 +180,8 @@ struct vas_frozen {
   uint64_t total_nanos;
   uint64_t pages; /* stored */
   uint64_t stage_nanos[16]; /* by enum vas_freeze_stage */
+  int32_t failed_tid;       /* of the task that a failure is about, as the instance sees it; 0: of none */
+  uint32_t reserved;
 };
 
 /* ---- the plan: what to record ---- */

@@ -248,9 +248,13 @@ public final class Checkpointer {
         throw new UnsupportedException(
             instance.pid(), "traced task", "another process traces a task of the instance");
       }
+      if (e.stage() == FreezeStage.SEIZE && e.number() == Errno.EOPNOTSUPP.number()) {
+        throw new UnsupportedException(
+            instance.pid(), "stopped task", "a signal has stopped task " + e.task());
+      }
       if (e.stage() == FreezeStage.PROGRAMS && e.number() == Errno.EOPNOTSUPP.number()) {
         throw new UnsupportedException(
-            instance.pid(), "seccomp filter", "it would kill the task for collecting its state");
+            instance.pid(), "seccomp", "it would stop what vas runs in task " + e.task());
       }
       if (e.number() == Errno.ENOSPC.number()) {
         throw new StoreFullException("the store has no room for the snapshot", e);

@@ -5,10 +5,12 @@ public final class FreezeException extends KeeperException {
   private static final long serialVersionUID = 1L;
 
   private final FreezeStage stage;
+  private final int task;
 
-  FreezeException(final String message, final int number, final FreezeStage stage) {
+  FreezeException(final String message, final int number, final FreezeStage stage, final int task) {
     super(message, number);
     this.stage = stage;
+    this.task = task;
   }
 
   /**
@@ -18,5 +20,14 @@ public final class FreezeException extends KeeperException {
    */
   public FreezeStage stage() {
     return stage;
+  }
+
+  /**
+   * The task that it is about.
+   *
+   * @return its tid, as the instance sees it; 0 if it is about none.
+   */
+  public int task() {
+    return task;
   }
 }

@@ -10,7 +10,9 @@ import static io.vas.core.keeper.KeeperProtocolDescriptor.FREEZE_FAULT_STAGE_OFF
 import static io.vas.core.keeper.KeeperProtocolDescriptor.FREEZE_LENGTH;
 import static io.vas.core.keeper.KeeperProtocolDescriptor.FREEZE_PARAM_COUNT_OFFSET;
 import static io.vas.core.keeper.KeeperProtocolDescriptor.FREEZE_THREADS_OFFSET;
+import static io.vas.core.keeper.KeeperProtocolDescriptor.FROZEN_FAILED_TID_OFFSET;
 import static io.vas.core.keeper.KeeperProtocolDescriptor.FROZEN_FROZEN_NANOS_OFFSET;
+import static io.vas.core.keeper.KeeperProtocolDescriptor.FROZEN_LENGTH;
 import static io.vas.core.keeper.KeeperProtocolDescriptor.FROZEN_PAGES_OFFSET;
 import static io.vas.core.keeper.KeeperProtocolDescriptor.FROZEN_RECORD_LENGTH_OFFSET;
 import static io.vas.core.keeper.KeeperProtocolDescriptor.FROZEN_STAGE_NANOS_OFFSET;
@@ -467,7 +469,10 @@ public final class Keeper implements AutoCloseable {
       throw new FreezeException(
           "the instance could not be frozen (" + stage + "): " + Errno.describe(number),
           number,
-          stage);
+          stage,
+          answer.body.capacity() < FROZEN_LENGTH
+              ? 0
+              : answer.body.getInt(FROZEN_FAILED_TID_OFFSET, LITTLE_ENDIAN));
     }
     final UnsafeBuffer reply = answer.body;
     final Map<FreezeStage, Long> stages = new EnumMap<>(FreezeStage.class);

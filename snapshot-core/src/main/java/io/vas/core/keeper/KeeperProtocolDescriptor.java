@@ -166,7 +166,7 @@ package io.vas.core.keeper;
  */
 public final class KeeperProtocolDescriptor {
   /** See protocol.h. */
-  public static final int PROTOCOL_VERSION = 1;
+  public static final int PROTOCOL_VERSION = 2;
 
   /** See protocol.h. */
   public static final int MESSAGE_MAX = 65536;
@@ -564,8 +564,11 @@ public final class KeeperProtocolDescriptor {
   /** u64[16]: by enum vas_freeze_stage. */
   public static final int FROZEN_STAGE_NANOS_OFFSET = FROZEN_PAGES_OFFSET + Long.BYTES;
 
+  /** i32: of the task that a failure is about, as the instance sees it; 0: of none. */
+  public static final int FROZEN_FAILED_TID_OFFSET = FROZEN_STAGE_NANOS_OFFSET + 16 * Long.BYTES;
+
   /** Bytes of a struct vas_frozen. */
-  public static final int FROZEN_LENGTH = FROZEN_STAGE_NANOS_OFFSET + 16 * Long.BYTES;
+  public static final int FROZEN_LENGTH = FROZEN_FAILED_TID_OFFSET + 2 * Integer.BYTES;
 
   private KeeperProtocolDescriptor() {}
 }

@@ -28,7 +28,6 @@ public final class Resources {
 
   private static final List<TaskResource> TASK =
       List.of(
-          new Seccomp(),
           new Sharing(),
           new Registers(),
           new SignalStack(),

@@ -81,6 +81,7 @@ class DescriptorsTest {
     "fd_refused, relative, unix socket, not absolute",
     "fd_refused, moved, epoll, not to be found",
     "fd_refused, huge, memfd, MFD_HUGETLB",
+    "fd_refused, queue, regular file, removed: /removed",
     "fd_inotify, unread, inotify, events wait",
     "fd_directories, half, directory, read in part",
   })

@@ -9,11 +9,18 @@ import io.vas.core.sandbox.RunSpec;
 import io.vas.core.testing.LeakCheck;
 import io.vas.core.testing.VictimHost;
 import io.vas.core.testing.VictimInstance;
+import java.io.IOException;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Random;
 import java.util.Set;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.locks.LockSupport;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -25,6 +32,10 @@ import org.junit.jupiter.params.provider.ValueSource;
 
 @ExtendWith(LeakCheck.class)
 class TaskVictimsTest {
+  private static final int SIGUSR1 = 10;
+  private static final int SIGCONT = 18;
+  private static final int SIGSTOP = 19;
+
   @TempDir Path directory;
   private VictimHost host;
 
@@ -121,6 +132,101 @@ class TaskVictimsTest {
   @Test
   void shouldKeepWhatTheKernelKnowsOfThreadsMemory() {
     host.run("task_thread_pointers").expectToSurvive();
+  }
+
+  @ParameterizedTest
+  @CsvSource({
+    "task_strict, first, , 1",
+    "task_strict, other, , 2",
+    "task_unsupported, seccomp, 0, 1",
+    "task_unsupported, seccomp, 1, 2",
+  })
+  void shouldRunNothingInTaskWithSeccomp(
+      final String name, final String mode, final String which, final int task) {
+    final VictimInstance victim =
+        which == null ? host.run(name, mode) : host.run(name, mode, which);
+    for (int i = 0; i < 2; i++) {
+      assertThatExceptionOfType(UnsupportedException.class)
+          .isThrownBy(victim::snapshot)
+          .satisfies(
+              e -> {
+                assertThat(e.kind()).isEqualTo("seccomp");
+                assertThat(e.reason()).endsWith("task " + task);
+                assertThat(e.pid()).isEqualTo(victim.pid());
+                assertThat(e.exitCode()).isEqualTo(3);
+              });
+      victim.expectOk();
+    }
+  }
+
+  @Test
+  void shouldRefuseStoppedInstanceAndLeaveItStopped() throws IOException {
+    final VictimInstance victim = host.run("task_signal_actions");
+    victim.signal(SIGSTOP);
+    awaitState(victim, "T");
+    for (int i = 0; i < 2; i++) {
+      assertThatExceptionOfType(UnsupportedException.class)
+          .isThrownBy(victim::snapshot)
+          .satisfies(
+              e -> {
+                assertThat(e.kind()).isEqualTo("stopped task");
+                assertThat(e.pid()).isEqualTo(victim.pid());
+              });
+      // The kernel stops a task that is let go when it next comes to user mode.
+      awaitState(victim, "T");
+    }
+    victim.signal(SIGUSR1);
+    victim.signal(SIGCONT);
+    victim.awaitLine("ok");
+    victim.expectToSurvive();
+  }
+
+  @Test
+  void shouldKeepStopThatComesWhileItIsFrozen() throws Exception {
+    final VictimInstance victim = host.run("thread_registers");
+    final Random random = new Random(7);
+    int taken = 0;
+    for (int i = 0; i < 20; i++) {
+      final long delay = random.nextInt(12_000_000);
+      final Thread stopper =
+          new Thread(
+              () -> {
+                LockSupport.parkNanos(delay);
+                victim.signal(SIGSTOP);
+              });
+      stopper.start();
+      try {
+        victim.snapshot().close();
+        taken++;
+      } catch (final UnsupportedException e) {
+        assertThat(e.kind()).isEqualTo("stopped task");
+      }
+      stopper.join();
+      awaitState(victim, "T");
+      victim.signal(SIGCONT);
+      victim.expectOk();
+    }
+    assertThat(taken).as("snapshots that were faster than the stop").isPositive();
+  }
+
+  private static void awaitState(final VictimInstance victim, final String state)
+      throws IOException {
+    final Path tasks = Path.of("/proc", Integer.toString(victim.pid()), "task");
+    final long end = System.nanoTime() + TimeUnit.SECONDS.toNanos(20);
+    while (true) {
+      final Set<String> states = new HashSet<>();
+      try (Stream<Path> list = Files.list(tasks)) {
+        for (final Path task : list.toList()) {
+          final String stat = Files.readString(task.resolve("stat"));
+          states.add(stat.substring(stat.lastIndexOf(')') + 2, stat.lastIndexOf(')') + 3));
+        }
+      }
+      if (states.equals(Set.of(state))) {
+        return;
+      }
+      assertThat(System.nanoTime()).as("its tasks are %s", states).isLessThan(end);
+      Thread.onSpinWait();
+    }
   }
 
   @ParameterizedTest
