@@ -6,6 +6,7 @@ import io.vas.api.v1.InstanceDetails;
 import io.vas.api.v1.InstanceInfo;
 import io.vas.api.v1.InstanceState;
 import io.vas.api.v1.MemoryRange;
+import io.vas.api.v1.RollbackInfo;
 import io.vas.api.v1.SnapshotDetails;
 import io.vas.api.v1.SnapshotInfo;
 import io.vas.api.v1.Stage;
@@ -59,6 +60,15 @@ final class JsonViews {
         "instance", info.getInstance(),
         "snapshot", info.getSnapshot(),
         "fork_us", info.getForkUs());
+  }
+
+  static Map<String, Object> rollback(final RollbackInfo info) {
+    return Json.object(
+        "instance", info.getInstance(),
+        "snapshot", info.getSnapshot(),
+        "frozen_us", info.getFrozenUs(),
+        "pages_restored", info.getPagesRestored(),
+        "in_place", info.getInPlace());
   }
 
   static Map<String, Object> details(final InstanceDetails details) {

@@ -56,6 +56,7 @@ public final class Main implements Runnable {
     VERBS.put("snapshot", SnapshotCommand::new);
     VERBS.put("snapshots", SnapshotsCommand::new);
     VERBS.put("fork", ForkCommand::new);
+    VERBS.put("rollback", RollbackCommand::new);
     VERBS.put("debug", DebugCommand::new);
     VERBS.put("demo", DemoCommand::new);
     VERBS.put("bench", BenchCommand::new);

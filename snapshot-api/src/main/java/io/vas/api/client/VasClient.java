@@ -20,6 +20,8 @@ import io.vas.api.v1.PauseRequest;
 import io.vas.api.v1.Progress;
 import io.vas.api.v1.PsRequest;
 import io.vas.api.v1.RmRequest;
+import io.vas.api.v1.RollbackInfo;
+import io.vas.api.v1.RollbackRequest;
 import io.vas.api.v1.RunRequest;
 import io.vas.api.v1.ShutdownRequest;
 import io.vas.api.v1.SnapshotInfo;
@@ -412,6 +414,29 @@ public final class VasClient implements AutoCloseable {
    */
   public List<ForkInfo> fork(final ForkRequest request) {
     return call("fork " + request.getSource(), () -> stub().fork(request)).getForksList();
+  }
+
+  /**
+   * Puts an instance back to a snapshot.
+   *
+   * @param instance its reference.
+   * @param snapshot one of its own, or one that it comes from; empty: the latest, or the one that
+   *     it was last put back to.
+   * @return what was done.
+   */
+  public RollbackInfo rollback(final String instance, final String snapshot) {
+    return rollback(
+        RollbackRequest.newBuilder().setInstance(instance).setSnapshot(snapshot).build());
+  }
+
+  /**
+   * Puts an instance back to a snapshot.
+   *
+   * @param request which, to which, and how.
+   * @return what was done.
+   */
+  public RollbackInfo rollback(final RollbackRequest request) {
+    return call("rollback " + request.getInstance(), () -> stub().rollback(request));
   }
 
   /** Ends the connection, and the calls that are under way on it. */

@@ -8,6 +8,8 @@ import io.vas.api.v1.ForkRequest;
 import io.vas.api.v1.InspectReply;
 import io.vas.api.v1.InstanceInfo;
 import io.vas.api.v1.Progress;
+import io.vas.api.v1.RollbackInfo;
+import io.vas.api.v1.RollbackRequest;
 import io.vas.api.v1.RunRequest;
 import io.vas.api.v1.SnapshotInfo;
 import io.vas.api.v1.SnapshotRequest;
@@ -156,6 +158,15 @@ public interface Engine extends AutoCloseable {
    * @return the new instances.
    */
   List<ForkInfo> fork(ForkRequest request, CallTime time);
+
+  /**
+   * Puts an instance back to a snapshot.
+   *
+   * @param request which, and to which.
+   * @param time of the call.
+   * @return what was done.
+   */
+  RollbackInfo rollback(RollbackRequest request, CallTime time);
 
   /**
    * Completes when the engine can't work any more, because its keeper has ended.

@@ -11,6 +11,8 @@ import io.vas.api.v1.InspectReply;
 import io.vas.api.v1.InstanceDetails;
 import io.vas.api.v1.InstanceInfo;
 import io.vas.api.v1.Progress;
+import io.vas.api.v1.RollbackInfo;
+import io.vas.api.v1.RollbackRequest;
 import io.vas.api.v1.RunRequest;
 import io.vas.api.v1.SnapshotDetails;
 import io.vas.api.v1.SnapshotInfo;
@@ -470,16 +472,7 @@ public final class LocalEngine implements Engine {
         instances.fork(source.program(), snapshot.id(), name, start, time.remaining());
     final Instance instance = fork.instance();
     final long micros = (fork.reply().releasedNanos() - time.arrivalNanos()) / 1000;
-    source.retain();
-    origins.put(instance.id(), new Origin(source, micros, stages(fork.reply(), time)));
-    final var unused =
-        instance
-            .exit()
-            .whenComplete(
-                (code, error) -> {
-                  origins.remove(instance.id());
-                  source.release();
-                });
+    setOrigin(instance, new Origin(source, micros, stages(fork.reply(), time)));
     return ForkInfo.newBuilder()
         .setId(instance.reference())
         .setName(instance.name())
@@ -487,6 +480,66 @@ public final class LocalEngine implements Engine {
         .setSnapshot(snapshot.id())
         .setForkUs(micros)
         .setPid(instance.pid())
+        .build();
+  }
+
+  /** An instance's pages are its snapshot's as long as it runs, or until it is another's. */
+  private void setOrigin(final Instance instance, final Origin origin) {
+    origin.snapshot().retain();
+    final Origin previous = origins.put(instance.id(), origin);
+    if (previous != null) {
+      previous.snapshot().release();
+      return;
+    }
+    final var unused =
+        instance
+            .exit()
+            .whenComplete(
+                (code, error) -> {
+                  final Origin last = origins.remove(instance.id());
+                  if (last != null) {
+                    last.snapshot().release();
+                  }
+                });
+  }
+
+  @Override
+  public RollbackInfo rollback(final RollbackRequest request, final CallTime time) {
+    final Instance instance = instances.find(request.getInstance());
+    if (!isRunning(instance)) {
+      throw new ConflictException("instance " + instance + " has ended");
+    }
+    final Compiled target =
+        compiled.get(snapshots.target(instance, request.getSnapshot()).id(), MemoryStrategy.MAP);
+    try {
+      return snapshots.exclusively(instance, time, () -> rollback(instance, target, request, time));
+    } catch (final VasException e) {
+      throw Named.error("instance " + instance.name(), e);
+    } finally {
+      target.release();
+    }
+  }
+
+  private RollbackInfo rollback(
+      final Instance instance,
+      final Compiled target,
+      final RollbackRequest request,
+      final CallTime time) {
+    final Snapshot snapshot = target.use().snapshot();
+    if (request.getKeepConnections()) {
+      throw new UnsupportedException(
+          "connections can't be kept: its processes would be replaced by a fork");
+    }
+    final long nanos =
+        instances.replace(instance, target.program(), snapshot.id(), time.remaining());
+    setOrigin(instance, new Origin(target, 0, List.of()));
+    snapshots.moveTo(instance.id(), snapshot.id());
+    LOG.info("instance {} is back at snapshot {}", instance, snapshot.label());
+    return RollbackInfo.newBuilder()
+        .setInstance(instance.reference())
+        .setSnapshot(snapshot.id())
+        .setFrozenUs(nanos / 1000)
+        .setPagesRestored(snapshot.facts().pages())
         .build();
   }
 

@@ -2,7 +2,9 @@ package io.vas.api.daemon;
 
 import io.vas.api.v1.Progress;
 import io.vas.api.v1.Stage;
+import io.vas.core.ConflictException;
 import io.vas.core.DeadlineException;
+import io.vas.core.NotFoundException;
 import io.vas.core.VasException;
 import io.vas.core.checkpoint.Checkpoint;
 import io.vas.core.checkpoint.Checkpointer;
@@ -23,6 +25,8 @@ import io.vas.store.SnapshotName;
 import io.vas.store.SnapshotRequest;
 import io.vas.store.SnapshotStore;
 import io.vas.store.SnapshotUse;
+import java.util.HashMap;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
@@ -35,6 +39,7 @@ import java.util.concurrent.ScheduledFuture;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.ReentrantLock;
 import java.util.function.Consumer;
+import java.util.function.Supplier;
 
 /** Takes snapshots of instances into the store. */
 final class Snapshots implements AutoCloseable {
@@ -75,8 +80,34 @@ final class Snapshots implements AutoCloseable {
       final Optional<SnapshotName> name,
       final Consumer<Progress> progress,
       final CallTime time) {
+    return exclusively(instance, time, () -> takeAlone(instance, origin, name, progress, time));
+  }
+
+  /**
+   * Does something with an instance while nobody else takes a snapshot of it, or puts it back to
+   * one.
+   *
+   * @param instance which one.
+   * @param time of the call.
+   * @param action what.
+   * @return what it returns.
+   */
+  <T> T exclusively(final Instance instance, final CallTime time, final Supplier<T> action) {
     final ReentrantLock lock = locks.computeIfAbsent(instance.id(), id -> new ReentrantLock());
     lock(lock, time);
+    try {
+      return action.get();
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  private Snapshot takeAlone(
+      final Instance instance,
+      final Optional<SnapshotUse> origin,
+      final Optional<SnapshotName> name,
+      final Consumer<Progress> progress,
+      final CallTime time) {
     try (Draft draft = store.draft(request(instance, origin, name))) {
       final Checkpoint checkpoint = freeze(instance, draft, progress, time);
       final Image image =
@@ -96,20 +127,84 @@ final class Snapshots implements AutoCloseable {
       return snapshot;
     } catch (final VasException e) {
       throw Named.error("instance " + instance.name(), e);
-    } finally {
-      lock.unlock();
     }
   }
 
   private static void lock(final ReentrantLock lock, final CallTime time) {
     try {
       if (!lock.tryLock(time.remaining().toNanos(), TimeUnit.NANOSECONDS)) {
-        throw new DeadlineException("another snapshot of it was being taken until time ran out");
+        throw new DeadlineException(
+            "another snapshot of it was being taken, or it was being put back, until time ran out");
       }
     } catch (final InterruptedException e) {
       Thread.currentThread().interrupt();
       throw new VasException("interrupted", e);
     }
+  }
+
+  /**
+   * Where an instance stands in its timeline.
+   *
+   * @param instance which one.
+   * @return id of the snapshot that its next one will have as its parent; empty if there is none.
+   */
+  private Optional<String> position(final Instance instance) {
+    return Optional.ofNullable(latest.get(instance.id())).or(instance::snapshot);
+  }
+
+  /**
+   * Finds the snapshot that an instance is to be put back to.
+   *
+   * @param instance which one.
+   * @param reference of a snapshot; empty: where the instance stands in its timeline.
+   * @return one of its own snapshots, or one that it comes from.
+   * @throws NotFoundException if there is no such snapshot.
+   * @throws ConflictException if it is another instance's.
+   */
+  Snapshot target(final Instance instance, final String reference) {
+    if (reference.isEmpty()) {
+      return store.get(
+          position(instance)
+              .orElseThrow(
+                  () -> new NotFoundException("instance " + instance + " has no snapshot")));
+    }
+    final Snapshot snapshot = store.get(reference);
+    if (!snapshot.instance().equals(instance.reference())
+        && !ancestors(instance).contains(snapshot.id())) {
+      throw new ConflictException(
+          "snapshot "
+              + snapshot.label()
+              + " is of instance "
+              + snapshot.instance()
+              + ", and instance "
+              + instance
+              + " does not come from it");
+    }
+    return snapshot;
+  }
+
+  /** As far as they have not been removed. */
+  private Set<String> ancestors(final Instance instance) {
+    final Map<String, Optional<String>> parents = new HashMap<>();
+    store.list().forEach(snapshot -> parents.put(snapshot.id(), snapshot.parent()));
+    final Set<String> ancestors = new HashSet<>();
+    // The one that its processes were forked from, too, which may be older than where it stands.
+    instance.snapshot().ifPresent(ancestors::add);
+    Optional<String> at = position(instance);
+    while (at.isPresent() && ancestors.add(at.get())) {
+      at = parents.getOrDefault(at.get(), Optional.empty());
+    }
+    return ancestors;
+  }
+
+  /**
+   * Notes that an instance was put back.
+   *
+   * @param instance its id.
+   * @param snapshot id of the snapshot that it is at now.
+   */
+  void moveTo(final long instance, final String snapshot) {
+    latest.put(instance, snapshot);
   }
 
   private SnapshotRequest request(
@@ -123,7 +218,7 @@ final class Snapshots implements AutoCloseable {
     return new SnapshotRequest(
         instance.reference(),
         name,
-        Optional.ofNullable(latest.get(instance.id())).or(instance::snapshot),
+        position(instance),
         origin,
         inherited + MemoryUse.stored(instance.pid()),
         ownFiles(instance));

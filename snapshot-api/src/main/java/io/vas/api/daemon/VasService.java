@@ -25,6 +25,8 @@ import io.vas.api.v1.PsReply;
 import io.vas.api.v1.PsRequest;
 import io.vas.api.v1.RmReply;
 import io.vas.api.v1.RmRequest;
+import io.vas.api.v1.RollbackInfo;
+import io.vas.api.v1.RollbackRequest;
 import io.vas.api.v1.RunRequest;
 import io.vas.api.v1.ShutdownReply;
 import io.vas.api.v1.ShutdownRequest;
@@ -309,6 +311,17 @@ final class VasService extends VasGrpc.VasImplBase {
           return ForkReply.newBuilder().addAllForks(engine.fork(request, time)).build();
         },
         reply -> remove(reply.getForksList().stream().map(ForkInfo::getId).toList()));
+  }
+
+  @Override
+  public void rollback(final RollbackRequest request, final StreamObserver<RollbackInfo> observer) {
+    final CallTime time = callTime();
+    answer(
+        observer,
+        () -> {
+          RequestRules.checkReference(request.getInstance(), "instance");
+          return engine.rollback(request, time);
+        });
   }
 
   private static <T> void answer(final StreamObserver<T> observer, final Supplier<T> action) {

@@ -10,6 +10,8 @@ import io.vas.api.v1.InstanceDetails;
 import io.vas.api.v1.InstanceInfo;
 import io.vas.api.v1.InstanceState;
 import io.vas.api.v1.Progress;
+import io.vas.api.v1.RollbackInfo;
+import io.vas.api.v1.RollbackRequest;
 import io.vas.api.v1.RunRequest;
 import io.vas.api.v1.SnapshotInfo;
 import io.vas.api.v1.SnapshotRequest;
@@ -240,6 +242,19 @@ public final class TestEngine implements Engine {
               .build());
     }
     return forks;
+  }
+
+  @Override
+  public RollbackInfo rollback(final RollbackRequest request, final CallTime callTime) {
+    entered(callTime);
+    known(request.getInstance());
+    return RollbackInfo.newBuilder()
+        .setInstance(ID)
+        .setSnapshot("5a5a")
+        .setFrozenUs(900)
+        .setPagesRestored(12)
+        .setInPlace(!request.getKeepConnections())
+        .build();
   }
 
   @Override

@@ -35,6 +35,7 @@ public final class Instance implements Subject {
   private final Path directory;
   private final AtomicInteger visitors = new AtomicInteger();
   private final CompletableFuture<Integer> exit = new CompletableFuture<>();
+  private final Object lifecycle = new Object();
   private volatile Incarnation incarnation;
   private volatile InstanceState end;
   private volatile boolean paused;
@@ -232,8 +233,9 @@ public final class Instance implements Subject {
     return incarnation.start();
   }
 
-  Incarnation incarnation() {
-    return incarnation;
+  /** Who holds its monitor ends its processes, or puts others in their place. */
+  Object lifecycle() {
+    return lifecycle;
   }
 
   void incarnate(final Incarnation next) {

@@ -251,7 +251,7 @@ public final class Instances {
     }
   }
 
-  /** Ends a child that did not become an instance. */
+  /** Ends a child that is no instance, or not any more. */
   private void discard(final long id, final CompletableFuture<ExitStatus> exit) {
     try {
       keeper.signal(id, Signals.SIGKILL);
@@ -259,10 +259,10 @@ public final class Instances {
     } catch (final NotFoundException e) {
       LOGGER.debug("child {} ended by itself", id);
     } catch (final ExecutionException | TimeoutException e) {
-      throw new VasException("a fork that failed does not end", e);
+      throw new VasException("child " + id + " of the keeper does not end", e);
     } catch (final InterruptedException e) {
       Thread.currentThread().interrupt();
-      throw new VasException("interrupted while a fork that failed was ended", e);
+      throw new VasException("interrupted while a child was ended", e);
     }
   }
 
@@ -329,6 +329,120 @@ public final class Instances {
         }
       }
     }
+  }
+
+  // ---- rollback
+
+  /**
+   * Put a fork of a snapshot in the place of an instance's processes. It keeps id, name, log and
+   * all that is known of it; pids on the host, namespaces and connections are new.
+   *
+   * <p>The fork is made first, and stands still. From the commit point on there is no way back, and
+   * the instance is rolled forward: should its fork die before it is in its place, another one is
+   * made.
+   *
+   * @param instance which one.
+   * @param program the snapshot, compiled.
+   * @param snapshot its id, for {@link Instance#snapshot()}.
+   * @param deadline how long the fork may take.
+   * @return nanoseconds for which neither the old nor the new processes ran.
+   * @throws ConflictException if the instance has ended.
+   * @throws VasException if the fork can't be made; the instance goes on as it was.
+   */
+  public long replace(
+      final Instance instance,
+      final ForkProgram program,
+      final String snapshot,
+      final Duration deadline) {
+    requireRunning(instance);
+    final long temporary = unusedId();
+    try (Fd log =
+        Fd.open(instance.logFile().toString(), OpenFlags.O_WRONLY | OpenFlags.O_APPEND, 0)) {
+      final SpawnReply reply = forkPaused(program, temporary, log, Start.PAUSED, deadline);
+      synchronized (instance.lifecycle()) {
+        if (instance.state() != Instance.State.RUNNING) {
+          discard(temporary, reply.exit());
+          throw hasEnded(instance);
+        }
+        final boolean wasPaused = instance.isPaused();
+        final long stopped = System.nanoTime();
+        // The commit point of a rollback by replacement: from here on the fork is the instance.
+        incarnate(instance, program, snapshot, reply);
+        endOld(instance.id());
+        takePlace(instance, program, snapshot, temporary, log);
+        if (!wasPaused) {
+          keeper.resume(instance.id());
+        }
+        return System.nanoTime() - stopped;
+      }
+    }
+  }
+
+  private long unusedId() {
+    synchronized (byId) {
+      long id = randomId();
+      while (byId.containsKey(id)) {
+        id = randomId();
+      }
+      return id;
+    }
+  }
+
+  private static InstanceState incarnate(
+      final Instance instance,
+      final ForkProgram program,
+      final String snapshot,
+      final SpawnReply reply) {
+    final InstanceState state =
+        instance.start().toBuilder()
+            .setCommand(CommandPiece.encode(CommandPiece.read(program.image())))
+            .setSandbox(encode(SandboxPiece.read(program.image())))
+            .setPid(reply.pid())
+            .setSnapshot(snapshot)
+            .setAreaStart(program.areaStart())
+            .setAreaEnd(program.areaEnd())
+            .build();
+    instance.incarnate(
+        new Instance.Incarnation(
+            state,
+            Optional.of(program.memoryPlan()),
+            Optional.of(
+                new Origin(
+                    program.image(), program.pages(), program.areaStart(), program.areaEnd()))));
+    return state;
+  }
+
+  private void endOld(final long id) {
+    try {
+      // Before the signal: afterwards its end may have been told already.
+      final CompletableFuture<ExitStatus> exit = keeper.exitOf(id);
+      if (!exit.isCompletedExceptionally()) {
+        discard(id, exit);
+      }
+    } catch (final NotFoundException e) {
+      LOGGER.debug("child {} ended by itself", id);
+    }
+  }
+
+  private void takePlace(
+      final Instance instance,
+      final ForkProgram program,
+      final String snapshot,
+      final long temporary,
+      final Fd log) {
+    try {
+      try {
+        follow(instance, instance.start(), keeper.rename(temporary, instance.id()));
+      } catch (final NotFoundException e) {
+        LOGGER.warn("{}: its fork was killed before it took its place", instance);
+        final SpawnReply again = forkPaused(program, instance.id(), log, Start.PAUSED, KILL_TIME);
+        follow(instance, incarnate(instance, program, snapshot, again), again.exit());
+      }
+    } catch (final VasException e) {
+      end(instance, new ExitStatus(UNKNOWN_STATUS));
+      throw new VasException("instance " + instance + " is lost: " + e.getMessage(), e);
+    }
+    save(instance.directory(), instance.start());
   }
 
   // ---- what there is
@@ -434,11 +548,13 @@ public final class Instances {
    * @throws ConflictException if it has ended.
    */
   public void signal(final Instance instance, final int signal) {
-    requireRunning(instance);
-    try {
-      keeper.signal(instance.id(), signal);
-    } catch (final NotFoundException e) {
-      throw hasEnded(instance);
+    synchronized (instance.lifecycle()) {
+      requireRunning(instance);
+      try {
+        keeper.signal(instance.id(), signal);
+      } catch (final NotFoundException e) {
+        throw hasEnded(instance);
+      }
     }
   }
 
@@ -580,12 +696,7 @@ public final class Instances {
           more.setId(id)
               .setName(name)
               .setCommand(CommandPiece.encode(spec))
-              .setSandbox(
-                  SandboxState.newBuilder()
-                      .setHostname(sandbox.hostname())
-                      .setPrivileged(sandbox.privileged())
-                      .addAllHostMounts(sandbox.hostMounts())
-                      .addAllHidden(sandbox.hidden()))
+              .setSandbox(encode(sandbox))
               .setCreatedUnixMicros(nowMicros())
               .setPid(reply.pid())
               .build();
@@ -595,7 +706,7 @@ public final class Instances {
         adopted = true;
       }
       save(own, state);
-      follow(instance, reply.exit());
+      follow(instance, state, reply.exit());
       return instance;
     }
 
@@ -610,13 +721,28 @@ public final class Instances {
     }
   }
 
+  private static SandboxState encode(final SandboxSpec sandbox) {
+    return SandboxState.newBuilder()
+        .setHostname(sandbox.hostname())
+        .setPrivileged(sandbox.privileged())
+        .addAllHostMounts(sandbox.hostMounts())
+        .addAllHidden(sandbox.hidden())
+        .build();
+  }
+
   @SuppressWarnings("FutureReturnValueIgnored") // end() throws nothing.
-  private void follow(final Instance instance, final CompletableFuture<ExitStatus> exit) {
+  private void follow(
+      final Instance instance,
+      final InstanceState start,
+      final CompletableFuture<ExitStatus> exit) {
     exit.whenComplete(
         (status, error) -> {
-          // A daemon that lets go of its keeper leaves the instance running.
-          if (error == null || !keeper.isClosed()) {
-            end(instance, error == null ? status : new ExitStatus(UNKNOWN_STATUS));
+          synchronized (instance.lifecycle()) {
+            // A daemon that lets go of its keeper leaves the instance running. Processes that were
+            // replaced are not the instance any more.
+            if (instance.start().equals(start) && (error == null || !keeper.isClosed())) {
+              end(instance, error == null ? status : new ExitStatus(UNKNOWN_STATUS));
+            }
           }
         });
   }
@@ -692,7 +818,7 @@ public final class Instances {
       instance.complete(state, new ExitStatus(state.getWaitStatus()).code());
     } else if (alive.isPresent()) {
       instance.setPaused(alive.get().paused());
-      follow(instance, keeper.exitOf(state.getId()));
+      follow(instance, state, keeper.exitOf(state.getId()));
     } else {
       end(instance, new ExitStatus(UNKNOWN_STATUS));
     }

@@ -1,0 +1,166 @@
+package io.vas.api;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import com.google.protobuf.Struct;
+import io.vas.api.cli.CommandLineRun;
+import io.vas.core.testing.LeakCheck;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.extension.ExtendWith;
+
+/** Instances are put back to snapshots, by the command line. */
+@ExtendWith(LeakCheck.class)
+class RollbackTest extends CommandLineTest {
+  private static Struct rollback(final String... args) {
+    final String[] line = new String[args.length + 2];
+    line[0] = "rollback";
+    System.arraycopy(args, 0, line, 1, args.length);
+    line[args.length + 1] = "--json";
+    final CommandLineRun run = vas(line);
+    assertThat(run.exitCode()).as(run.err()).isZero();
+    return run.object();
+  }
+
+  private static void expectRefusal(final String message, final String... args) {
+    final CommandLineRun run = vas(args);
+    assertThat(run.exitCode()).as(run.out()).isEqualTo(1);
+    assertThat(run.err()).contains(message).hasLineCount(1);
+  }
+
+  private static String snapshot(final String instance, final String... more) {
+    final String[] line = new String[more.length + 3];
+    line[0] = "snapshot";
+    line[1] = instance;
+    System.arraycopy(more, 0, line, 2, more.length);
+    line[more.length + 2] = "--json";
+    final CommandLineRun run = vas(line);
+    assertThat(run.exitCode()).as(run.err()).isZero();
+    return text(run.object(), "id");
+  }
+
+  @Test
+  void shouldPutRedisBackAndForth() {
+    startRedis("cache");
+    redis("cache", "SET", "key", "first");
+    final String first = snapshot("cache", "-t", "cache:first");
+    redis("cache", "SET", "key", "second");
+    final String second = snapshot("cache");
+    redis("cache", "SET", "key", "third");
+    final Struct before = vas("inspect", "cache", "--json").object();
+
+    final Struct back = rollback("cache");
+
+    assertThat(text(back, "snapshot")).isEqualTo(second);
+    assertThat(text(back, "instance")).isEqualTo(text(before, "id"));
+    assertThat(back.getFieldsMap().keySet())
+        .containsExactlyInAnyOrder(
+            "instance", "snapshot", "frozen_us", "pages_restored", "in_place");
+    assertThat(redis("cache", "GET", "key")).isEqualTo("second");
+    for (int i = 0; i < 3; i++) {
+      assertThat(text(rollback("cache", "cache:first"), "snapshot")).isEqualTo(first);
+      assertThat(redis("cache", "GET", "key")).isEqualTo("first");
+      redis("cache", "SET", "key", "other");
+      rollback("cache", second);
+      assertThat(redis("cache", "GET", "key")).isEqualTo("second");
+    }
+    final Struct after = vas("inspect", "cache", "--json").object();
+    for (final String kept : new String[] {"id", "name", "log", "created", "state"}) {
+      assertThat(text(after, kept)).isEqualTo(text(before, kept));
+    }
+    assertThat(vas("ps", "-aq").out()).hasLineCount(1);
+  }
+
+  @Test
+  void shouldTakeTheSnapshotItWasPutBackToAsTheParentOfTheNext() {
+    run("web", "sleep", "1000");
+    final String first = snapshot("web");
+    snapshot("web");
+
+    rollback("web", first);
+
+    assertThat(text(rollback("web"), "snapshot")).isEqualTo(first);
+    final String third = snapshot("web");
+    assertThat(text(vas("inspect", third, "--json").object(), "parent")).isEqualTo(first);
+  }
+
+  @Test
+  void shouldPutAForkBackToWhereItComesFrom() {
+    startRedis("cache");
+    redis("cache", "SET", "key", "first");
+    final String first = snapshot("cache");
+    assertThat(vas("fork", first, "--name", "fork").exitCode()).isZero();
+    redis("fork", "SET", "key", "second");
+    snapshot("fork");
+    redis("cache", "SET", "key", "third");
+
+    rollback("fork", first);
+
+    assertThat(redis("fork", "GET", "key")).isEqualTo("first");
+    assertThat(redis("cache", "GET", "key")).isEqualTo("third");
+  }
+
+  @Test
+  void shouldLeaveAPausedInstancePaused() {
+    startRedis("cache");
+    redis("cache", "SET", "key", "first");
+    snapshot("cache");
+    redis("cache", "SET", "key", "second");
+    assertThat(vas("pause", "cache").exitCode()).isZero();
+
+    rollback("cache");
+
+    assertThat(text(vas("inspect", "cache", "--json").object(), "state")).isEqualTo("paused");
+    assertThat(vas("unpause", "cache").exitCode()).isZero();
+    assertThat(redis("cache", "GET", "key")).isEqualTo("first");
+  }
+
+  @Test
+  void shouldPutFilesBack() {
+    run("web", "sh", "-c", "echo first > /f; echo gone > /g; exec sleep 1000");
+    await(() -> vas("exec", "web", "cat", "/g").out().equals("gone\n"));
+    snapshot("web");
+    assertThat(
+            vas("exec", "web", "--", "sh", "-c", "echo second > /f; rm /g; echo new > /n")
+                .exitCode())
+        .isZero();
+
+    rollback("web");
+
+    assertThat(vas("exec", "web", "--", "sh", "-c", "cat /f /g; ls /n").out())
+        .isEqualTo("first\ngone\n");
+  }
+
+  @Test
+  void shouldChangeNothingWhenItCanNotBeDone() {
+    startRedis("cache");
+    redis("cache", "SET", "key", "first");
+    run("web", "sleep", "1000");
+    final String others = snapshot("web");
+    final Struct before = vas("inspect", "cache", "--json").object();
+
+    expectRefusal("has no snapshot", "rollback", "cache");
+    expectRefusal("does not come from it", "rollback", "cache", others);
+    expectRefusal("web", "rollback", "cache", "web");
+    expectRefusal("nobody", "rollback", "nobody", others);
+    assertThat(vas("rollback", "cache", "--tcp", "maybe").exitCode()).isEqualTo(2);
+    final String own = snapshot("cache");
+    assertThat(vas("rm", own).exitCode()).isZero();
+    redis("cache", "SET", "key", "second");
+    expectRefusal(own, "rollback", "cache", own);
+
+    assertThat(redis("cache", "GET", "key")).isEqualTo("second");
+    assertThat(number(vas("inspect", "cache", "--json").object(), "pid"))
+        .isEqualTo(number(before, "pid"));
+  }
+
+  @Test
+  void shouldRefuseAnInstanceThatHasEnded() {
+    run("web", "sleep", "1000");
+    final String snapshot = snapshot("web");
+    assertThat(vas("stop", "-t", "0", "web").exitCode()).isZero();
+
+    expectRefusal("has ended", "rollback", "web", snapshot);
+
+    assertThat(vas("ps", "-a").out()).contains("exited (137)");
+  }
+}
