@@ -183,10 +183,10 @@ class TaskVictimsTest {
 
   @Test
   void shouldKeepStopThatComesWhileItIsFrozen() throws Exception {
-    final VictimInstance victim = host.run("thread_registers");
+    final VictimInstance victim = host.run("task_signal_stacks");
     final Random random = new Random(7);
     int taken = 0;
-    for (int i = 0; i < 20; i++) {
+    for (int i = 0; i < 40; i++) {
       final long delay = random.nextInt(12_000_000);
       final Thread stopper =
           new Thread(
