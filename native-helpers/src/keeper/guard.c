@@ -337,11 +337,11 @@ int guard_hold(struct instance *instance, pid_t pid, struct freezing *freezing) 
 
   while (held.index < instance->guarded_count && instance->guarded[held.index].pid != pid)
     held.index++;
-  if (held.index == instance->guarded_count)
-    return -ESRCH;
+  /* A child that has nothing registered has no userfaultfd, and no events. */
+  bool has_events = held.index < instance->guarded_count;
   *freezing = (struct freezing){.deadline_nanos = now_nanos() + STOP_LIMIT, .alone = true};
-  int error = freeze_tasks(freezing, &pid, 1, 1, drain_one, &held);
-  if (error >= 0)
+  int error = freeze_tasks(freezing, &pid, 1, 1, has_events ? drain_one : NULL, &held);
+  if (error >= 0 && has_events)
     error = drain_one(&held, freezing);
   if (error >= 0)
     error = guard_settle(instance, freezing);

@@ -64,6 +64,7 @@ static void dispose(struct instance *instance) {
   free(instance->guarded);
   free(instance->events);
   close_fd(&instance->notifier);
+  close_fd(&instance->program);
   close_fd(&instance->pidfd);
   close_fd(&instance->wake);
   if (instance->report != NULL)
@@ -164,7 +165,7 @@ int instance_prepare(uint64_t id, struct instance **prepared) {
     return -ENOMEM;
   instance->id = id;
   instance->pidfd = -1;
-  instance->notifier = -1;
+  instance->notifier = instance->program = -1;
   instance->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
   instance->stack = take_stack();
   if (instance->wake < 0 || instance->stack == NULL) {

@@ -116,6 +116,9 @@ struct instance {
   int notifier;               /* of the seccomp filter that goes with the guard, or -1 */
   uint64_t filters;           /* seccomp filters that every task has from us */
   uint64_t region_device[2];  /* st_dev of the regions that it maps */
+  int program;                /* the file of the program that made it, where it has file ranges; or -1 */
+  uint64_t program_start;     /* where in that file the program begins */
+  uint32_t file_ranges;       /* as of vas_spawn */
   struct guard_event *events; /* read and not yet settled */
   size_t event_count;
   int wake;        /* eventfd: there is a job */
@@ -315,6 +318,23 @@ int guard_settle(struct instance *instance, struct freezing *freezing);
 
 /* Serves a call that waits for memory to become anonymous. */
 void notify_serve(struct instance *instance);
+
+/* ---- files.c: ranges that map a region, but stand for private mappings of files ---- */
+
+struct file_ranges {
+  uint32_t count;
+  int root;
+  struct vas_file_range *list;
+};
+int file_ranges_read(const struct instance *instance, struct file_ranges *ranges);
+void file_ranges_free(struct file_ranges *ranges);
+/* The range at an address, or NULL. *end is lowered to where that answer ceases to hold. */
+const struct vas_file_range *file_range_at(const struct file_ranges *ranges, uint64_t address, uint64_t *end);
+/* Opens the file of a range, for a process that has it. */
+int file_range_open(const struct instance *instance, const struct file_ranges *ranges, const struct vas_file_range *range,
+                    pid_t pid);
+/* Gives a stopped task a descriptor of ours. Returns its number there. */
+int give_descriptor(const struct instance *instance, struct task *task, int fd);
 
 /* ---- tree.c ---- */
 

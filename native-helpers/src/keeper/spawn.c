@@ -337,6 +337,13 @@ static int run(struct attempt *attempt, uint32_t *stage) {
     instance->area_start = spawn->base;
     instance->area_end = spawn->base + spawn->code_length + spawn->program_length + spawn->stack_length + PAGE;
     instance->syscall_address = found ? spawn->base + (uint64_t)(found - executor_code) : 0;
+    if (spawn->file_ranges != 0) {
+      instance->program = fcntl(attempt->request->fds[0], F_DUPFD_CLOEXEC, 0);
+      instance->program_start = spawn->code_length;
+      instance->file_ranges = spawn->file_ranges;
+      if (instance->program < 0)
+        return -errno;
+    }
   }
   if ((error = await_child(attempt, deadline, stage)) < 0)
     return error;

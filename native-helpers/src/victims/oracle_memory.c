@@ -3,11 +3,15 @@
  * saw. On each SIGUSR1 it takes STEPS steps and prints "digest N X".
  *
  * Its copies must go on alike: one that was never snapshotted, a fork by map and a fork by copy print the same lines.
+ * Some of the memory is a private mapping of a file, all of it written and then protected, as a loader leaves relocated data.
+ *
  * Addresses that the kernel chooses are left out of the digest, and so is what the kernel leaves open (MADV_FREE).
  *
  * oracle_memory SEED STEPS
  */
+#define _GNU_SOURCE
 #include <errno.h>
+#include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdint.h>
@@ -19,7 +23,9 @@
 #include <unistd.h>
 
 #define PAGE 4096UL
-#define REGIONS 14
+#define REGIONS 18
+#define FILE_REGIONS 4 /* the last of them */
+#define FILE_PAGES 64UL /* the file has more */
 #define MAX_PAGES 1024UL
 #define SLOT 0x100000000000UL
 
@@ -30,11 +36,14 @@ void *mremap(void *old, size_t old_size, size_t new_size, int flags, ...);
 struct region {
   uint8_t *start;
   size_t pages;
+  int is_file;
   int divided; /* parts of it were treated apart: whether they are one VMA again is the kernel's own affair */
 };
 
 static struct region regions[REGIONS];
 static uint64_t state, digest;
+static char file_path[256];
+static int asked;
 
 static uint64_t next(void) {
   state += 0x9e3779b97f4a7c15ULL;
@@ -60,8 +69,11 @@ static int slots_used;
 static void map_region(struct region *region, size_t pages) {
   /* Each in a slot of its own, so that neighbours never merge. */
   uint8_t *at = (uint8_t *)(SLOT + (uint64_t)slots_used++ * (MAX_PAGES * PAGE * 4));
-  region->start =
-      mmap(at, pages * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0);
+  int file = region->is_file ? open(file_path, O_RDONLY | O_CLOEXEC) : -1;
+  region->start = mmap(at, pages * PAGE, PROT_READ | PROT_WRITE,
+                       MAP_PRIVATE | (region->is_file ? 0 : MAP_ANONYMOUS) | MAP_FIXED_NOREPLACE, file, 0);
+  if (file >= 0)
+    close(file);
   if (region->start == MAP_FAILED) {
     printf("FAILED: mmap: %s\n", strerror(errno));
     exit(1);
@@ -120,19 +132,25 @@ static void advise(struct region *region) {
   static const int advice[] = {MADV_DONTNEED, MADV_DONTNEED, MADV_DONTNEED, MADV_DONTNEED, 24 /* DONTNEED_LOCKED */,
                                MADV_NORMAL,   MADV_RANDOM,   MADV_SEQUENTIAL, MADV_WILLNEED, MADV_DONTDUMP,
                                MADV_DODUMP,   14 /* HUGEPAGE */, 15 /* NOHUGEPAGE */, 20 /* COLD */, 21 /* PAGEOUT */,
-                               22 /* POPULATE_READ */, 23 /* POPULATE_WRITE */, MADV_DOFORK};
+                               22 /* POPULATE_READ */, 23 /* POPULATE_WRITE */, MADV_DOFORK, 18 /* WIPEONFORK */,
+                               19 /* KEEPONFORK */, 102 /* GUARD_INSTALL */, 103 /* GUARD_REMOVE */};
   size_t first = below(region->pages), pages = 1 + below(region->pages - first);
   uint8_t *start = region->start + first * PAGE;
   int what = advice[below(sizeof(advice) / sizeof(advice[0]))];
+  if (what >= 102 && asked == 0)
+    what = MADV_DONTNEED; /* what has guard pages is not mapped */
   if (below(16) == 0) {
     /* Contents are undefined until written, so all of it is. */
     region->divided = 1;
     mix_result(mprotect(start, pages * PAGE, PROT_READ | PROT_WRITE) < 0);
     mix_result(madvise(start, pages * PAGE, MADV_FREE) < 0);
-    memset(start, (int)below(256), pages * PAGE);
+    int byte = (int)below(256);
+    for (size_t page = 0; page < pages; page++)
+      if (is_writable(start + page * PAGE))
+        memset(start + page * PAGE, byte, PAGE);
     return;
   }
-  if (what != MADV_DONTNEED && what != 24)
+  if (what != MADV_DONTNEED && what != 24 && what < 102)
     region->divided = 1;
   mix_result(madvise(start, pages * PAGE, what) < 0);
 }
@@ -189,8 +207,10 @@ static void lock(struct region *region) {
 
 static void replace(struct region *region) {
   munmap(region->start, region->pages * PAGE);
-  map_region(region, 1 + below(MAX_PAGES / 8));
+  map_region(region, 1 + below(region->is_file ? FILE_PAGES : MAX_PAGES / 8));
   scribble(region->start, region->pages);
+  if (region->is_file)
+    mix_result(mprotect(region->start, region->pages * PAGE, PROT_READ) < 0);
 }
 
 static void replace_middle(struct region *region) {
@@ -316,10 +336,25 @@ static void *reader(void *unused) {
   return NULL;
 }
 
+/* The C library: large enough, and the host's. */
+static void find_file(void) {
+  char line[512], *path;
+  FILE *maps = fopen("/proc/self/maps", "re");
+
+  while (maps != NULL && fgets(line, sizeof(line), maps) != NULL)
+    if ((path = strchr(line, '/')) != NULL && strstr(path, "/libc.so") != NULL)
+      snprintf(file_path, sizeof(file_path), "%.*s", (int)strcspn(path, "\n"), path);
+  if (file_path[0] == 0) {
+    printf("FAILED: where is the C library?\n");
+    exit(1);
+  }
+  fclose(maps);
+}
+
 int main(int argc, char **argv) {
   sigset_t set;
   pthread_t thread;
-  int number = 0, got;
+  int got;
 
   setvbuf(stdout, NULL, _IONBF, 0);
   if (argc != 3) {
@@ -331,7 +366,14 @@ int main(int argc, char **argv) {
   sigemptyset(&set);
   sigaddset(&set, SIGUSR1);
   pthread_sigmask(SIG_BLOCK, &set, NULL);
-  for (int i = 0; i < REGIONS; i++) {
+  find_file();
+  for (int i = REGIONS - FILE_REGIONS; i < REGIONS; i++) {
+    regions[i].is_file = 1;
+    map_region(&regions[i], 1 + below(FILE_PAGES));
+    scribble(regions[i].start, regions[i].pages);
+    mix_result(mprotect(regions[i].start, regions[i].pages * PAGE, PROT_READ) < 0);
+  }
+  for (int i = 0; i < REGIONS - FILE_REGIONS; i++) {
     /* Dense ones, sparse ones, small ones, one with huge pages. */
     map_region(&regions[i], i < 4 ? MAX_PAGES : 1 + below(MAX_PAGES / 4));
     for (size_t page = 0; page < regions[i].pages; page++)
@@ -346,9 +388,10 @@ int main(int argc, char **argv) {
   for (;;) {
     if (sigwait(&set, &got) != 0)
       continue;
+    asked++;
     for (int i = 0; i < steps; i++)
       step();
     digest_all();
-    printf("digest %d %016lx\n", ++number, digest);
+    printf("digest %d %016lx\n", asked, digest);
   }
 }

@@ -92,7 +92,25 @@ struct vas_spawn {
   uint32_t mode;            /* enum vas_spawn_mode */
   int32_t pid;              /* the child's pid in its pid namespace, or 0 */
   uint32_t param_count;
-  uint32_t reserved;
+  uint32_t file_ranges; /* where in the program a vas_file_ranges is; 0: nowhere */
+};
+
+/*
+ * Ranges of the child's memory that map a region, but stand for private mappings of files: for what looks through to the
+ * file they become such mappings again. In order of their addresses.
+ */
+struct vas_file_ranges {
+  uint32_t count;
+  uint32_t root; /* which kept descriptor is the directory that paths begin at */
+};
+
+struct vas_file_range {
+  uint64_t start, end;
+  uint64_t offset; /* in the file */
+  uint64_t size;   /* of the file, which with the next two tells whether it still is the same */
+  int64_t ctime_nanos;
+  uint32_t inode; /* low bits: an overlay may have numbers of its own in the others */
+  uint32_t path;  /* where, counted from the vas_file_ranges on; NUL-terminated */
 };
 
 /* The answer's body. Times are CLOCK_MONOTONIC, nanoseconds. */

@@ -66,6 +66,7 @@ import static io.vas.core.keeper.KeeperProtocolDescriptor.SPAWN_CLONE_FLAGS_OFFS
 import static io.vas.core.keeper.KeeperProtocolDescriptor.SPAWN_CODE_LENGTH_OFFSET;
 import static io.vas.core.keeper.KeeperProtocolDescriptor.SPAWN_DEADLINE_MICROS_OFFSET;
 import static io.vas.core.keeper.KeeperProtocolDescriptor.SPAWN_ENTRY_OFFSET;
+import static io.vas.core.keeper.KeeperProtocolDescriptor.SPAWN_FILE_RANGES_OFFSET;
 import static io.vas.core.keeper.KeeperProtocolDescriptor.SPAWN_LENGTH;
 import static io.vas.core.keeper.KeeperProtocolDescriptor.SPAWN_MODE_OFFSET;
 import static io.vas.core.keeper.KeeperProtocolDescriptor.SPAWN_PARAM_COUNT_OFFSET;
@@ -345,6 +346,7 @@ public final class Keeper implements AutoCloseable {
     body.putInt(SPAWN_MODE_OFFSET, request.mode, LITTLE_ENDIAN);
     body.putInt(SPAWN_PID_OFFSET, request.pid, LITTLE_ENDIAN);
     body.putInt(SPAWN_PARAM_COUNT_OFFSET, params.size(), LITTLE_ENDIAN);
+    body.putInt(SPAWN_FILE_RANGES_OFFSET, request.fileRanges, LITTLE_ENDIAN);
     encode(params, body, SPAWN_LENGTH);
     final List<Fd> descriptors = new ArrayList<>();
     descriptors.add(request.file.fd());

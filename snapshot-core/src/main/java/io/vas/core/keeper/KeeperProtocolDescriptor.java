@@ -365,11 +365,48 @@ public final class KeeperProtocolDescriptor {
   /** u32. */
   public static final int SPAWN_PARAM_COUNT_OFFSET = SPAWN_PID_OFFSET + Integer.BYTES;
 
-  /** u32. */
-  public static final int SPAWN_RESERVED_OFFSET = SPAWN_PARAM_COUNT_OFFSET + Integer.BYTES;
+  /** u32: where in the program a struct vas_file_ranges is; 0: nowhere. */
+  public static final int SPAWN_FILE_RANGES_OFFSET = SPAWN_PARAM_COUNT_OFFSET + Integer.BYTES;
 
   /** Bytes of a struct vas_spawn. */
-  public static final int SPAWN_LENGTH = SPAWN_RESERVED_OFFSET + Integer.BYTES;
+  public static final int SPAWN_LENGTH = SPAWN_FILE_RANGES_OFFSET + Integer.BYTES;
+
+  // ---- struct vas_file_ranges
+
+  /** u32. */
+  public static final int FILE_RANGES_COUNT_OFFSET = 0;
+
+  /** u32: which kept descriptor is the directory that paths begin at. */
+  public static final int FILE_RANGES_ROOT_OFFSET = FILE_RANGES_COUNT_OFFSET + Integer.BYTES;
+
+  /** Bytes of a struct vas_file_ranges. */
+  public static final int FILE_RANGES_LENGTH = FILE_RANGES_ROOT_OFFSET + Integer.BYTES;
+
+  // ---- struct vas_file_range
+
+  /** u64: address. */
+  public static final int FILE_RANGE_START_OFFSET = 0;
+
+  /** u64: address. */
+  public static final int FILE_RANGE_END_OFFSET = FILE_RANGE_START_OFFSET + Long.BYTES;
+
+  /** u64: in the file. */
+  public static final int FILE_RANGE_OFFSET_OFFSET = FILE_RANGE_END_OFFSET + Long.BYTES;
+
+  /** u64: of the file, bytes. */
+  public static final int FILE_RANGE_SIZE_OFFSET = FILE_RANGE_OFFSET_OFFSET + Long.BYTES;
+
+  /** s64: of the file, nanoseconds. */
+  public static final int FILE_RANGE_CTIME_NANOS_OFFSET = FILE_RANGE_SIZE_OFFSET + Long.BYTES;
+
+  /** u32: its low bits. */
+  public static final int FILE_RANGE_INODE_OFFSET = FILE_RANGE_CTIME_NANOS_OFFSET + Long.BYTES;
+
+  /** u32: where its path is, counted from the struct vas_file_ranges on. */
+  public static final int FILE_RANGE_PATH_OFFSET = FILE_RANGE_INODE_OFFSET + Integer.BYTES;
+
+  /** Bytes of a struct vas_file_range. */
+  public static final int FILE_RANGE_LENGTH = FILE_RANGE_PATH_OFFSET + Integer.BYTES;
 
   // ---- struct vas_spawned
 

@@ -21,6 +21,7 @@ public final class SpawnRequest {
   int entry;
   int mode = KeeperProtocolDescriptor.SPAWN_EXEC;
   int pid;
+  int fileRanges;
 
   /**
    * A child that runs a program which ends in execve.
@@ -81,6 +82,17 @@ public final class SpawnRequest {
   public SpawnRequest area(final long address, final int stackBytes) {
     base = address;
     stackLength = stackBytes;
+    return this;
+  }
+
+  /**
+   * Ranges of its memory map a region, but stand for private mappings of files.
+   *
+   * @param offset where in the program they are listed, bytes; 0 if there are none.
+   * @return this.
+   */
+  public SpawnRequest fileRanges(final int offset) {
+    fileRanges = offset;
     return this;
   }
 

@@ -82,6 +82,9 @@ public final class MemoryPlan {
     if (vma.getBacking() == Backing.FILE
         && preferred == MemoryStrategy.MAP
         && !isWritable(vma)
+        && !flags.contains(VmFlag.SEALED)
+        // A file of the instance's own layer is another one in each fork.
+        && !vma.getFile().getInLayer()
         && runs.bytes() == vma.getEnd() - vma.getStart()) {
       // What the loader relocated and then protected: a tenth of a small instance's memory.
       return new Entry(vma, MemoryStrategy.MAP, "read-only, all of it written before", runs);
@@ -137,12 +140,25 @@ public final class MemoryPlan {
   }
 
   /**
-   * Whether any VMA that was anonymous maps a region, so that there must be a guard.
+   * Whether any VMA maps a region, so that there must be a guard.
    *
-   * @return whether an entry is guarded.
+   * @return whether an entry is mapped.
    */
   public boolean needsGuard() {
-    return entries.stream().anyMatch(Entry::isGuarded);
+    return entries.stream().anyMatch(entry -> entry.strategy() == MemoryStrategy.MAP);
+  }
+
+  /**
+   * The VMAs that map a region, but stand for private mappings of files.
+   *
+   * @return their entries, by address.
+   */
+  public List<Entry> mappedFiles() {
+    return entries.stream()
+        .filter(
+            entry ->
+                entry.strategy() == MemoryStrategy.MAP && entry.vma().getBacking() == Backing.FILE)
+        .toList();
   }
 
   /**

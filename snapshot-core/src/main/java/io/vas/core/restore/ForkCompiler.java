@@ -174,7 +174,7 @@ public final class ForkCompiler {
     if (plan.needsGuard()) {
       program.resource("memory");
       // Other tasks inherit it.
-      final Result listener = GuardFilter.install(program);
+      final Result listener = GuardFilter.install(program, plan);
       moveTo("guard filter", listener, numbers.notifier());
       program.call("close duplicate of the guard filter", SystemCall.CLOSE, listener);
     }
@@ -257,6 +257,7 @@ public final class ForkCompiler {
     memory.map();
     if (plan.needsGuard()) {
       memory.makeGuard(numbers.guard());
+      program.data(FileRanges.NAME, FileRanges.encode(plan));
     }
   }
 

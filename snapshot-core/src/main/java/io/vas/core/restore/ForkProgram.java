@@ -115,6 +115,7 @@ public final class ForkProgram implements AutoCloseable {
     return new SpawnRequest(id, file, params)
         .cloneFlags(Sandbox.CLONE_FLAGS)
         .area(base, stackLength)
+        .fileRanges(plan.needsGuard() ? file.program().dataOffset(FileRanges.NAME) : 0)
         .deadline(deadline);
   }
 

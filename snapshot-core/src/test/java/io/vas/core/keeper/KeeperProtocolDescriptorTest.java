@@ -15,6 +15,8 @@ class KeeperProtocolDescriptorTest {
           entry("vas_hello", "HELLO_"),
           entry("vas_param", "PARAM_"),
           entry("vas_spawn", "SPAWN_"),
+          entry("vas_file_ranges", "FILE_RANGES_"),
+          entry("vas_file_range", "FILE_RANGE_"),
           entry("vas_spawned", "SPAWNED_"),
           entry("vas_ready", "READY_"),
           entry("vas_signal", "SIGNAL_"),

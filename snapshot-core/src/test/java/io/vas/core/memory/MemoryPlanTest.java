@@ -3,6 +3,7 @@ package io.vas.core.memory;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.vas.core.image.Backing;
+import io.vas.core.image.MappedFile;
 import io.vas.core.image.MemoryImage;
 import io.vas.core.image.StoredPages;
 import io.vas.core.image.VmaImage;
@@ -84,6 +85,10 @@ class MemoryPlanTest {
         plan(vma("rd", LENGTH).setBacking(Backing.FILE).setProtection(READ), MemoryStrategy.MAP);
     assertThat(whole.strategy()).isEqualTo(MemoryStrategy.MAP);
     assertThat(whole.isGuarded()).isFalse();
+    final MappedFile inLayer = MappedFile.newBuilder().setInLayer(true).build();
+    final VmaImage.Builder own =
+        vma("rd", LENGTH).setBacking(Backing.FILE).setProtection(READ).setFile(inLayer);
+    assertThat(plan(own, MemoryStrategy.MAP).strategy()).isEqualTo(MemoryStrategy.COPY);
     // The rest of the pages is the file's; what is writable may be zapped, and is the file's then.
     for (final VmaImage.Builder other :
         List.of(vma("rd", LENGTH / 2).setProtection(READ), vma("rd wr", LENGTH))) {

@@ -42,6 +42,15 @@ class MemoryVictimsTest {
     host.run(victim).expectToSurvive();
   }
 
+  @Test
+  void shouldLookThroughToFilesThatAreMappedFromRegion() {
+    final VictimInstance victim = host.run("mem_relocated");
+    victim.expectToSurvive();
+    try (VictimSnapshot snapshot = victim.snapshot()) {
+      assertThat(snapshot.program().memoryPlan().mappedFiles()).hasSizeGreaterThan(9);
+    }
+  }
+
   @ParameterizedTest
   @ValueSource(strings = {"thread_registers", "call_interrupted"})
   void shouldGoOnWhereItWas(final String victim) {
