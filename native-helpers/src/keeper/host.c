@@ -53,52 +53,53 @@ const struct vas_program_header *plan_program(const struct plan *plan, uint32_t 
   return program;
 }
 
-int resolve_params(const struct vas_param *params, uint32_t count, const struct param_source *source, int64_t *results,
-                   uint32_t result_count) {
+int resolve_param(const struct vas_param *param, const struct param_source *source, int64_t *value) {
   extern uint64_t vdso_start, vdso_length;
 
+  switch (param->kind) {
+  case VAS_PARAM_IMMEDIATE:
+    *value = (int64_t)param->value;
+    return 0;
+  case VAS_PARAM_VDSO_START:
+    *value = (int64_t)vdso_start;
+    return 0;
+  case VAS_PARAM_VDSO_LENGTH:
+    *value = (int64_t)vdso_length;
+    return 0;
+  case VAS_PARAM_HELD:
+    *value = held_get(param->value);
+    return *value < 0 ? (int)*value : 1;
+  case VAS_PARAM_ATTACHED:
+    if (param->value >= (uint64_t)source->attached_count)
+      return -EINVAL;
+    *value = source->attached[param->value];
+    return 1;
+  case VAS_PARAM_CONTROL:
+    *value = source->control;
+    return 1;
+  case VAS_PARAM_KEPT:
+    if (source->instance == NULL || param->value >= source->instance->kept_count)
+      return -EINVAL;
+    *value = source->instance->kept[param->value];
+    return 1;
+  case VAS_PARAM_PIDFD:
+    if (source->instance == NULL)
+      return -EINVAL;
+    *value = source->instance->pidfd;
+    return 1;
+  default:
+    return -EINVAL;
+  }
+}
+
+static int resolve_params(const struct vas_param *params, uint32_t count, const struct param_source *source,
+                          int64_t *results, uint32_t result_count) {
   for (uint32_t i = 0; i < count; i++) {
-    const struct vas_param *param = &params[i];
-    int64_t value;
-    if (param->slot >= result_count)
+    if (params[i].slot >= result_count)
       return -EINVAL;
-    switch (param->kind) {
-    case VAS_PARAM_IMMEDIATE:
-      value = (int64_t)param->value;
-      break;
-    case VAS_PARAM_HELD:
-      value = held_get(param->value);
-      if (value < 0)
-        return (int)value;
-      break;
-    case VAS_PARAM_ATTACHED:
-      if (param->value >= (uint64_t)source->attached_count)
-        return -EINVAL;
-      value = source->attached[param->value];
-      break;
-    case VAS_PARAM_CONTROL:
-      value = source->control;
-      break;
-    case VAS_PARAM_VDSO_START:
-      value = (int64_t)vdso_start;
-      break;
-    case VAS_PARAM_VDSO_LENGTH:
-      value = (int64_t)vdso_length;
-      break;
-    case VAS_PARAM_KEPT:
-      if (source->instance == NULL || param->value >= source->instance->kept_count)
-        return -EINVAL;
-      value = source->instance->kept[param->value];
-      break;
-    case VAS_PARAM_PIDFD:
-      if (source->instance == NULL)
-        return -EINVAL;
-      value = source->instance->pidfd;
-      break;
-    default:
-      return -EINVAL;
-    }
-    results[param->slot] = value;
+    int kind = resolve_param(&params[i], source, &results[params[i].slot]);
+    if (kind < 0)
+      return kind;
   }
   return 0;
 }

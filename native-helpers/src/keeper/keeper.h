@@ -152,15 +152,47 @@ size_t instance_visitors(uint64_t id, pid_t *pids, size_t capacity);
 /* ---- spawn.c ---- */
 
 void spawn(struct request *request);
-/* Sets the result slots that the params name. Descriptors in `slots` are numbers valid in this process. */
 struct param_source {
   const int *attached;
   int attached_count;
   int control;
   const struct instance *instance; /* or NULL */
 };
-int resolve_params(const struct vas_param *params, uint32_t count, const struct param_source *source, int64_t *results,
-                   uint32_t result_count);
+/* The value of a parameter. Returns 1 if it is the number of a descriptor of this process, 0 if it is not. */
+int resolve_param(const struct vas_param *param, const struct param_source *source, int64_t *value);
+
+/* ---- launcher.c: who clones children, and who makes things for them meanwhile ---- */
+
+struct aide {
+  const char *name;
+  pid_t pid;
+  int socket;
+  unsigned pending; /* questions without an answer */
+};
+
+struct aide_reply {
+  int32_t status; /* of a clone: the child's pid, or -errno */
+  uint32_t failed_step;
+  int64_t failed_result;
+};
+
+/* What a result slot of a program is before it starts. */
+struct spawn_value {
+  uint32_t slot;
+  int32_t descriptor; /* -1, or a descriptor of this process, whose number there becomes the value */
+  int64_t value;
+};
+
+int aides_start(void);
+/* Cloning, in two steps, so that the caller can do something in between. */
+int launcher_ask(const struct vas_spawn *spawn, int program, int report, int control, int visited_pidfd,
+                 const struct spawn_value *values, uint32_t value_count);
+pid_t launcher_hear(void);
+/* A program that runs beside the child. One at a time: heard of or given up before the next. */
+int assistant_ask(int program, const struct spawn_value *values, uint32_t value_count);
+int assistant_socket(void); /* readable when there is an answer; -1 if none is due */
+int assistant_hear(struct aide_reply *reply);
+void assistant_give_up(void);
 
 /* ---- trace.c: stopping tasks and running things in them ---- */
 

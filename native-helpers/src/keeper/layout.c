@@ -127,9 +127,11 @@ int vas_print_layout(void) {
   CONSTANT(VAS_SPAWN_DEADLINE);
   CONSTANT(VAS_SPAWN_GUARD);
   CONSTANT(VAS_SPAWN_DIED);
+  CONSTANT(VAS_SPAWN_BESIDE);
   FIELD(vas_spawn, clone_flags);
   FIELD(vas_spawn, deadline_micros);
   FIELD(vas_spawn, visited);
+  FIELD(vas_spawn, beside);
   FIELD(vas_spawn, base);
   FIELD(vas_spawn, code_length);
   FIELD(vas_spawn, program_length);

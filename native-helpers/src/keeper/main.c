@@ -193,6 +193,11 @@ static int keeper(int listener) {
   if (read_file_at(host_proc_directory, "self/stat", &text, &capacity) > 0)
     host_pid_of_keeper = (pid_t)strtol(text, NULL, 10);
   free(text);
+  int error = aides_start();
+  if (error < 0) {
+    errno = -error;
+    return fail("launcher");
+  }
   for (;;) {
     int connection = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
     if (connection < 0)

@@ -1,7 +1,7 @@
 /*
  * A new child: cloned into its namespaces, with the executor's area in its address space, running its program.
  *
- * The area, from vas_spawn.base on: executor code (r-x) | program (rw-, private) | stack (rw-) | report (shared, one page).
+ * The launcher clones it; the assistant runs the program that the request names for it, if any, at the same time.
  */
 #include "keeper.h"
 
@@ -23,62 +23,6 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#ifndef MAP_FIXED_NOREPLACE
-#define MAP_FIXED_NOREPLACE 0x100000
-#endif
-
-struct child {
-  const struct vas_spawn *spawn;
-  int program;
-  struct vas_report *report;
-  const int64_t *presets; /* result slots */
-  uint32_t preset_count;
-};
-
-__attribute__((noreturn)) static void child_fail(struct child *child, long error) {
-  child->report->failed_step = ~0u;
-  child->report->failed_result = error;
-  __atomic_store_n(&child->report->state, VAS_REPORT_FAILED, __ATOMIC_RELEASE);
-  for (;;)
-    syscall(SYS_exit_group, 127);
-}
-
-/* Runs in the child, in a copy of the keeper's memory: nothing but system calls. */
-__attribute__((noreturn)) static void child_main(struct child *child) {
-  const struct vas_spawn *spawn = child->spawn;
-  uint64_t program_at = spawn->base + spawn->code_length;
-  uint64_t stack_at = program_at + spawn->program_length;
-  uint64_t report_at = stack_at + spawn->stack_length;
-  long a = syscall(SYS_mmap, spawn->base, (size_t)spawn->code_length, PROT_READ | PROT_EXEC,
-                   MAP_PRIVATE | MAP_FIXED_NOREPLACE, child->program, 0L);
-  if (a != (long)spawn->base)
-    child_fail(child, a == -1 ? -errno : -EEXIST);
-  a = syscall(SYS_mmap, program_at, (size_t)spawn->program_length, PROT_READ | PROT_WRITE,
-              MAP_PRIVATE | MAP_FIXED_NOREPLACE, child->program, (long)spawn->code_length);
-  if (a != (long)program_at)
-    child_fail(child, a == -1 ? -errno : -EEXIST);
-  a = syscall(SYS_mmap, stack_at, (size_t)spawn->stack_length, PROT_READ | PROT_WRITE,
-              MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0L);
-  if (a != (long)stack_at)
-    child_fail(child, a == -1 ? -errno : -EEXIST);
-  struct vas_program_header *program = (struct vas_program_header *)(uintptr_t)program_at;
-  int64_t *results = (int64_t *)(uintptr_t)(program_at + program->results_offset);
-  for (uint32_t i = 0; i < child->preset_count; i++)
-    results[i] = child->presets[i];
-  child->report->stack = stack_at;
-  uint64_t entry = spawn->entry;
-  a = syscall(SYS_mremap, child->report, PAGE, PAGE, MREMAP_MAYMOVE | MREMAP_FIXED, report_at);
-  if (a != (long)report_at)
-    child_fail(child, -errno);
-  __asm__ volatile("mov %0, %%rsp\n\t"
-                   "xor %%ebp, %%ebp\n\t"
-                   "jmp *%1"
-                   :
-                   : "r"(report_at - 8), "r"(spawn->base), "D"(program_at), "S"(report_at), "d"(entry)
-                   : "memory");
-  __builtin_unreachable();
-}
-
 /* The pid as the host sees it. */
 static pid_t host_pid(int pidfd) {
   char name[48], *text = NULL;
@@ -91,6 +35,8 @@ static pid_t host_pid(int pidfd) {
   free(text);
   return (pid_t)pid;
 }
+
+#define DISMISSAL_MILLIS 100
 
 struct visited {
   pid_t pid;
@@ -115,8 +61,8 @@ struct attempt {
   struct vas_spawned result;
   struct instance *instance; /* being made; NULL once it is on its own */
   struct vas_report *report;
-  int64_t *presets;
-  uint32_t preset_count;
+  int report_file;
+  struct spawn_value values[VAS_MESSAGE_FDS_MAX];
   int control;       /* our end */
   int child_control; /* the child's */
   struct visited visited;
@@ -130,39 +76,42 @@ static void note_regions(struct attempt *attempt) {
     struct statfs system;
     if (attempt->params[i].kind != VAS_PARAM_HELD)
       continue;
-    int fd = (int)attempt->presets[attempt->params[i].slot];
+    int fd = attempt->values[i].descriptor;
     file_status(fd, &status);
     if (S_ISREG(status.mode) && fstatfs(fd, &system) == 0 && system.f_type == TMPFS_MAGIC)
       attempt->instance->region_device[regions++] = status.device;
   }
 }
 
-static int prepare(struct attempt *attempt) {
-  const struct vas_spawn *spawn = attempt->spawn;
-  int pair[2];
-
-  if (attempt->request->fd_count < 1 || ((spawn->base | spawn->code_length | spawn->program_length | spawn->stack_length) & (PAGE - 1)))
-    return -EINVAL;
-  if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
+static int make_report(struct attempt *attempt) {
+  attempt->report_file = memfd_create("vas-report", MFD_CLOEXEC);
+  if (attempt->report_file < 0 || ftruncate(attempt->report_file, PAGE) < 0)
     return -errno;
-  attempt->control = pair[0];
-  attempt->child_control = pair[1];
-  attempt->report = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+  attempt->report = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, attempt->report_file, 0);
   if (attempt->report == MAP_FAILED) {
     attempt->report = NULL;
     return -errno;
   }
   attempt->report->exits = 1;
-  for (uint32_t i = 0; i < spawn->param_count; i++)
-    if (attempt->params[i].slot >= attempt->preset_count)
-      attempt->preset_count = attempt->params[i].slot + 1;
-  if (attempt->preset_count > 4096)
+  return 0;
+}
+
+static int prepare(struct attempt *attempt) {
+  const struct vas_spawn *spawn = attempt->spawn;
+  int pair[2], error;
+
+  if (attempt->request->fd_count < 1 || ((spawn->base | spawn->code_length | spawn->program_length | spawn->stack_length) & (PAGE - 1)))
     return -EINVAL;
-  attempt->presets = calloc(attempt->preset_count ? attempt->preset_count : 1, sizeof(*attempt->presets));
-  if (attempt->presets == NULL)
-    return -ENOMEM;
+  if (spawn->param_count > VAS_MESSAGE_FDS_MAX)
+    return -E2BIG;
+  if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
+    return -errno;
+  attempt->control = pair[0];
+  attempt->child_control = pair[1];
+  if ((error = make_report(attempt)) < 0)
+    return error;
   if (spawn->visited != 0) {
-    int error = instance_use(spawn->visited, look_at_visited, &attempt->visited);
+    error = instance_use(spawn->visited, look_at_visited, &attempt->visited);
     if (error < 0)
       return error;
     attempt->visiting = true;
@@ -171,42 +120,48 @@ static int prepare(struct attempt *attempt) {
                                 .attached_count = attempt->request->fd_count,
                                 .control = attempt->child_control,
                                 .instance = attempt->visiting ? &attempt->visited.view : NULL};
-  int error = resolve_params(attempt->params, spawn->param_count, &source, attempt->presets, attempt->preset_count);
-  if (error >= 0)
-    note_regions(attempt);
-  return error;
+  for (uint32_t i = 0; i < spawn->param_count; i++) {
+    struct spawn_value *value = &attempt->values[i];
+    int kind = resolve_param(&attempt->params[i], &source, &value->value);
+    if (kind < 0)
+      return kind;
+    value->slot = attempt->params[i].slot;
+    value->descriptor = kind == 1 ? (int32_t)value->value : -1;
+  }
+  return 0;
+}
+
+/* Of a program that runs beside the child, slot 0 is our end of the child's socket. */
+static int ask_assistant(struct attempt *attempt) {
+  struct spawn_value control = {.slot = 0, .descriptor = attempt->control};
+
+  if (attempt->spawn->beside == 0)
+    return 0;
+  int program = held_get(attempt->spawn->beside);
+  return program < 0 ? program : assistant_ask(program, &control, 1);
 }
 
 static int clone_child(struct attempt *attempt) {
-  const struct vas_spawn *spawn = attempt->spawn;
-  pid_t set_tid = spawn->pid;
-  int pidfd = -1;
-  struct clone_args args = {.flags = spawn->clone_flags | CLONE_PIDFD | CLONE_CLEAR_SIGHAND,
-                            .pidfd = (uintptr_t)&pidfd,
-                            .exit_signal = SIGCHLD,
-                            .set_tid = spawn->pid ? (uintptr_t)&set_tid : 0,
-                            .set_tid_size = spawn->pid ? 1 : 0};
-  struct child child = {.spawn = spawn,
-                        .program = attempt->request->fds[0],
-                        .report = attempt->report,
-                        .presets = attempt->presets,
-                        .preset_count = attempt->preset_count};
-
-  if (attempt->visiting && setns(attempt->visited.pidfd, CLONE_NEWPID) < 0)
-    return -errno;
-  long pid = syscall(SYS_clone3, &args, sizeof(args));
-  int error = errno;
-  if (pid == 0)
-    child_main(&child);
-  if (attempt->visiting) {
-    extern int own_pid_namespace;
-    if (setns(own_pid_namespace, CLONE_NEWPID) < 0)
-      abort(); /* children would go astray */
-  }
+  int error = launcher_ask(attempt->spawn, attempt->request->fds[0], attempt->report_file, attempt->child_control,
+                           attempt->visited.pidfd, attempt->values, attempt->spawn->param_count);
+  if (error < 0)
+    return error;
+  /* Meanwhile: the instance and its warden. */
+  int prepared = instance_prepare(attempt->request->header.subject, &attempt->instance);
+  pid_t pid = launcher_hear();
   if (pid < 0)
-    return -error;
-  attempt->instance->pid = (pid_t)pid;
+    return pid;
+  int pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
+  if (prepared < 0 || pidfd < 0) {
+    error = prepared < 0 ? prepared : -errno;
+    kill(pid, SIGKILL);
+    waitpid(pid, NULL, __WALL);
+    close_fd(&pidfd);
+    return error;
+  }
+  attempt->instance->pid = pid;
   attempt->instance->pidfd = pidfd;
+  note_regions(attempt);
   return 0;
 }
 
@@ -222,10 +177,11 @@ static int receive_ready(struct attempt *attempt) {
   int fds[VAS_KEPT_MAX], count = 0;
 
   ssize_t n = TEMP_FAILURE_RETRY(recvmsg(attempt->control, &message, MSG_CMSG_CLOEXEC | MSG_DONTWAIT));
+  /* A reset says that it did not read what was sent to it. */
+  if (n == 0 || (n < 0 && errno == ECONNRESET))
+    return -ECHILD;
   if (n < 0)
     return -errno;
-  if (n == 0)
-    return -ECHILD;
   for (struct cmsghdr *c = CMSG_FIRSTHDR(&message); c != NULL; c = CMSG_NXTHDR(&message, c))
     if (c->cmsg_level == SOL_SOCKET && c->cmsg_type == SCM_RIGHTS) {
       count = (int)((c->cmsg_len - CMSG_LEN(0)) / sizeof(int));
@@ -258,21 +214,44 @@ static int program_failure(struct attempt *attempt) {
   return error < 0 && error >= -4095 ? error : -EPROTO;
 }
 
+/* Its failure counts only if it is not for the child's: to a child that has ended nothing can be sent. */
+static int hear_assistant(struct attempt *attempt, bool child_ended, uint32_t *stage) {
+  struct aide_reply reply;
+  int error = assistant_hear(&reply);
+
+  if (error >= 0)
+    error = reply.status;
+  if (error >= 0 || child_ended || program_failure(attempt) < 0)
+    return 0;
+  attempt->result.failed_step = reply.failed_step;
+  attempt->result.failed_result = reply.failed_result;
+  *stage = VAS_SPAWN_BESIDE;
+  return error;
+}
+
 /* Waits for the child's word; then, when it is to exec, for the end of its socket. */
 static int await_child(struct attempt *attempt, uint64_t deadline, uint32_t *stage) {
+  int control = attempt->control; /* -1 when it has nothing more to say */
   bool ready = false;
 
   *stage = VAS_SPAWN_PROGRAM;
   for (;;) {
-    struct pollfd fds[2] = {{.fd = attempt->control, .events = POLLIN}, {.fd = attempt->instance->pidfd, .events = POLLIN}};
+    struct pollfd fds[3] = {{.fd = control, .events = POLLIN},
+                            {.fd = attempt->instance->pidfd, .events = POLLIN},
+                            {.fd = assistant_socket(), .events = POLLIN}};
     uint64_t now = now_nanos();
     int left = now >= deadline ? 0 : (int)((deadline - now + 999999) / 1000000);
-    int n = poll(fds, 2, left);
+    int n = poll(fds, 3, left);
     if (n < 0)
       continue;
     if (n == 0) {
       *stage = VAS_SPAWN_DEADLINE;
       return -ETIMEDOUT;
+    }
+    if (fds[2].revents) {
+      int error = hear_assistant(attempt, fds[1].revents != 0, stage);
+      if (error < 0)
+        return error;
     }
     if (fds[0].revents) {
       int error = ready ? -ECHILD : receive_ready(attempt);
@@ -291,6 +270,7 @@ static int await_child(struct attempt *attempt, uint64_t deadline, uint32_t *sta
         return error;
       if (ready)
         return 0;
+      control = -1;
     }
     if (fds[1].revents) {
       int error = program_failure(attempt);
@@ -307,7 +287,7 @@ static void discard(struct attempt *attempt) {
 
   if (attempt->instance == NULL)
     return;
-  if (attempt->instance->pidfd >= 0) {
+  if (attempt->instance->pid > 0) {
     kill(attempt->instance->pid, SIGKILL);
     waitid(P_PIDFD, (id_t)attempt->instance->pidfd, &info, WEXITED | __WALL);
   }
@@ -320,8 +300,7 @@ static int run(struct attempt *attempt, uint32_t *stage) {
   int error;
 
   *stage = VAS_SPAWN_PREPARE;
-  if ((error = instance_prepare(attempt->request->header.subject, &attempt->instance)) < 0 ||
-      (error = prepare(attempt)) < 0)
+  if ((error = prepare(attempt)) < 0 || (error = ask_assistant(attempt)) < 0)
     return error;
   *stage = VAS_SPAWN_CLONE;
   if ((error = clone_child(attempt)) < 0)
@@ -363,6 +342,19 @@ static int run(struct attempt *attempt, uint32_t *stage) {
   return 0;
 }
 
+/* It has sent what it made, or nobody waits for it any more. What it does after that takes microseconds. */
+static void dismiss_assistant(void) {
+  struct pollfd done = {.fd = assistant_socket(), .events = POLLIN};
+  struct aide_reply reply;
+
+  if (done.fd < 0)
+    return;
+  if (poll(&done, 1, DISMISSAL_MILLIS) == 1)
+    assistant_hear(&reply);
+  else
+    assistant_give_up();
+}
+
 void spawn(struct request *request) {
   static struct attempt attempt; /* spawns are made one at a time; too large for comfort on a stack */
   const struct vas_spawn *spawn = (const void *)request->body;
@@ -373,7 +365,7 @@ void spawn(struct request *request) {
   attempt.spawn = spawn;
   attempt.params = (const void *)(request->body + sizeof(*spawn));
   attempt.control = attempt.child_control = -1;
-  attempt.visited.pidfd = -1;
+  attempt.visited.pidfd = attempt.report_file = -1;
   attempt.result.received_nanos = now_nanos();
   int error = -EBADMSG;
   if (request->body_length >= sizeof(*spawn) &&
@@ -381,6 +373,8 @@ void spawn(struct request *request) {
     error = run(&attempt, &stage);
   if (error < 0)
     discard(&attempt);
+  dismiss_assistant();
+  close_fd(&attempt.report_file);
   close_fd(&attempt.control);
   close_fd(&attempt.child_control);
   if (attempt.report != NULL)
@@ -390,6 +384,5 @@ void spawn(struct request *request) {
     for (uint32_t i = 0; i < attempt.visited.view.kept_count; i++)
       close_fd(&attempt.visited.view.kept[i]);
   }
-  free(attempt.presets);
   answer(&request->header, error < 0 ? error : 0, error < 0 ? stage : 0, &attempt.result, sizeof(attempt.result), -1);
 }

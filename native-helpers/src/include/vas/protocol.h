@@ -78,12 +78,14 @@ enum vas_spawn_stage {
   VAS_SPAWN_DEADLINE = 4,
   VAS_SPAWN_GUARD = 5,
   VAS_SPAWN_DIED = 6, /* the child ended without a word; status is -ECHILD */
+  VAS_SPAWN_BESIDE = 7, /* the program that ran beside it; failed_step and failed_result say where */
 };
 
 struct vas_spawn {
   uint64_t clone_flags;
   uint64_t deadline_micros; /* from now on */
   uint64_t visited;         /* 0, or the instance whose pid namespace the child is to live in */
+  uint64_t beside;          /* 0, or under which number a program is held that the assistant runs while the child runs its own */
   uint64_t base;            /* where the executor's area begins: a multiple of the page size, free in keeper and program */
   uint32_t code_length;     /* bytes of executor code at the start of the program file; a multiple of the page size */
   uint32_t program_length;  /* bytes of program behind it; a multiple of the page size */

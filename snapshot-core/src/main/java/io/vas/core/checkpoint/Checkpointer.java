@@ -194,7 +194,7 @@ public final class Checkpointer {
       FileIo.truncate(sink.region(kind), 0);
     }
     try (Fd planFile =
-            file(
+            MemFd.of(
                 "vas-plan", by.bytes(sink.device(RegionKind.HUGE), sink.device(RegionKind.SMALL)));
         Fd recordFile = MemFd.create("vas-record", 0, 0)) {
       final FreezeReply reply = freeze(instance, by, sink, deadline, planFile, recordFile);
@@ -204,19 +204,6 @@ public final class Checkpointer {
         final Image image = new Interpretation(instance, sink, record).image();
         return new Checkpoint(image, reply.frozenNanos(), reply.pages(), reply.stageNanos());
       }
-    }
-  }
-
-  private static Fd file(final String name, final byte[] bytes) {
-    final Fd fd = MemFd.create(name, bytes.length, 0);
-    try {
-      final ByteBuffer buffer = ByteBuffer.allocateDirect(bytes.length);
-      buffer.put(bytes).flip();
-      FileIo.pwrite(fd, buffer, 0);
-      return fd;
-    } catch (final RuntimeException e) {
-      fd.close();
-      throw e;
     }
   }
 

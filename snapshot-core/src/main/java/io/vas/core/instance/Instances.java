@@ -31,7 +31,6 @@ import io.vas.core.restore.ForkProgram;
 import io.vas.core.sandbox.Commands;
 import io.vas.core.sandbox.HostMounts;
 import io.vas.core.sandbox.RunSpec;
-import io.vas.core.sandbox.Sandbox;
 import io.vas.core.sandbox.SandboxBase;
 import io.vas.core.sandbox.SandboxSpec;
 import io.vas.core.sandbox.VisitSpec;
@@ -136,12 +135,8 @@ public final class Instances {
           Fd log = claim.openLog()) {
         final Params params =
             Params.forSpawn(program).control(Commands.CONTROL).attached(Commands.LOG, log);
-        SandboxBase.of(keeper).addTo(params);
         final SpawnReply reply =
-            keeper.spawn(
-                new SpawnRequest(claim.id, file, params)
-                    .cloneFlags(Sandbox.CLONE_FLAGS)
-                    .deadline(deadline));
+            keeper.spawn(SandboxBase.of(keeper).request(claim.id, file, params).deadline(deadline));
         return claim.adopt(reply, spec, sandbox, InstanceState.newBuilder(), Optional.empty());
       } catch (final SpawnException e) {
         throw Commands.failure(e, spec.command(), spec.workingDirectory());

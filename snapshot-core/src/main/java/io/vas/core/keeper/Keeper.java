@@ -62,6 +62,7 @@ import static io.vas.core.keeper.KeeperProtocolDescriptor.SPAWNED_RECEIVED_NANOS
 import static io.vas.core.keeper.KeeperProtocolDescriptor.SPAWNED_RELEASED_NANOS_OFFSET;
 import static io.vas.core.keeper.KeeperProtocolDescriptor.SPAWNED_STAMPS_OFFSET;
 import static io.vas.core.keeper.KeeperProtocolDescriptor.SPAWN_BASE_OFFSET;
+import static io.vas.core.keeper.KeeperProtocolDescriptor.SPAWN_BESIDE_OFFSET;
 import static io.vas.core.keeper.KeeperProtocolDescriptor.SPAWN_CLONE_FLAGS_OFFSET;
 import static io.vas.core.keeper.KeeperProtocolDescriptor.SPAWN_CODE_LENGTH_OFFSET;
 import static io.vas.core.keeper.KeeperProtocolDescriptor.SPAWN_DEADLINE_MICROS_OFFSET;
@@ -331,13 +332,13 @@ public final class Keeper implements AutoCloseable {
    * @throws NotFoundException if the instance that it was to visit has ended.
    */
   public SpawnReply spawn(final SpawnRequest request) {
-    final Program program = request.file.program();
     final List<Param> params = request.params.list();
     final UnsafeBuffer body =
         new UnsafeBuffer(new byte[SPAWN_LENGTH + params.size() * PARAM_LENGTH]);
     body.putLong(SPAWN_CLONE_FLAGS_OFFSET, request.cloneFlags, LITTLE_ENDIAN);
     body.putLong(SPAWN_DEADLINE_MICROS_OFFSET, micros(request.deadline), LITTLE_ENDIAN);
     body.putLong(SPAWN_VISITED_OFFSET, request.visited, LITTLE_ENDIAN);
+    body.putLong(SPAWN_BESIDE_OFFSET, request.beside, LITTLE_ENDIAN);
     body.putLong(SPAWN_BASE_OFFSET, request.base, LITTLE_ENDIAN);
     body.putInt(SPAWN_CODE_LENGTH_OFFSET, request.file.codeLength(), LITTLE_ENDIAN);
     body.putInt(SPAWN_PROGRAM_LENGTH_OFFSET, request.file.programLength(), LITTLE_ENDIAN);
@@ -362,7 +363,7 @@ public final class Keeper implements AutoCloseable {
       final Answer answer = ask(SPAWN, request.id, body, descriptors, request.deadline);
       reply = answer.body;
       if (answer.status != 0) {
-        throw spawnFailure(request, program, answer);
+        throw spawnFailure(request, answer);
       }
     } catch (final RuntimeException e) {
       exits.remove(request.id);
@@ -385,8 +386,7 @@ public final class Keeper implements AutoCloseable {
         exit);
   }
 
-  private static VasException spawnFailure(
-      final SpawnRequest request, final Program program, final Answer answer) {
+  private static VasException spawnFailure(final SpawnRequest request, final Answer answer) {
     final SpawnStage stage = SpawnStage.of(answer.stage);
     final int number = -answer.status;
     if (stage == SpawnStage.DEADLINE) {
@@ -396,7 +396,9 @@ public final class Keeper implements AutoCloseable {
     if (stage == SpawnStage.PREPARE && number == Errno.ESRCH.number() && request.visited != 0) {
       return new NotFoundException("the instance has ended");
     }
-    if (stage == SpawnStage.PROGRAM) {
+    if (stage == SpawnStage.PROGRAM || stage == SpawnStage.BESIDE) {
+      final Program program =
+          stage == SpawnStage.PROGRAM ? request.file.program() : request.besideProgram;
       final int step = answer.body.getInt(SPAWNED_FAILED_STEP_OFFSET, LITTLE_ENDIAN);
       final long result = answer.body.getLong(SPAWNED_FAILED_RESULT_OFFSET, LITTLE_ENDIAN);
       if (step >= 0 && step < program.stepCount()) {

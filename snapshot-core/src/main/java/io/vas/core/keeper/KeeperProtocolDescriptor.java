@@ -328,6 +328,9 @@ public final class KeeperProtocolDescriptor {
   /** The child ended without a word; status is -ECHILD. */
   public static final int SPAWN_DIED = 6;
 
+  /** VAS_SPAWN_BESIDE. */
+  public static final int SPAWN_BESIDE = 7;
+
   // ---- struct vas_spawn
 
   /** u64. */
@@ -339,10 +342,13 @@ public final class KeeperProtocolDescriptor {
   /** u64: 0, or the instance whose pid namespace the child is to live in. */
   public static final int SPAWN_VISITED_OFFSET = SPAWN_DEADLINE_MICROS_OFFSET + Long.BYTES;
 
+  /** u64: 0, or under which number a program is held that runs beside the child's. */
+  public static final int SPAWN_BESIDE_OFFSET = SPAWN_VISITED_OFFSET + Long.BYTES;
+
   /**
    * u64: where the executor's area begins: a multiple of the page size, free in keeper and program.
    */
-  public static final int SPAWN_BASE_OFFSET = SPAWN_VISITED_OFFSET + Long.BYTES;
+  public static final int SPAWN_BASE_OFFSET = SPAWN_BESIDE_OFFSET + Long.BYTES;
 
   /** u32: bytes of executor code at the start of the program file; a multiple of the page size. */
   public static final int SPAWN_CODE_LENGTH_OFFSET = SPAWN_BASE_OFFSET + Long.BYTES;

@@ -6,12 +6,9 @@ import static io.vas.core.keeper.KeeperProtocolDescriptor.READY_LENGTH;
 import static io.vas.core.keeper.KeeperProtocolDescriptor.READY_ROLE_OFFSET;
 import static java.nio.ByteOrder.LITTLE_ENDIAN;
 
-import io.vas.core.program.Data;
 import io.vas.core.program.ProgramBuilder;
-import io.vas.core.program.SystemCall;
 import io.vas.core.program.Value;
 import java.util.List;
-import org.agrona.BitUtil;
 import org.agrona.concurrent.UnsafeBuffer;
 
 /**
@@ -19,25 +16,6 @@ import org.agrona.concurrent.UnsafeBuffer;
  * a struct vas_ready and the descriptors that the keeper is to keep for the child's lifetime.
  */
 public final class ReadyMessage {
-  private static final int SOL_SOCKET = 1;
-  private static final int SCM_RIGHTS = 1;
-  private static final int MSG_NOSIGNAL = 0x4000;
-
-  // struct msghdr, of 56 bytes
-  private static final int MSG_IOV_OFFSET = 16;
-  private static final int MSG_IOVLEN_OFFSET = 24;
-  private static final int MSG_CONTROL_OFFSET = 32;
-  private static final int MSG_CONTROLLEN_OFFSET = 40;
-  // struct iovec, behind it
-  private static final int IOV_BASE_OFFSET = 56;
-  private static final int IOV_LEN_OFFSET = 64;
-  // struct cmsghdr, behind that
-  private static final int CMSG_OFFSET = 72;
-  private static final int CMSG_LEVEL_OFFSET = CMSG_OFFSET + 8;
-  private static final int CMSG_TYPE_OFFSET = CMSG_OFFSET + 12;
-  private static final int CMSG_HEADER_LENGTH = 16;
-  private static final int CMSG_DATA_OFFSET = CMSG_OFFSET + CMSG_HEADER_LENGTH;
-
   private ReadyMessage() {}
 
   /**
@@ -94,30 +72,7 @@ public final class ReadyMessage {
     for (int i = 0; i < kept.size(); i++) {
       ready.putInt(READY_ROLE_OFFSET + i * Integer.BYTES, kept.get(i).role(), LITTLE_ENDIAN);
     }
-    final Data body = b.data(ready.byteArray());
-    final int controlLength = CMSG_HEADER_LENGTH + kept.size() * Integer.BYTES;
-    final UnsafeBuffer header =
-        new UnsafeBuffer(new byte[CMSG_OFFSET + BitUtil.align(controlLength, Long.BYTES)]);
-    header.putLong(MSG_IOVLEN_OFFSET, 1, LITTLE_ENDIAN);
-    header.putLong(IOV_LEN_OFFSET, READY_LENGTH, LITTLE_ENDIAN);
-    if (!kept.isEmpty()) {
-      header.putLong(
-          MSG_CONTROLLEN_OFFSET, BitUtil.align(controlLength, Long.BYTES), LITTLE_ENDIAN);
-      header.putLong(CMSG_OFFSET, controlLength, LITTLE_ENDIAN);
-      header.putInt(CMSG_LEVEL_OFFSET, SOL_SOCKET, LITTLE_ENDIAN);
-      header.putInt(CMSG_TYPE_OFFSET, SCM_RIGHTS, LITTLE_ENDIAN);
-    }
-    final Data message = b.data(header.byteArray());
-    b.store(message.plus(MSG_IOV_OFFSET), message.plus(IOV_BASE_OFFSET), Long.BYTES);
-    b.store(message.plus(IOV_BASE_OFFSET), body, Long.BYTES);
-    if (!kept.isEmpty()) {
-      b.store(message.plus(MSG_CONTROL_OFFSET), message.plus(CMSG_OFFSET), Long.BYTES);
-      for (int i = 0; i < kept.size(); i++) {
-        b.store(
-            message.plus(CMSG_DATA_OFFSET + i * Integer.BYTES), kept.get(i).fd(), Integer.BYTES);
-      }
-    }
-    b.callExpecting(
-        READY_LENGTH, "tell the keeper", SystemCall.SENDMSG, control, message, MSG_NOSIGNAL);
+    DescriptorMessage.send(
+        b, "tell the keeper", control, ready.byteArray(), kept.stream().map(Kept::fd).toList());
   }
 }

@@ -1,5 +1,6 @@
 package io.vas.core.keeper;
 
+import io.vas.core.program.Program;
 import java.time.Duration;
 
 /** What the keeper is to know of a new child: an instance, or a visitor of one. */
@@ -16,6 +17,8 @@ public final class SpawnRequest {
   long cloneFlags;
   Duration deadline = Duration.ofSeconds(30);
   long visited;
+  long beside;
+  Program besideProgram;
   long base = DEFAULT_BASE;
   int stackLength = DEFAULT_STACK_LENGTH;
   int entry;
@@ -68,6 +71,20 @@ public final class SpawnRequest {
   public SpawnRequest visits(final long instance, final int visitorPid) {
     visited = instance;
     pid = visitorPid;
+    return this;
+  }
+
+  /**
+   * A program that the keeper has run while the child runs its own. What it makes it sends to the
+   * child: its slot 0 is the keeper's end of the child's socket.
+   *
+   * @param held under which number the keeper holds a file with the program.
+   * @param program the same, to tell what failed.
+   * @return this.
+   */
+  public SpawnRequest beside(final long held, final Program program) {
+    beside = held;
+    besideProgram = program;
     return this;
   }
 

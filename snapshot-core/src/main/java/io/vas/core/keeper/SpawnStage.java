@@ -21,7 +21,10 @@ public enum SpawnStage {
   GUARD(KeeperProtocolDescriptor.SPAWN_GUARD),
 
   /** It ended without a word. */
-  DIED(KeeperProtocolDescriptor.SPAWN_DIED);
+  DIED(KeeperProtocolDescriptor.SPAWN_DIED),
+
+  /** An operation of the program that ran beside it failed. */
+  BESIDE(KeeperProtocolDescriptor.SPAWN_BESIDE);
 
   private final int number;
 

@@ -2,6 +2,8 @@ package io.vas.core.linux;
 
 import static io.vas.core.linux.Kernel.LIBC;
 
+import java.nio.ByteBuffer;
+
 /** Files in memory, without a name in any directory. */
 public final class MemFd {
   /** Seals may be added later. */
@@ -52,6 +54,27 @@ public final class MemFd {
       FileIo.truncate(fd, size);
       return fd;
     } catch (final LinuxException e) {
+      fd.close();
+      throw e;
+    }
+  }
+
+  /**
+   * A new file with contents.
+   *
+   * @param name as for {@link #create}.
+   * @param bytes what is in it.
+   * @return the file, open for reading and writing.
+   * @throws LinuxException if it can not be made.
+   */
+  public static Fd of(final String name, final byte[] bytes) {
+    final Fd fd = create(name, bytes.length, 0);
+    try {
+      final ByteBuffer buffer = ByteBuffer.allocateDirect(bytes.length);
+      buffer.put(bytes).flip();
+      FileIo.pwrite(fd, buffer, 0);
+      return fd;
+    } catch (final RuntimeException e) {
       fd.close();
       throw e;
     }

@@ -343,16 +343,6 @@ public class ProgramBuilder {
     addPlain(null, OP_BARRIER, 0, barrierAddress(index), Value.of(count));
   }
 
-  /**
-   * Wait until so many other tasks have come to a barrier, without being counted there.
-   *
-   * @param index which barrier, 0 to 63.
-   * @param count of tasks.
-   */
-  public void awaitBarrier(final int index, final int count) {
-    addPlain(null, OP_WAIT, 0, barrierAddress(index), Value.of(count));
-  }
-
   private Value barrierAddress(final int index) {
     if (index < 0 || index >= REPORT_BARRIERS) {
       throw new IllegalArgumentException("there are " + REPORT_BARRIERS + " barriers: " + index);
@@ -391,42 +381,6 @@ public class ProgramBuilder {
       throw new IllegalArgumentException("count=" + count);
     }
     addPlain(null, OP_SKIP, count, a, b);
-  }
-
-  /**
-   * Skip the operations that are added until {@link Skip#end()}: those of another task.
-   *
-   * @return what ends it.
-   */
-  public Skip skip() {
-    final int at = steps.size();
-    addPlain(null, OP_SKIP, 0, Value.of(0), Value.of(0));
-    return new Skip(at);
-  }
-
-  /** Operations that are skipped. */
-  public final class Skip {
-    private final int at;
-
-    private Skip(final int at) {
-      this.at = at;
-    }
-
-    /** The next operation that is added is not skipped any more. */
-    public void end() {
-      final Step step = steps.get(at);
-      steps.set(
-          at,
-          new Step(
-              step.name,
-              step.resource,
-              step.code,
-              steps.size() - at - 1,
-              step.expect,
-              step.expected,
-              step.args,
-              step.slot));
-    }
   }
 
   /**

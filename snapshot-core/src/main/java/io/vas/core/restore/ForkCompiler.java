@@ -214,7 +214,7 @@ public final class ForkCompiler {
       layers.add(program.parameter("layer " + i));
     }
     final Sandbox.Entered entered =
-        Sandbox.enter(program, SandboxPiece.read(image), List.copyOf(layers));
+        Sandbox.enter(program, control, SandboxPiece.read(image), List.copyOf(layers));
 
     program.resource("descriptors");
     // First above all fixed numbers, for the kernel's choices may be anywhere among them.

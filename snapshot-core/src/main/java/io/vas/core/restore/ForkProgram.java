@@ -17,7 +17,6 @@ import io.vas.core.memory.MemoryPlan;
 import io.vas.core.memory.PageSource;
 import io.vas.core.memory.RegionKind;
 import io.vas.core.program.Program;
-import io.vas.core.sandbox.Sandbox;
 import io.vas.core.sandbox.SandboxBase;
 import java.time.Duration;
 import java.util.LinkedHashMap;
@@ -105,15 +104,14 @@ public final class ForkProgram implements AutoCloseable {
         Params.forSpawn(file.program())
             .control(ForkCompiler.CONTROL)
             .attached(ForkCompiler.LOG, log);
-    SandboxBase.of(keeper).addTo(params);
     for (final RegionKind kind : RegionKind.values()) {
       params.held(kind.name(), pages.held(kind));
     }
     for (int i = 0; i < layers.size(); i++) {
       params.held(layers.get(i), pages.heldLayers().get(i));
     }
-    return new SpawnRequest(id, file, params)
-        .cloneFlags(Sandbox.CLONE_FLAGS)
+    return SandboxBase.of(keeper)
+        .request(id, file, params)
         .area(base, stackLength)
         .fileRanges(plan.needsGuard() ? file.program().dataOffset(FileRanges.NAME) : 0)
         .deadline(deadline);

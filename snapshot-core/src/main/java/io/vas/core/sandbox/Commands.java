@@ -55,8 +55,8 @@ public final class Commands {
    *
    * @param spec what is to run.
    * @param sandbox what it lives in.
-   * @return a program with the parameters {@link #CONTROL} and {@link #LOG}, and those of {@link
-   *     SandboxBase#addTo}.
+   * @return a program with the parameters {@link #CONTROL} and {@link #LOG}, for {@link
+   *     SandboxBase#request}.
    * @throws io.vas.core.InvalidRequestException if a capability was asked for that vas does not
    *     have itself.
    */
@@ -64,7 +64,7 @@ public final class Commands {
     final ProgramBuilder b = new ProgramBuilder();
     final Result control = b.parameter(CONTROL);
     final Result log = b.parameter(LOG);
-    final Sandbox.Entered entered = Sandbox.enter(b, sandbox, List.of());
+    final Sandbox.Entered entered = Sandbox.enter(b, control, sandbox, List.of());
     names(b, sandbox.hostname());
     b.resource("standard streams");
     final Result input =

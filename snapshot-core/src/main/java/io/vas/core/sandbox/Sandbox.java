@@ -32,9 +32,8 @@ import org.agrona.concurrent.UnsafeBuffer;
  * are, docker's list, are nodes of the base, each bound to its place.
  *
  * <p>Needs Linux 6.15, from which on a mount that is attached nowhere can be a layer of an overlay.
- * The child is a fresh one with {@link #CLONE_FLAGS}, has all capabilities, the keeper's
- * descriptors and the parameters of {@link SandboxBase#addTo}. Its descriptors are closed later, by
- * execve or by {@code close_range}: no step closes any.
+ * The child is a fresh one, as {@link SandboxBase#request} asks for it, and has all capabilities.
+ * Its descriptors are closed later, by execve or by {@code close_range}: no step closes any.
  *
  * <p>mount(2) is used where a path will do: fsopen(2) and its kin take three to four calls instead
  * of one, and 2 us each.
@@ -43,9 +42,9 @@ public final class Sandbox {
   /**
    * The namespaces that the keeper is to make for an instance: pid, ipc and uts. The steps make the
    * others: its mount namespace is a copy of {@link SandboxBase}'s, its net namespace is the work
-   * of a {@link NetworkThread}.
+   * of the keeper's assistant.
    */
-  public static final long CLONE_FLAGS = 0x20000000L | 0x08000000L | 0x04000000L;
+  static final long CLONE_FLAGS = 0x20000000L | 0x08000000L | 0x04000000L;
 
   /** Index among the kept descriptors: the directory with the files that the instance changed. */
   public static final int KEPT_UPPER = 0;
@@ -113,11 +112,13 @@ public final class Sandbox {
   private static final String LAST = "sys";
 
   private final ProgramBuilder b;
+  private final Value control;
   private final SandboxSpec spec;
   private Result root;
 
-  private Sandbox(final ProgramBuilder b, final SandboxSpec spec) {
+  private Sandbox(final ProgramBuilder b, final Value control, final SandboxSpec spec) {
     this.b = b;
+    this.control = control;
     this.spec = spec;
   }
 
@@ -143,22 +144,24 @@ public final class Sandbox {
    * Add the steps. When they have run, the child is in the root directory of its new root.
    *
    * @param b the program.
+   * @param control number of the child's socket to the keeper.
    * @param spec what the sandbox is like.
    * @param layers numbers of directories that lie between the host's root and what the instance
    *     writes, the uppermost first.
    * @return descriptors that were left open, at numbers that the kernel chose.
    */
   public static Entered enter(
-      final ProgramBuilder b, final SandboxSpec spec, final List<Value> layers) {
-    return new Sandbox(b, spec).enter(layers);
+      final ProgramBuilder b,
+      final Value control,
+      final SandboxSpec spec,
+      final List<Value> layers) {
+    return new Sandbox(b, control, spec).enter(layers);
   }
 
   private Entered enter(final List<Value> layers) {
     b.resource("sandbox");
     final Result namespace = b.parameter(SandboxBase.NAMESPACE_PARAMETER);
     final Result hostRoot = b.parameter(SandboxBase.HOST_ROOT_PARAMETER);
-    final NetworkThread network = NetworkThread.start(b);
-    b.resource("sandbox");
     final List<Result> hostMounts = cloneHostMounts();
     b.call("enter the base", SystemCall.SETNS, namespace, CLONE_NEWNS);
     b.call("own mount namespace", SystemCall.UNSHARE, CLONE_NEWNS);
@@ -167,7 +170,7 @@ public final class Sandbox {
     proc();
     dev();
     attachHostMounts(hostMounts);
-    final Result sockDiag = network.join(b);
+    final Result sockDiag = NetworkNamespace.enter(b, control);
     b.resource("sandbox");
     // It shows the devices of the net namespace that it is mounted in.
     sys();

@@ -13,6 +13,7 @@ import io.vas.core.keeper.SpawnReply;
 import io.vas.core.keeper.SpawnRequest;
 import io.vas.core.linux.Fd;
 import io.vas.core.linux.FileStatus;
+import io.vas.core.linux.MemFd;
 import io.vas.core.linux.Mounts;
 import io.vas.core.linux.OpenFlags;
 import io.vas.core.linux.Signals;
@@ -66,6 +67,7 @@ public final class SandboxBase {
 
   private static final long NAMESPACE_ID = FIRST_ID;
   private static final long HOST_ROOT_ID = FIRST_ID + 1;
+  private static final long NETWORK_ID = FIRST_ID + 2;
 
   private static final long CLONE_NEWNS = 0x00020000L;
   private static final long MS_RDONLY = 1;
@@ -85,6 +87,7 @@ public final class SandboxBase {
   private static final Map<Keeper, SandboxBase> BASES = new WeakHashMap<>();
 
   private final Keeper keeper;
+  private final Program network = NetworkNamespace.maker();
 
   private SandboxBase(final Keeper keeper) {
     this.keeper = keeper;
@@ -110,13 +113,21 @@ public final class SandboxBase {
   }
 
   /**
-   * Add what {@link Sandbox#enter} needs.
+   * Ask for a child whose program enters a {@link Sandbox}: with the parameters that this needs,
+   * its namespaces, and those that the keeper's assistant makes.
    *
-   * @param params of the program that enters.
-   * @return the params.
+   * @param id of the child, not 0 and not used by another one that lives.
+   * @param file its program.
+   * @param params values of the program's other parameters.
+   * @return the request.
    */
-  public Params addTo(final Params params) {
-    return params.held(NAMESPACE_PARAMETER, NAMESPACE_ID).held(HOST_ROOT_PARAMETER, HOST_ROOT_ID);
+  public SpawnRequest request(final long id, final ProgramFile file, final Params params) {
+    return new SpawnRequest(
+            id,
+            file,
+            params.held(NAMESPACE_PARAMETER, NAMESPACE_ID).held(HOST_ROOT_PARAMETER, HOST_ROOT_ID))
+        .cloneFlags(Sandbox.CLONE_FLAGS)
+        .beside(NETWORK_ID, network);
   }
 
   private void make() {
@@ -133,6 +144,9 @@ public final class SandboxBase {
         keeper.signal(id, Signals.SIGKILL);
         await(reply);
       }
+    }
+    try (Fd file = MemFd.of("vas-network", network.bytes())) {
+      hold(NETWORK_ID, file);
     }
     try (Fd root = Fd.open("/", OpenFlags.O_PATH);
         Fd clone = Mounts.clone(root, Mounts.MOUNT_ATTR_RDONLY)) {

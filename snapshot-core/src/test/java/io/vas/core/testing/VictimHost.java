@@ -5,13 +5,11 @@ import io.vas.core.keeper.Keeper;
 import io.vas.core.keeper.Params;
 import io.vas.core.keeper.ProgramFile;
 import io.vas.core.keeper.SpawnReply;
-import io.vas.core.keeper.SpawnRequest;
 import io.vas.core.linux.Fd;
 import io.vas.core.linux.OpenFlags;
 import io.vas.core.sandbox.Commands;
 import io.vas.core.sandbox.HostMounts;
 import io.vas.core.sandbox.RunSpec;
-import io.vas.core.sandbox.Sandbox;
 import io.vas.core.sandbox.SandboxBase;
 import io.vas.core.sandbox.SandboxSpec;
 import java.nio.file.Path;
@@ -98,14 +96,13 @@ public final class VictimHost implements AutoCloseable {
         ProgramFile program = ProgramFile.of(Commands.run(spec, sandbox))) {
       final SpawnReply reply =
           keeper.spawn(
-              new SpawnRequest(
+              SandboxBase.of(keeper)
+                  .request(
                       id,
                       program,
-                      SandboxBase.of(keeper)
-                          .addTo(Params.forSpawn(program.program()))
+                      Params.forSpawn(program.program())
                           .control(Commands.CONTROL)
                           .attached(Commands.LOG, logFile))
-                  .cloneFlags(Sandbox.CLONE_FLAGS)
                   .deadline(DEADLINE));
       return add(new VictimInstance(this, id, log, reply, Optional.empty()));
     }
