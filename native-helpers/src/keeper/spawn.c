@@ -253,7 +253,8 @@ static int await_child(struct attempt *attempt, uint64_t deadline, uint32_t *sta
       if (error < 0)
         return error;
     }
-    if (fds[0].revents) {
+    /* What a child said before it ended may have come after poll() had looked for it. */
+    if (fds[0].revents || (fds[1].revents && control >= 0)) {
       int error = ready ? -ECHILD : receive_ready(attempt);
       if (error == 1) {
         ready = true;
@@ -262,7 +263,7 @@ static int await_child(struct attempt *attempt, uint64_t deadline, uint32_t *sta
           return 0;
         continue;
       }
-      if (error != -ECHILD)
+      if (error != -ECHILD && error != -EAGAIN)
         return error;
       /* The socket is closed: by execve, or by the child's end. */
       error = program_failure(attempt);

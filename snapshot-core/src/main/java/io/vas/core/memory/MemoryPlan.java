@@ -79,15 +79,16 @@ public final class MemoryPlan {
     if (flags.contains(VmFlag.DROPPABLE)) {
       return copy(vma, PageRuns.of(List.of()), "MAP_DROPPABLE: zero in a fork");
     }
+    final boolean isWhole = runs.bytes() == vma.getEnd() - vma.getStart();
     if (vma.getBacking() == Backing.FILE
         && preferred == MemoryStrategy.MAP
-        && !isWritable(vma)
+        && !flags.contains(VmFlag.LOCKED)
         && !flags.contains(VmFlag.SEALED)
         // A file of the instance's own layer is another one in each fork.
         && !vma.getFile().getInLayer()
-        && runs.bytes() == vma.getEnd() - vma.getStart()) {
-      // What the loader relocated and then protected: a tenth of a small instance's memory.
-      return new Entry(vma, MemoryStrategy.MAP, "read-only, all of it written before", runs);
+        && isWhole) {
+      // What the loader relocated: half of a small instance's memory.
+      return new Entry(vma, MemoryStrategy.MAP, "private file mapping, all of it written", runs);
     }
     if (vma.getBacking() == Backing.FILE) {
       return copy(vma, runs, runs.isEmpty() ? "file" : "written pages of a private file mapping");
@@ -111,7 +112,8 @@ public final class MemoryPlan {
     if (flags.contains(VmFlag.SEALED)) {
       return copy(vma, runs, "sealed");
     }
-    if (runs.bytes() <= FEW_BYTES) {
+    // Without holes there is nothing that would be slow to fault in.
+    if (runs.bytes() <= FEW_BYTES && !isWhole) {
       return copy(vma, runs, "few pages");
     }
     return new Entry(vma, MemoryStrategy.MAP, "stored pages", runs);
