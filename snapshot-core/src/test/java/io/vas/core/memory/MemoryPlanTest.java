@@ -81,17 +81,22 @@ class MemoryPlanTest {
 
   @Test
   void shouldMapRelocatedDataOfFilesWithoutGuard() {
-    final MemoryPlan.Entry whole =
-        plan(vma("rd", LENGTH).setBacking(Backing.FILE).setProtection(READ), MemoryStrategy.MAP);
-    assertThat(whole.strategy()).isEqualTo(MemoryStrategy.MAP);
-    assertThat(whole.isGuarded()).isFalse();
+    for (final VmaImage.Builder whole :
+        List.of(vma("rd", LENGTH).setProtection(READ), vma("rd wr", LENGTH))) {
+      final MemoryPlan.Entry entry = plan(whole.setBacking(Backing.FILE), MemoryStrategy.MAP);
+      assertThat(entry.strategy()).isEqualTo(MemoryStrategy.MAP);
+      assertThat(entry.isGuarded()).isFalse();
+    }
+  }
+
+  @Test
+  void shouldCopyPrivateFilesThatTheRegionCanNotStandFor() {
     final MappedFile inLayer = MappedFile.newBuilder().setInLayer(true).build();
-    final VmaImage.Builder own =
-        vma("rd", LENGTH).setBacking(Backing.FILE).setProtection(READ).setFile(inLayer);
-    assertThat(plan(own, MemoryStrategy.MAP).strategy()).isEqualTo(MemoryStrategy.COPY);
-    // The rest of the pages is the file's; what is writable may be zapped, and is the file's then.
-    for (final VmaImage.Builder other :
-        List.of(vma("rd", LENGTH / 2).setProtection(READ), vma("rd wr", LENGTH))) {
+    // The rest of the pages is the file's.
+    final VmaImage.Builder partial = vma("rd", LENGTH / 2).setProtection(READ);
+    final VmaImage.Builder locked = vma("rd wr lo", LENGTH);
+    final VmaImage.Builder own = vma("rd", LENGTH).setProtection(READ).setFile(inLayer);
+    for (final VmaImage.Builder other : List.of(partial, locked, own)) {
       assertThat(plan(other.setBacking(Backing.FILE), MemoryStrategy.MAP).strategy())
           .isEqualTo(MemoryStrategy.COPY);
     }
