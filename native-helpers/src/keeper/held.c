@@ -89,3 +89,13 @@ int held_drop(uint64_t id) {
   pthread_mutex_unlock(&lock);
   return error;
 }
+
+void held_drop_all(uint8_t highest_byte) {
+  pthread_mutex_lock(&lock);
+  for (size_t i = 0; i < slot_count; i++)
+    if (slots[i].fd >= 0 && slots[i].id >> 56 == highest_byte) {
+      close(slots[i].fd);
+      slots[i].fd = -2;
+    }
+  pthread_mutex_unlock(&lock);
+}

@@ -50,6 +50,7 @@ void futex_wake_shared(uint32_t *word);
 int held_put(uint64_t id, int fd); /* takes fd over */
 int held_get(uint64_t id);         /* -ENOENT */
 int held_drop(uint64_t id);
+void held_drop_all(uint8_t highest_byte);
 
 /* ---- message.c ---- */
 

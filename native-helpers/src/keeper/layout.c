@@ -95,6 +95,7 @@ int vas_print_layout(void) {
   CONSTANT(VAS_RESUME);
   CONSTANT(VAS_YIELD);
   CONSTANT(VAS_RENAME);
+  CONSTANT(VAS_DROP_ALL);
   CONSTANT(VAS_EXITED);
   FIELD(vas_message, type);
   FIELD(vas_message, length);

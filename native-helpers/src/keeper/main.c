@@ -61,6 +61,10 @@ static bool serve(struct request *request) {
   case VAS_DROP:
     status = held_drop(header->subject);
     break;
+  case VAS_DROP_ALL:
+    held_drop_all((uint8_t)(header->subject >> 56));
+    status = 0;
+    break;
   case VAS_TAKE: {
     int fd = held_get(header->subject);
     answer(header, fd < 0 ? fd : 0, 0, NULL, 0, fd);

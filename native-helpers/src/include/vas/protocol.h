@@ -30,6 +30,7 @@ enum vas_message_type {
   VAS_RESUME = 11,  /* it goes on */
   VAS_YIELD = 12,   /* a paused one stands still as by SIGSTOP instead, so that another tracer can have it */
   VAS_RENAME = 13,  /* body: vas_rename; instance header.subject gets another id */
+  VAS_DROP_ALL = 14, /* close all that is held under numbers whose highest byte is header.subject's */
   VAS_EXITED = 64,  /* event, not asked for; body: vas_exited */
 };
 

@@ -8,6 +8,7 @@ import io.vas.api.client.VasClient;
 import io.vas.api.v1.DaemonInfo;
 import io.vas.api.v1.InstanceInfo;
 import io.vas.api.v1.InstanceState;
+import io.vas.api.v1.SnapshotInfo;
 import io.vas.core.VasException;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -100,10 +101,37 @@ class DaemonProcessEndToEndTest {
   }
 
   @Test
-  void shouldGiveBackWhatAKilledDaemonHeldForNobody() throws Exception {
+  void shouldFindItsSnapshotsAgainAfterTheDaemonWasKilled() throws Exception {
     assertThat(vas("run", "-d", "--name", "web", "--", "sleep", "1000").exitCode()).isZero();
-    assertThat(vas("snapshot", "web").exitCode()).isZero();
+    assertThat(vas("snapshot", "web", "-t", "web:kept").exitCode()).isZero();
     assertThat(vas("rm", "-f", "web").exitCode()).isZero();
+    final DaemonInfo before;
+    final List<SnapshotInfo> snapshots;
+    try (VasClient client = VasClient.connect(state)) {
+      before = client.info();
+      snapshots = client.snapshots();
+    }
+    end(before.getPid(), true);
+
+    // No instance is left: it is for its snapshots that the keeper lives on.
+    assertThat(vas("fork", "web:kept", "--name", "again").exitCode()).isZero();
+    try (VasClient client = VasClient.connect(state)) {
+      assertThat(client.info().getPid()).isNotEqualTo(before.getPid());
+      assertThat(client.info().getKeeperPid()).isEqualTo(before.getKeeperPid());
+      assertThat(client.info().getStoreBudgetBytes()).isEqualTo(before.getStoreBudgetBytes());
+      assertThat(client.snapshots()).isEqualTo(snapshots).hasSize(1);
+    }
+    assertThat(vas("daemon", "--stop").exitCode()).isZero();
+    assertThat(isAlive(before.getKeeperPid())).isFalse();
+  }
+
+  @Test
+  void shouldSnapshotForksOfAKilledDaemon() throws Exception {
+    assertThat(vas("run", "-d", "--name", "web", "--", "sleep", "1000").exitCode()).isZero();
+    assertThat(vas("snapshot", "web", "-t", "web:first").exitCode()).isZero();
+    assertThat(vas("fork", "web:first", "--name", "fork").exitCode()).isZero();
+    // The fork needs what it was forked from though that has no name any more.
+    assertThat(vas("rm", "web:first").exitCode()).isZero();
     final DaemonInfo before;
     try (VasClient client = VasClient.connect(state)) {
       before = client.info();
@@ -111,8 +139,10 @@ class DaemonProcessEndToEndTest {
     end(before.getPid(), true);
 
     assertThat(vas("snapshots", "-q").out()).isEmpty();
-
-    assertThat(isAlive(before.getKeeperPid())).isFalse();
+    assertThat(vas("snapshot", "fork", "-t", "web:second").exitCode()).isZero();
+    assertThat(vas("rm", "-f", "web", "fork").exitCode()).isZero();
+    assertThat(vas("fork", "web:second", "--name", "again").exitCode()).isZero();
+    assertThat(vas("exec", "again", "--", "echo", "still here").out()).isEqualTo("still here\n");
   }
 
   @Test

@@ -1,52 +1,80 @@
 package io.vas.store;
 
-import io.vas.core.linux.Fd;
-import io.vas.core.linux.TmpfsMount.RegionFile;
-import io.vas.core.memory.PageSource;
 import io.vas.core.memory.RegionKind;
 import java.util.List;
-import java.util.Map;
 
 /**
  * What a snapshot holds on to. It lasts until the snapshot is removed and nobody uses it any more.
  */
-final class Contents implements PageSource {
+final class Contents {
   private final SnapshotId id;
-  private final Map<RegionKind, RegionFile> regions;
+  private final int region;
   private final List<SharedLayer> layers;
-  private final RegionFile image;
   private final SnapshotSpace space;
+
+  /** Where the journal has it. Guarded by the store. */
+  private long position;
 
   /** Who keeps it: the index, and each use. Guarded by the store. */
   private int holders = 1;
 
+  /** Whether it has no id any more. Guarded by the store. */
+  private boolean removed;
+
+  /**
+   * Contents.
+   *
+   * @param id of the snapshot.
+   * @param region number of its region files.
+   * @param layers the uppermost first.
+   * @param space what it takes.
+   * @param position of its record in the journal.
+   */
   Contents(
       final SnapshotId id,
-      final Map<RegionKind, RegionFile> regions,
+      final int region,
       final List<SharedLayer> layers,
-      final RegionFile image,
-      final SnapshotSpace space) {
+      final SnapshotSpace space,
+      final long position) {
     this.id = id;
-    this.regions = regions;
+    this.region = region;
     this.layers = List.copyOf(layers);
-    this.image = image;
     this.space = space;
+    this.position = position;
   }
 
   SnapshotId id() {
     return id;
   }
 
+  int region() {
+    return region;
+  }
+
   SnapshotSpace space() {
     return space;
   }
 
-  Fd image() {
-    return image.readOnly();
-  }
-
   List<SharedLayer> sharedLayers() {
     return layers;
+  }
+
+  /** The keeper's number for a region file. */
+  long held(final RegionKind kind) {
+    return id.heldRegion(kind);
+  }
+
+  /** The keeper's numbers for the layers. */
+  List<Long> heldLayers() {
+    return layers.stream().map(layer -> layer.owner().heldLayer()).toList();
+  }
+
+  long position() {
+    return position;
+  }
+
+  void moveTo(final long newPosition) {
+    position = newPosition;
   }
 
   int holders() {
@@ -63,28 +91,11 @@ final class Contents implements PageSource {
     return holders == 0;
   }
 
-  @Override
-  public Fd region(final RegionKind kind) {
-    return regions.get(kind).readOnly();
+  boolean isRemoved() {
+    return removed;
   }
 
-  @Override
-  public long held(final RegionKind kind) {
-    return id.heldRegion(kind);
-  }
-
-  @Override
-  public List<Fd> layers() {
-    return layers.stream().map(layer -> layer.layer().readOnly()).toList();
-  }
-
-  @Override
-  public List<Long> heldLayers() {
-    return layers.stream().map(layer -> layer.owner().heldLayer()).toList();
-  }
-
-  void close() {
-    regions.values().forEach(RegionFile::close);
-    image.close();
+  void setRemoved() {
+    removed = true;
   }
 }

@@ -1,7 +1,9 @@
 package io.vas.store;
 
+import io.vas.core.NotFoundException;
 import io.vas.core.keeper.Keeper;
 import io.vas.core.linux.Fd;
+import java.util.Optional;
 
 /**
  * Who keeps descriptors open under numbers of ours: the keeper, which hands them to the instances
@@ -26,6 +28,21 @@ public interface DescriptorHolder {
   void drop(long id);
 
   /**
+   * Get a copy of what is kept.
+   *
+   * @param id the number it is held under.
+   * @return a descriptor of the caller's own; empty if nothing is held.
+   */
+  Optional<Fd> take(long id);
+
+  /**
+   * Close all copies of a kind, whoever let them be kept.
+   *
+   * @param id whose highest byte is that of the numbers in question.
+   */
+  void dropAll(long id);
+
+  /**
    * A keeper as the holder.
    *
    * @param keeper stays the caller's.
@@ -41,6 +58,20 @@ public interface DescriptorHolder {
       @Override
       public void drop(final long id) {
         keeper.drop(id);
+      }
+
+      @Override
+      public Optional<Fd> take(final long id) {
+        try {
+          return Optional.of(keeper.take(id));
+        } catch (final NotFoundException e) {
+          return Optional.empty();
+        }
+      }
+
+      @Override
+      public void dropAll(final long id) {
+        keeper.dropAll(id);
       }
     };
   }

@@ -21,6 +21,7 @@ public final class Draft implements PageSink, AutoCloseable {
   private final SnapshotStore store;
   private final SnapshotId id;
   private final SnapshotRequest request;
+  private final int region;
   private final Map<RegionKind, RegionFile> regions = new EnumMap<>(RegionKind.class);
   private final Map<RegionKind, DeviceNumber> devices = new EnumMap<>(RegionKind.class);
   private final Reservation reservation;
@@ -41,6 +42,7 @@ public final class Draft implements PageSink, AutoCloseable {
       final SnapshotStore store,
       final SnapshotId id,
       final SnapshotRequest request,
+      final int region,
       final Map<RegionKind, RegionFile> regions,
       final Map<RegionKind, DeviceNumber> devices,
       final Reservation reservation,
@@ -49,6 +51,7 @@ public final class Draft implements PageSink, AutoCloseable {
     this.store = store;
     this.id = id;
     this.request = request;
+    this.region = region;
     this.regions.putAll(regions);
     this.devices.putAll(devices);
     this.reservation = reservation;
@@ -62,6 +65,11 @@ public final class Draft implements PageSink, AutoCloseable {
 
   SnapshotRequest request() {
     return request;
+  }
+
+  /** The number of its region files. */
+  int regionNumber() {
+    return region;
   }
 
   Map<RegionKind, RegionFile> regions() {

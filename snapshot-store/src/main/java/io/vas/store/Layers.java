@@ -7,7 +7,6 @@ import io.vas.core.linux.FileStatus;
 import io.vas.core.linux.LinuxException;
 import io.vas.core.linux.OpenFlags;
 import io.vas.core.linux.TmpfsMount;
-import io.vas.core.linux.TmpfsMount.HugePages;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.DirectoryStream;
@@ -78,28 +77,12 @@ final class Layers implements AutoCloseable {
     }
   }
 
-  /**
-   * A place for layers.
-   *
-   * @param directory where to put them if a mount is not allowed; need not exist.
-   */
-  static Layers create(final Path directory) {
-    try {
-      return on(TmpfsMount.create(TmpfsRegionMounts.SMALLEST_LIMIT, HugePages.NEVER));
-    } catch (final LinuxException e) {
-      if (!RegionMounts.isRefusal(e.errno())) {
-        throw e;
-      }
-      return in(directory, "no mount for layers: " + e.getMessage());
-    }
-  }
-
-  private static Layers on(final TmpfsMount mount) {
+  /** On a mount, which is closed by others. What is there already stays. */
+  static Layers on(final TmpfsMount mount) {
     try {
       return new Layers(
           Optional.of(mount), mount.readWriteMount(), mount.readOnlyMount(), List.of());
     } catch (final IOException e) {
-      mount.close();
       throw new UncheckedIOException(e);
     }
   }
@@ -117,22 +100,31 @@ final class Layers implements AutoCloseable {
               fd,
               List.of(reason, "layers are in " + directory + " and outside of the budget"));
       // What a daemon left there that did not end well.
-      layers.empty();
+      layers.retain(Set.of());
       return layers;
     } catch (final IOException e) {
       throw new UncheckedIOException(e);
     }
   }
 
-  private void empty() throws IOException {
+  /** Remove all others. */
+  synchronized void retain(final Set<String> names) {
     try (DirectoryStream<Path> entries = Files.newDirectoryStream(root)) {
       for (final Path entry : entries) {
-        if (!entry.getFileName().toString().equals(TRASH)) {
+        final String name = entry.getFileName().toString();
+        if (!name.equals(TRASH) && !names.contains(name)) {
           intoTrash(entry);
         }
       }
+      emptyTrash();
+    } catch (final IOException e) {
+      throw failure(e, root);
     }
-    emptyTrash();
+  }
+
+  /** One that there is, to use it. */
+  Fd open(final String name) {
+    return Fd.openAt(readOnly, name, OPEN_DIRECTORY, 0);
   }
 
   /** An empty one. */
@@ -220,13 +212,13 @@ final class Layers implements AutoCloseable {
   }
 
   /** Remove a layer that nothing uses any more. Only the first call does something. */
-  synchronized void remove(final Layer layer) {
-    if (!layer.readOnly().isOpen()) {
+  synchronized void remove(final String name) {
+    final Path directory = root.resolve(name);
+    if (!Files.exists(directory, LinkOption.NOFOLLOW_LINKS)) {
       return;
     }
-    layer.close();
     try {
-      intoTrash(root.resolve(layer.name()));
+      intoTrash(directory);
       emptyTrash();
     } catch (final IOException e) {
       throw failure(e, root);
@@ -278,15 +270,13 @@ final class Layers implements AutoCloseable {
 
   @Override
   public void close() {
-    if (mount.isEmpty()) {
+    if (mount.isEmpty() && readWrite.isOpen()) {
       try {
-        empty();
-      } catch (final IOException e) {
+        retain(Set.of());
+      } catch (final VasException e) {
         LOG.warn("layers are not removed: {}", e.getMessage());
       }
+      readWrite.close();
     }
-    readOnly.close();
-    readWrite.close();
-    mount.ifPresent(TmpfsMount::close);
   }
 }

@@ -9,11 +9,11 @@ import io.vas.core.linux.MemFd;
 import io.vas.core.linux.OpenFlags;
 import io.vas.core.linux.TmpfsMount.RegionFile;
 import io.vas.core.memory.RegionKind;
-import java.util.ArrayList;
 import java.util.EnumMap;
-import java.util.Iterator;
+import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 
 /**
  * Regions without mounts, where those are not allowed. No huge pages, unless the host gives them to
@@ -21,13 +21,13 @@ import java.util.Map;
  */
 final class MemFdRegionMounts implements RegionMounts {
   private final String reason;
-  private final Map<RegionKind, List<RegionFile>> files = new EnumMap<>(RegionKind.class);
+  private final Map<RegionKind, Map<Integer, RegionFile>> files = new EnumMap<>(RegionKind.class);
   private final DeviceNumber device;
 
   MemFdRegionMounts(final String reason) {
     this.reason = reason;
     for (final RegionKind kind : RegionKind.values()) {
-      files.put(kind, new ArrayList<>());
+      files.put(kind, new HashMap<>());
     }
     try (Fd fd = create("vas-probe")) {
       device = FileStatus.of(fd).device();
@@ -47,18 +47,20 @@ final class MemFdRegionMounts implements RegionMounts {
   }
 
   @Override
-  public synchronized RegionFile createFile(final RegionKind kind, final String name) {
-    final Fd readWrite = create(name);
+  public synchronized RegionFile createFile(final RegionKind kind, final int number) {
+    final Fd readWrite = create("vas-" + kind + "-" + number);
     try {
-      final RegionFile file =
-          new RegionFile(
-              readWrite, Fd.open("/proc/self/fd/" + readWrite.value(), OpenFlags.O_RDONLY));
-      files.get(kind).add(file);
+      final RegionFile file = new RegionFile(readWrite, reopen(readWrite));
+      files.get(kind).put(number, new RegionFile(readWrite, reopen(readWrite)));
       return file;
     } catch (final LinuxException e) {
       readWrite.close();
       throw e;
     }
+  }
+
+  private static Fd reopen(final Fd fd) {
+    return Fd.open("/proc/self/fd/" + fd.value(), OpenFlags.O_RDONLY);
   }
 
   @Override
@@ -70,23 +72,34 @@ final class MemFdRegionMounts implements RegionMounts {
   }
 
   @Override
+  public synchronized Fd open(final RegionKind kind, final int number) {
+    return reopen(files.get(kind).get(number).readOnly());
+  }
+
+  @Override
+  public synchronized void remove(final RegionKind kind, final int number) {
+    final RegionFile file = files.get(kind).remove(number);
+    if (file != null) {
+      file.readOnly().close();
+    }
+  }
+
+  @Override
+  public synchronized Set<Integer> numbers(final RegionKind kind) {
+    return Set.copyOf(files.get(kind).keySet());
+  }
+
+  @Override
   public DeviceNumber device(final RegionKind kind) {
     return device;
   }
 
-  /** Of the files that are open here: what only instances map still is not known. */
+  /** Of the files that are not removed: what only instances map still is not known. */
   @Override
   public synchronized long usedBytes(final RegionKind kind) {
-    long bytes = 0;
-    for (final Iterator<RegionFile> i = files.get(kind).iterator(); i.hasNext(); ) {
-      final Fd fd = i.next().readOnly();
-      if (fd.isOpen()) {
-        bytes += FileStatus.of(fd).allocated();
-      } else {
-        i.remove();
-      }
-    }
-    return bytes;
+    return files.get(kind).values().stream()
+        .mapToLong(file -> FileStatus.of(file.readOnly()).allocated())
+        .sum();
   }
 
   @Override
@@ -107,11 +120,14 @@ final class MemFdRegionMounts implements RegionMounts {
   @Override
   public List<String> limitations() {
     return List.of(
-        reason, "regions are memfds: no huge pages, and the budget is kept by the store alone");
+        reason,
+        "regions are memfds: no huge pages, the budget is kept by the store alone, and snapshots end"
+            + " with the daemon");
   }
 
   @Override
-  public void close() {
-    // Each file is closed by its owner.
+  public synchronized void close() {
+    files.values().forEach(map -> map.values().forEach(RegionFile::close));
+    files.values().forEach(Map::clear);
   }
 }

@@ -2,29 +2,17 @@ package io.vas.store;
 
 import io.vas.core.linux.DeviceNumber;
 import io.vas.core.linux.Errno;
-import io.vas.core.linux.LinuxException;
+import io.vas.core.linux.Fd;
 import io.vas.core.linux.TmpfsMount.RegionFile;
 import io.vas.core.memory.RegionKind;
 import java.util.List;
+import java.util.Set;
 
-/** Where region files are made: two file systems in memory, with and without huge pages. */
-interface RegionMounts extends AutoCloseable {
-  /**
-   * The best that this kernel and this user's rights allow.
-   *
-   * @return mounts with limits of 0, or memfds that have no limit.
-   */
-  static RegionMounts create() {
-    try {
-      return TmpfsRegionMounts.create();
-    } catch (final LinuxException e) {
-      if (!isRefusal(e.errno())) {
-        throw e;
-      }
-      return new MemFdRegionMounts("no mounts for regions: " + e.getMessage());
-    }
-  }
-
+/**
+ * Where region files are made: two file systems in memory, with and without huge pages. Files are
+ * known by numbers of the store's choice, of which each kind has its own.
+ */
+interface RegionMounts {
   /** Whether an error says that it is not allowed or not there. */
   static boolean isRefusal(final Errno errno) {
     return switch (errno) {
@@ -34,10 +22,19 @@ interface RegionMounts extends AutoCloseable {
   }
 
   /** An empty file. */
-  RegionFile createFile(RegionKind kind, String name);
+  RegionFile createFile(RegionKind kind, int number);
 
   /** Make sure that nobody changes a file any more, whoever opens it. It is not mapped writable. */
   void seal(RegionFile file);
+
+  /** A file that is sealed, to read it. */
+  Fd open(RegionKind kind, int number);
+
+  /** Remove a file, if there is one. It lasts as long as it is open or mapped somewhere. */
+  void remove(RegionKind kind, int number);
+
+  /** The files that there are. */
+  Set<Integer> numbers(RegionKind kind);
 
   /** The file system's st_dev. */
   DeviceNumber device(RegionKind kind);
@@ -62,6 +59,5 @@ interface RegionMounts extends AutoCloseable {
   List<String> limitations();
 
   /** Files that are open somewhere stay. */
-  @Override
   void close();
 }

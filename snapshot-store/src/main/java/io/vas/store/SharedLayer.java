@@ -1,28 +1,25 @@
 package io.vas.store;
 
-import io.vas.store.Layers.Layer;
-
 /**
  * A layer that belongs to a snapshot and to those of its forks, whose own layers lie on top of it.
  */
 final class SharedLayer {
   private final SnapshotId owner;
-  private final Layer layer;
 
   /** How many snapshots, drafts of snapshots included, have it. Guarded by the store. */
   private int holders = 1;
 
-  SharedLayer(final SnapshotId owner, final Layer layer) {
+  SharedLayer(final SnapshotId owner) {
     this.owner = owner;
-    this.layer = layer;
   }
 
   SnapshotId owner() {
     return owner;
   }
 
-  Layer layer() {
-    return layer;
+  /** Of its directory. */
+  String name() {
+    return owner.toString();
   }
 
   void retain() {

@@ -22,9 +22,14 @@ record SnapshotId(long value) {
    *  |   'S'    |      snapshot id      |  role  |
    *  +----------+-----------------------+--------+
    */
-  private static final long HELD_TYPE = (long) 'S' << 56;
+  static final long HELD_TYPE = (long) 'S' << 56;
   private static final int HELD_ID_SHIFT = 8;
   private static final int HELD_LAYER = 0x10;
+
+  /** The number that is shown so. */
+  static SnapshotId parse(final String text) {
+    return new SnapshotId(Long.parseLong(text, 16));
+  }
 
   static SnapshotId random() {
     return new SnapshotId(ThreadLocalRandom.current().nextLong(1, LIMIT));

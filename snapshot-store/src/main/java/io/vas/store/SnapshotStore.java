@@ -8,20 +8,19 @@ import io.vas.core.VasException;
 import io.vas.core.linux.DeviceNumber;
 import io.vas.core.linux.Errno;
 import io.vas.core.linux.Fd;
-import io.vas.core.linux.FileIo;
 import io.vas.core.linux.FileStatus;
 import io.vas.core.linux.LinuxException;
-import io.vas.core.linux.MappedMemory;
 import io.vas.core.linux.TmpfsMount.RegionFile;
 import io.vas.core.memory.RegionKind;
 import io.vas.store.Budget.Pool;
 import io.vas.store.Budget.Reservation;
 import io.vas.store.Layers.Layer;
-import java.io.IOException;
-import java.io.OutputStream;
-import java.io.UncheckedIOException;
-import java.time.Instant;
+import io.vas.store.journal.BudgetRecord;
+import io.vas.store.journal.JournalRecord;
+import io.vas.store.journal.SnapshotRecord;
 import java.util.ArrayList;
+import java.util.BitSet;
+import java.util.Collection;
 import java.util.Comparator;
 import java.util.EnumMap;
 import java.util.HashMap;
@@ -29,12 +28,13 @@ import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.OptionalLong;
 import java.util.Set;
 import java.util.SortedMap;
 import java.util.TreeMap;
 import java.util.function.LongConsumer;
 import java.util.function.LongSupplier;
-import org.agrona.io.DirectBufferOutputStream;
+import java.util.stream.Collectors;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -48,10 +48,15 @@ import org.slf4j.LoggerFactory;
 public final class SnapshotStore implements AutoCloseable {
   private static final Logger LOG = LoggerFactory.getLogger(SnapshotStore.class);
 
-  /** Room set aside for an image, whose size is not known before the freeze. */
-  private static final long IMAGE_ESTIMATE = 256 * ByteCount.KIB;
+  /** Of the budget, that the journal may take besides. */
+  private static final int METADATA_SHARE = 16;
+
+  /** And this much in any case. */
+  private static final long METADATA_LEAST = 4 * ByteCount.MIB;
 
   private final DescriptorHolder holder;
+  private final HeldDescriptorCounts held;
+  private final StorePlaces places;
   private final RegionMounts mounts;
   private final Layers layers;
   private final Budget budget;
@@ -64,27 +69,53 @@ public final class SnapshotStore implements AutoCloseable {
   private final Set<SnapshotName> draftNames = new HashSet<>();
   private final Set<Draft> drafts = new HashSet<>();
   private final Set<Contents> living = new HashSet<>();
+  private final BitSet regionNumbers = new BitSet();
+
+  /** Removed by a former daemon, which had uses of them; each is held by this map. */
+  private final Map<String, Entry> removedBefore = new HashMap<>();
+
+  private Journal journal;
   private boolean closed;
 
   private SnapshotStore(
-      final StoreConfig config,
-      final DescriptorHolder holder,
-      final RegionMounts mounts,
-      final Layers layers) {
+      final StoreConfig config, final DescriptorHolder holder, final StorePlaces places) {
     this.holder = holder;
-    this.mounts = mounts;
-    this.layers = layers;
-    this.budget =
-        new Budget(
-            config.budgetBytes(),
-            List.of(
-                pool(
-                    () -> mounts.usedBytes(RegionKind.HUGE),
-                    limit -> mounts.limit(RegionKind.HUGE, limit)),
-                pool(
-                    () -> mounts.usedBytes(RegionKind.SMALL),
-                    limit -> mounts.limit(RegionKind.SMALL, limit)),
-                pool(layers::usedBytes, layers::limit)));
+    this.held = new HeldDescriptorCounts(holder);
+    this.places = places;
+    this.mounts = places.regions();
+    this.layers = places.layers();
+    final long metadata = METADATA_LEAST + config.budgetBytes() / METADATA_SHARE;
+    // Twice: while it is compacted there are two.
+    places.limitMetadata(2 * metadata + ByteCount.MIB);
+    final Recovery recovery = new Recovery();
+    this.journal = Journal.open(places.metadata(), metadata, recovery);
+    try {
+      final OptionalLong before = recovery.budgetBytes();
+      final long bytes =
+          config.isDefault() && before.isPresent() ? before.getAsLong() : config.budgetBytes();
+      this.budget = new Budget(bytes, pools());
+      recover(recovery);
+      if (before.isEmpty() || before.getAsLong() != bytes) {
+        journal.append(
+            JournalRecord.newBuilder()
+                .setBudget(BudgetRecord.newBuilder().setBytes(bytes))
+                .build());
+      }
+      budget.setLimits();
+    } catch (final RuntimeException e) {
+      journal.close();
+      throw e;
+    }
+  }
+
+  private List<Pool> pools() {
+    return List.of(
+        pool(
+            () -> mounts.usedBytes(RegionKind.HUGE), limit -> mounts.limit(RegionKind.HUGE, limit)),
+        pool(
+            () -> mounts.usedBytes(RegionKind.SMALL),
+            limit -> mounts.limit(RegionKind.SMALL, limit)),
+        pool(layers::usedBytes, layers::limit));
   }
 
   private static Pool pool(final LongSupplier used, final LongConsumer limit) {
@@ -104,31 +135,111 @@ public final class SnapshotStore implements AutoCloseable {
   private record Entry(Snapshot snapshot, Contents contents) {}
 
   /**
-   * An empty store.
+   * Open the store: the one that a former daemon has left with the holder, or an empty one.
    *
    * @param config how it is set up.
-   * @param holder who keeps the descriptors that forks are given.
+   * @param holder who keeps what must outlive this process, and the descriptors that forks are
+   *     given.
    * @return the store.
+   * @throws VasException if what was left is of another version; nothing is changed then.
    * @throws LinuxException if there can be none.
    */
   public static SnapshotStore open(final StoreConfig config, final DescriptorHolder holder) {
-    return open(config, holder, RegionMounts.create());
+    return open(config, holder, StorePlaces.open(config.stateDirectory(), holder));
   }
 
   static SnapshotStore open(
-      final StoreConfig config, final DescriptorHolder holder, final RegionMounts mounts) {
+      final StoreConfig config, final DescriptorHolder holder, final StorePlaces places) {
     try {
-      final Layers layers = Layers.create(config.stateDirectory().resolve("layers"));
-      try {
-        return new SnapshotStore(config, holder, mounts, layers);
-      } catch (final RuntimeException e) {
-        layers.close();
-        throw e;
-      }
+      return new SnapshotStore(config, holder, places);
     } catch (final RuntimeException e) {
-      mounts.close();
+      places.close();
       throw e;
     }
+  }
+
+  // ---- what a former daemon has left ----
+
+  private void recover(final Recovery recovery) {
+    // Held for forks that a former daemon would have made.
+    holder.dropAll(SnapshotId.HELD_TYPE);
+    final Map<Long, SharedLayer> shared = new HashMap<>();
+    for (final Recovery.Found found : recovery.snapshots()) {
+      final SnapshotRecord record = found.record();
+      final List<SharedLayer> stack = new ArrayList<>();
+      for (final long owner : record.getLayersList()) {
+        final SharedLayer known = shared.get(owner);
+        if (known == null) {
+          shared.put(owner, new SharedLayer(new SnapshotId(owner)));
+        } else {
+          known.retain();
+        }
+        stack.add(shared.get(owner));
+      }
+      final Snapshot snapshot = SnapshotRecords.snapshot(record);
+      final Contents contents =
+          new Contents(
+              new SnapshotId(record.getId()),
+              record.getRegion(),
+              stack,
+              snapshot.space(),
+              found.position());
+      final Entry entry = new Entry(snapshot, contents);
+      living.add(contents);
+      regionNumbers.set(record.getRegion());
+      if (found.isRemoved()) {
+        contents.setRemoved();
+        removedBefore.put(snapshot.id(), entry);
+      } else {
+        index.put(snapshot.id(), entry);
+        snapshot.name().ifPresent(name -> names.put(name, entry));
+      }
+    }
+    removeStrays(shared.values());
+  }
+
+  /** What snapshots have left that were being taken, or freed, when the former daemon died. */
+  private void removeStrays(final Collection<SharedLayer> known) {
+    for (final RegionKind kind : RegionKind.values()) {
+      for (final int number : mounts.numbers(kind)) {
+        if (!regionNumbers.get(number)) {
+          mounts.remove(kind, number);
+        }
+      }
+    }
+    try {
+      layers.retain(known.stream().map(SharedLayer::name).collect(Collectors.toSet()));
+    } catch (final VasException e) {
+      // The keeper may be copying into one for the former daemon. The next removal tries again.
+      LOG.warn("layers of a former daemon are not removed yet: {}", e.getMessage());
+    }
+  }
+
+  /**
+   * Use a snapshot that a former daemon had a use of, whether it was removed meanwhile or not.
+   *
+   * @param id of the snapshot.
+   * @return the use, to be closed; empty if the snapshot is gone.
+   */
+  public Optional<SnapshotUse> reuse(final String id) {
+    synchronized (lock) {
+      final Entry entry = index.getOrDefault(id, removedBefore.get(id));
+      if (entry == null) {
+        return Optional.empty();
+      }
+      entry.contents().retain();
+      return Optional.of(new SnapshotUse(this, entry.snapshot(), entry.contents()));
+    }
+  }
+
+  /** Free the snapshots that were removed and that nobody has asked to {@link #reuse}. */
+  public void freeUnused() {
+    final List<Entry> entries;
+    synchronized (lock) {
+      entries = List.copyOf(removedBefore.values());
+      removedBefore.clear();
+    }
+    entries.forEach(entry -> release(entry.contents()));
   }
 
   // ---- taking snapshots ----
@@ -144,12 +255,15 @@ public final class SnapshotStore implements AutoCloseable {
    */
   public Draft draft(final SnapshotRequest request) {
     final SnapshotId id;
+    final int number;
     final List<SharedLayer> baseLayers;
     synchronized (lock) {
       checkOpen();
       request.name().ifPresent(this::checkNameIsFree);
       baseLayers = request.base().map(SnapshotStore::layersOf).orElse(List.of());
       id = newId();
+      number = regionNumbers.nextClearBit(1);
+      regionNumbers.set(number);
       baseLayers.forEach(SharedLayer::retain);
       request.name().ifPresent(draftNames::add);
     }
@@ -158,23 +272,23 @@ public final class SnapshotStore implements AutoCloseable {
     Reservation reservation = null;
     try {
       for (final RegionKind kind : RegionKind.values()) {
-        regions.put(kind, mounts.createFile(kind, "vas-" + kind + "-" + id));
+        regions.put(kind, mounts.createFile(kind, number));
         devices.put(kind, mounts.device(kind));
       }
       reservation =
           budget.reserve(
               "the snapshot of " + request.instance(),
-              request.memoryBytes() + request.layerBytes() + IMAGE_ESTIMATE,
+              request.memoryBytes() + request.layerBytes(),
               () -> Draft.usedBytes(regions));
       final Layer layer = layers.add(id.toString());
       final Draft draft =
-          new Draft(this, id, request, regions, devices, reservation, layer, baseLayers);
+          new Draft(this, id, request, number, regions, devices, reservation, layer, baseLayers);
       synchronized (lock) {
         drafts.add(draft);
       }
       return draft;
     } catch (final RuntimeException e) {
-      discard(request, Optional.ofNullable(reservation), regions, baseLayers);
+      discard(request, Optional.ofNullable(reservation), number, regions, baseLayers);
       throw full(e, request);
     }
   }
@@ -238,76 +352,51 @@ public final class SnapshotStore implements AutoCloseable {
   }
 
   private Snapshot store(final Draft draft, final MessageLite image, final SnapshotFacts facts) {
-    final List<Long> held = new ArrayList<>();
-    final String what = "the snapshot of " + draft.request().instance();
-    budget.check(what);
-    final RegionFile imageFile = writeImage(draft, image);
-    final Snapshot snapshot;
-    try {
-      budget.check(what);
-      draft.regions().values().forEach(mounts::seal);
-      mounts.seal(imageFile);
-      final boolean ownLayer = !layers.isEmpty(draft.ownLayer());
-      final Contents contents = contentsOf(draft, imageFile, ownLayer);
-      for (final RegionKind kind : RegionKind.values()) {
-        hold(held, contents.held(kind), contents.region(kind));
-      }
-      if (ownLayer) {
-        hold(held, draft.snapshotId().heldLayer(), draft.ownLayer().readOnly());
-      }
-      // From here on its files count as used, and from add() on anybody may remove it.
-      draft.reservation().close();
-      if (ownLayer) {
-        draft.ownLayer().readWrite().close();
-      } else {
-        removeLayer(draft.ownLayer());
-      }
-      snapshot = add(draft, contents, facts);
-    } catch (final RuntimeException e) {
-      held.forEach(this::drop);
-      imageFile.close();
-      throw e;
+    budget.check("the snapshot of " + draft.request().instance());
+    final byte[] deflated = SnapshotRecords.deflate(image);
+    draft.regions().values().forEach(mounts::seal);
+    final boolean ownLayer = !layers.isEmpty(draft.ownLayer());
+    final SnapshotRecord record =
+        SnapshotRecords.record(
+            draft,
+            facts,
+            new SnapshotSpace(
+                allocated(draft.regions().get(RegionKind.HUGE)),
+                allocated(draft.regions().get(RegionKind.SMALL)),
+                ownLayer ? layers.bytes(draft.ownLayer()) : 0,
+                deflated.length),
+            ownLayer,
+            deflated,
+            image.getSerializedSize());
+    final Snapshot snapshot = add(draft, record, ownLayer);
+    // Its files count as used by now.
+    draft.reservation().close();
+    draft.regions().values().forEach(RegionFile::close);
+    draft.ownLayer().close();
+    if (!ownLayer) {
+      removeLayer(draft.ownLayer().name());
     }
     setLimits();
     return snapshot;
   }
 
-  private Contents contentsOf(
-      final Draft draft, final RegionFile imageFile, final boolean ownLayer) {
+  /** From here on it is acknowledged: whoever opens the store again finds it. */
+  private Snapshot add(final Draft draft, final SnapshotRecord record, final boolean ownLayer) {
     final List<SharedLayer> stack = new ArrayList<>(draft.baseLayers());
     if (ownLayer) {
-      stack.add(0, new SharedLayer(draft.snapshotId(), draft.ownLayer()));
+      stack.add(0, new SharedLayer(draft.snapshotId()));
     }
-    return new Contents(
-        draft.snapshotId(),
-        draft.regions(),
-        stack,
-        imageFile,
-        new SnapshotSpace(
-            allocated(draft.regions().get(RegionKind.HUGE)),
-            allocated(draft.regions().get(RegionKind.SMALL)),
-            ownLayer ? layers.bytes(draft.ownLayer()) : 0,
-            allocated(imageFile)));
-  }
-
-  private Snapshot add(final Draft draft, final Contents contents, final SnapshotFacts facts) {
-    final SnapshotRequest request = draft.request();
-    final Snapshot snapshot =
-        new Snapshot(
-            draft.id(),
-            request.name(),
-            request.instance(),
-            request.parent(),
-            Instant.now(),
-            facts,
-            contents.space());
-    final Entry entry = new Entry(snapshot, contents);
+    final Snapshot snapshot = SnapshotRecords.snapshot(record);
     synchronized (lock) {
       checkOpen();
+      final long position = append(JournalRecord.newBuilder().setSnapshot(record).build());
+      final Contents contents =
+          new Contents(draft.snapshotId(), draft.regionNumber(), stack, snapshot.space(), position);
+      final Entry entry = new Entry(snapshot, contents);
       drafts.remove(draft);
       living.add(contents);
       index.put(snapshot.id(), entry);
-      request
+      snapshot
           .name()
           .ifPresent(
               name -> {
@@ -318,58 +407,88 @@ public final class SnapshotStore implements AutoCloseable {
     return snapshot;
   }
 
-  private RegionFile writeImage(final Draft draft, final MessageLite image) {
-    final int size = image.getSerializedSize();
-    draft.reservation().add("the image of the snapshot", Math.max(0, size - IMAGE_ESTIMATE));
-    final RegionFile file = mounts.createFile(RegionKind.SMALL, "vas-image-" + draft.id());
-    try {
-      // An empty message is no bytes at all, which can not be mapped.
-      final int length = Math.max(size, 1);
-      FileIo.allocate(file.readWrite(), 0, length);
-      try (MappedMemory memory = MappedMemory.mapShared(file.readWrite(), 0, length);
-          OutputStream out = new DirectBufferOutputStream(memory.buffer())) {
-        image.writeTo(out);
-      }
-      FileIo.truncate(file.readWrite(), length);
-      return file;
-    } catch (final IOException e) {
-      file.close();
-      throw new UncheckedIOException(e);
-    } catch (final RuntimeException e) {
-      file.close();
-      throw full(e, draft.request());
+  private long append(final JournalRecord record) {
+    if (journal.isWorthCompacting()) {
+      compact();
     }
+    try {
+      return journal.append(record);
+    } catch (final StoreFullException e) {
+      if (journal.dead() == 0) {
+        throw e;
+      }
+      compact();
+      return journal.append(record);
+    }
+  }
+
+  private void compact() {
+    final Map<Contents, Long> moved = new HashMap<>();
+    try {
+      journal =
+          journal.compacted(
+              fresh -> {
+                fresh.append(
+                    JournalRecord.newBuilder()
+                        .setBudget(BudgetRecord.newBuilder().setBytes(budget.bytes()))
+                        .build());
+                living.forEach(
+                    contents -> {
+                      moved.put(contents, fresh.append(journal.read(contents.position())));
+                      if (contents.isRemoved()) {
+                        fresh.append(SnapshotRecords.removed(contents.id()));
+                      }
+                    });
+              });
+      moved.forEach(Contents::moveTo);
+    } catch (final StoreFullException e) {
+      LOG.warn("the journal is not compacted: {}", e.getMessage());
+    }
+  }
+
+  byte[] image(final Contents contents) {
+    final SnapshotRecord record;
+    synchronized (lock) {
+      checkOpen();
+      record = journal.read(contents.position()).getSnapshot();
+    }
+    return SnapshotRecords.image(record);
+  }
+
+  Fd openRegion(final Contents contents, final RegionKind kind) {
+    return mounts.open(kind, contents.region());
+  }
+
+  Fd openLayer(final SharedLayer layer) {
+    return layers.open(layer.name());
+  }
+
+  HeldDescriptorCounts held() {
+    return held;
   }
 
   private static long allocated(final RegionFile file) {
     return FileStatus.of(file.readOnly()).allocated();
   }
 
-  private void hold(final List<Long> held, final long id, final Fd descriptor) {
-    holder.hold(id, descriptor);
-    held.add(id);
-  }
-
-  private void drop(final long id) {
-    try {
-      holder.drop(id);
-    } catch (final VasException e) {
-      // A keeper that is gone has closed all it held.
-      LOG.warn("descriptor {} is not dropped: {}", Long.toHexString(id), e.getMessage());
-    }
-  }
-
   void discard(final Draft draft) {
     synchronized (lock) {
       drafts.remove(draft);
     }
-    removeLayer(draft.ownLayer());
-    discard(draft.request(), Optional.of(draft.reservation()), draft.regions(), draft.baseLayers());
+    draft.ownLayer().close();
+    removeLayer(draft.ownLayer().name());
+    discard(
+        draft.request(),
+        Optional.of(draft.reservation()),
+        draft.regionNumber(),
+        draft.regions(),
+        draft.baseLayers());
   }
 
   private void discard(
       final SnapshotRequest request,
       final Optional<Reservation> reservation,
+      final int number,
       final Map<RegionKind, RegionFile> regions,
       final List<SharedLayer> baseLayers) {
     final List<SharedLayer> unused;
@@ -380,8 +499,20 @@ public final class SnapshotStore implements AutoCloseable {
     // Its files tell what was spent of it, so they are closed after it.
     reservation.ifPresent(Reservation::close);
     regions.values().forEach(RegionFile::close);
-    unused.forEach(this::free);
+    removeRegions(number);
+    unused.forEach(layer -> removeLayer(layer.name()));
     setLimits();
+  }
+
+  private void removeRegions(final int number) {
+    if (!isClosed()) {
+      for (final RegionKind kind : RegionKind.values()) {
+        mounts.remove(kind, number);
+      }
+      synchronized (lock) {
+        regionNumbers.clear(number);
+      }
+    }
   }
 
   // ---- finding them ----
@@ -476,7 +607,13 @@ public final class SnapshotStore implements AutoCloseable {
   public Snapshot remove(final String reference) {
     final Entry entry;
     synchronized (lock) {
+      checkOpen();
       entry = find(reference);
+      // What nobody uses is freed below, and the journal told of that.
+      if (entry.contents().holders() > 1) {
+        journal.appendLast(SnapshotRecords.removed(entry.contents().id()));
+      }
+      entry.contents().setRemoved();
       index.remove(entry.snapshot().id());
       entry.snapshot().name().ifPresent(names::remove);
     }
@@ -490,35 +627,23 @@ public final class SnapshotStore implements AutoCloseable {
       if (!contents.release() || !living.remove(contents)) {
         return;
       }
+      journal.appendLast(SnapshotRecords.freed(contents.id()));
+      journal.forget(contents.position());
       unused = contents.sharedLayers().stream().filter(SharedLayer::release).toList();
     }
-    free(contents);
-    unused.forEach(this::free);
+    removeRegions(contents.region());
+    unused.forEach(layer -> removeLayer(layer.name()));
     setLimits();
   }
 
-  private void free(final Contents contents) {
-    for (final RegionKind kind : RegionKind.values()) {
-      drop(contents.held(kind));
-    }
-    contents.close();
-  }
-
-  private void free(final SharedLayer layer) {
-    drop(layer.owner().heldLayer());
-    removeLayer(layer.layer());
-  }
-
-  private void removeLayer(final Layer layer) {
+  private void removeLayer(final String name) {
     if (isClosed()) {
-      // Gone with their mount.
-      layer.close();
       return;
     }
     try {
-      layers.remove(layer);
+      layers.remove(name);
     } catch (final VasException e) {
-      LOG.warn("layer {} is not removed: {}", layer.name(), e.getMessage());
+      LOG.warn("layer {} is not removed: {}", name, e.getMessage());
     }
   }
 
@@ -546,7 +671,11 @@ public final class SnapshotStore implements AutoCloseable {
       drafted = drafts.stream().mapToLong(Draft::usedBytes).sum();
     }
     final long used = budget.usedBytes();
-    final long listed = entries.stream().mapToLong(entry -> entry.space().bytes()).sum();
+    // Images are in the journal, which has room of its own.
+    final long listed =
+        entries.stream()
+            .mapToLong(entry -> entry.space().bytes() - entry.space().imageBytes())
+            .sum();
     final List<String> limitations = new ArrayList<>(mounts.limitations());
     limitations.addAll(layers.limitations());
     return new StoreStatus(
@@ -585,30 +714,42 @@ public final class SnapshotStore implements AutoCloseable {
   }
 
   /**
-   * End the store and with it all snapshots, whoever uses them. Pages that instances map stay until
-   * they end. Drafts are to be closed before. Only the first call does something.
+   * Let go of the store, as the end of this process would: who opens it again with the same holder
+   * finds all snapshots. Drafts are lost. Only the first call of this or {@link #close()} does
+   * something.
    */
-  @Override
-  public void close() {
-    final List<Contents> contents;
-    final Set<SharedLayer> shared = new HashSet<>();
+  public void leave() {
     synchronized (lock) {
       if (closed) {
         return;
       }
       closed = true;
-      contents = List.copyOf(living);
-      contents.forEach(c -> shared.addAll(c.sharedLayers()));
       living.clear();
       index.clear();
       names.clear();
+      removedBefore.clear();
+      journal.close();
     }
-    contents.forEach(this::free);
-    for (final SharedLayer layer : shared) {
-      drop(layer.owner().heldLayer());
-      layer.layer().close();
+    places.close();
+  }
+
+  /**
+   * End the store and with it all snapshots, whoever uses them. Pages that instances map stay until
+   * they end. Drafts are to be closed before. Only the first call of this or {@link #leave()} does
+   * something.
+   */
+  @Override
+  public void close() {
+    if (isClosed()) {
+      return;
     }
-    layers.close();
-    mounts.close();
+    leave();
+    try {
+      holder.dropAll(SnapshotId.HELD_TYPE);
+      StoreMounts.drop(holder);
+    } catch (final VasException e) {
+      // A keeper that is gone has closed all it held.
+      LOG.warn("the mounts of the store are not dropped: {}", e.getMessage());
+    }
   }
 }

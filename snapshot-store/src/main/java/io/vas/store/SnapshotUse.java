@@ -1,12 +1,13 @@
 package io.vas.store;
 
 import io.vas.core.linux.Fd;
-import io.vas.core.linux.FileStatus;
-import io.vas.core.linux.MappedMemory;
 import io.vas.core.memory.PageSource;
 import io.vas.core.memory.RegionKind;
+import java.util.EnumMap;
+import java.util.HashSet;
 import java.util.List;
-import org.agrona.DirectBuffer;
+import java.util.Map;
+import java.util.Set;
 
 /**
  * The right to use a snapshot's contents: as long as it is open they stay, even if the snapshot is
@@ -17,7 +18,9 @@ public final class SnapshotUse implements PageSource, AutoCloseable {
   private final Snapshot snapshot;
   private final Contents contents;
 
-  private MappedMemory image;
+  private final Map<RegionKind, Fd> regions = new EnumMap<>(RegionKind.class);
+  private final Set<Long> held = new HashSet<>();
+  private List<Fd> layers;
   private boolean closed;
 
   SnapshotUse(final SnapshotStore store, final Snapshot snapshot, final Contents contents) {
@@ -36,18 +39,13 @@ public final class SnapshotUse implements PageSource, AutoCloseable {
   }
 
   /**
-   * The image that was published, outside of the Java heap.
+   * The image that was published.
    *
-   * @return its bytes. They must not be read after {@link #close()}: that would end the Java
-   *     process.
+   * @return its bytes.
    */
-  public synchronized DirectBuffer image() {
+  public synchronized byte[] image() {
     checkOpen();
-    if (image == null) {
-      final Fd fd = contents.image();
-      image = MappedMemory.mapReadOnly(fd, 0, FileStatus.of(fd).size());
-    }
-    return image.buffer();
+    return store.image(contents);
   }
 
   Contents contents() {
@@ -61,23 +59,38 @@ public final class SnapshotUse implements PageSource, AutoCloseable {
   @Override
   public synchronized Fd region(final RegionKind kind) {
     checkOpen();
-    return contents.region(kind);
+    return regions.computeIfAbsent(kind, k -> store.openRegion(contents, k));
   }
 
   @Override
-  public long held(final RegionKind kind) {
-    return contents.held(kind);
+  public synchronized long held(final RegionKind kind) {
+    return held(contents.held(kind), region(kind));
   }
 
   @Override
   public synchronized List<Fd> layers() {
     checkOpen();
-    return contents.layers();
+    if (layers == null) {
+      layers = contents.sharedLayers().stream().map(store::openLayer).toList();
+    }
+    return layers;
   }
 
   @Override
-  public List<Long> heldLayers() {
-    return contents.heldLayers();
+  public synchronized List<Long> heldLayers() {
+    final List<Long> ids = contents.heldLayers();
+    for (int i = 0; i < ids.size(); i++) {
+      held(ids.get(i), layers().get(i));
+    }
+    return ids;
+  }
+
+  private long held(final long id, final Fd descriptor) {
+    if (!held.contains(id)) {
+      store.held().retain(id, descriptor);
+      held.add(id);
+    }
+    return id;
   }
 
   private void checkOpen() {
@@ -94,8 +107,10 @@ public final class SnapshotUse implements PageSource, AutoCloseable {
         return;
       }
       closed = true;
-      if (image != null) {
-        image.close();
+      held.forEach(store.held()::release);
+      regions.values().forEach(Fd::close);
+      if (layers != null) {
+        layers.forEach(Fd::close);
       }
     }
     store.release(contents);

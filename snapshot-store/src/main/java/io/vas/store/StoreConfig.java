@@ -8,8 +8,9 @@ import java.nio.file.Path;
  *
  * @param stateDirectory where it may put what does not fit elsewhere; private to its owner.
  * @param budgetBytes what it may hold, at least 4 MiB.
+ * @param isDefault whether nobody has asked for that budget: a store that is there keeps its own.
  */
-public record StoreConfig(Path stateDirectory, long budgetBytes) {
+public record StoreConfig(Path stateDirectory, long budgetBytes, boolean isDefault) {
   private static final long SMALLEST = 4 * ByteCount.MIB;
 
   /**
@@ -38,6 +39,16 @@ public record StoreConfig(Path stateDirectory, long budgetBytes) {
   }
 
   /**
+   * A store of a size that somebody has asked for.
+   *
+   * @param stateDirectory where it may put what does not fit elsewhere.
+   * @param budgetBytes what it may hold, at least 4 MiB.
+   */
+  public StoreConfig(final Path stateDirectory, final long budgetBytes) {
+    this(stateDirectory, budgetBytes, false);
+  }
+
+  /**
    * A store that may hold half of the memory that is available.
    *
    * @param stateDirectory where it may put what does not fit elsewhere.
@@ -45,6 +56,6 @@ public record StoreConfig(Path stateDirectory, long budgetBytes) {
    */
   public static StoreConfig ofDefaultBudget(final Path stateDirectory) {
     return new StoreConfig(
-        stateDirectory, Math.max(SMALLEST, AvailableMemory.availableBytes() / 2));
+        stateDirectory, Math.max(SMALLEST, AvailableMemory.availableBytes() / 2), true);
   }
 }

@@ -1,65 +1,67 @@
 package io.vas.store;
 
 import io.vas.core.linux.DeviceNumber;
-import io.vas.core.linux.Errno;
+import io.vas.core.linux.Fd;
 import io.vas.core.linux.FileStatus;
-import io.vas.core.linux.LinuxException;
 import io.vas.core.linux.TmpfsMount;
-import io.vas.core.linux.TmpfsMount.HugePages;
 import io.vas.core.linux.TmpfsMount.RegionFile;
 import io.vas.core.memory.RegionKind;
 import java.util.List;
+import java.util.Set;
+import java.util.stream.Collectors;
 
-/** Regions on mounts of their own, which the kernel limits. */
+/**
+ * Regions on mounts of their own, which the kernel limits. The files have names, which only who has
+ * a descriptor of a mount can use: a daemon that is started again finds them by these, and needs no
+ * descriptor for each meanwhile.
+ */
 final class TmpfsRegionMounts implements RegionMounts {
   /** A size of 0 would mean no limit. */
   static final long SMALLEST_LIMIT = 4096;
 
-  private final TmpfsMount huge;
-  private final TmpfsMount small;
-  private final boolean hugePages;
+  private final StoreMounts mounts;
 
-  private TmpfsRegionMounts(
-      final TmpfsMount huge, final TmpfsMount small, final boolean hugePages) {
-    this.huge = huge;
-    this.small = small;
-    this.hugePages = hugePages;
-  }
-
-  static TmpfsRegionMounts create() {
-    final TmpfsMount small = TmpfsMount.create(SMALLEST_LIMIT, HugePages.NEVER);
-    try {
-      return new TmpfsRegionMounts(
-          TmpfsMount.create(SMALLEST_LIMIT, HugePages.ALWAYS), small, true);
-    } catch (final LinuxException e) {
-      if (e.errno() != Errno.EINVAL) {
-        small.close();
-        throw e;
-      }
-    }
-    // A kernel without transparent huge pages.
-    try {
-      return new TmpfsRegionMounts(
-          TmpfsMount.create(SMALLEST_LIMIT, HugePages.NEVER), small, false);
-    } catch (final LinuxException e) {
-      small.close();
-      throw e;
-    }
+  /**
+   * Regions.
+   *
+   * @param mounts that they are on; closed by others.
+   */
+  TmpfsRegionMounts(final StoreMounts mounts) {
+    this.mounts = mounts;
   }
 
   private TmpfsMount mount(final RegionKind kind) {
-    return kind == RegionKind.HUGE ? huge : small;
+    return mounts.mount(kind == RegionKind.HUGE ? StoreMounts.Role.HUGE : StoreMounts.Role.SMALL);
+  }
+
+  private static String name(final int number) {
+    return Integer.toString(number);
   }
 
   @Override
-  public RegionFile createFile(final RegionKind kind, final String name) {
-    return mount(kind).createFile();
+  public RegionFile createFile(final RegionKind kind, final int number) {
+    return mount(kind).createFile(name(number));
   }
 
   @Override
   public void seal(final RegionFile file) {
     // The mount that it was opened through for good is read-only.
     file.readWrite().close();
+  }
+
+  @Override
+  public Fd open(final RegionKind kind, final int number) {
+    return mount(kind).openFile(name(number));
+  }
+
+  @Override
+  public void remove(final RegionKind kind, final int number) {
+    mount(kind).removeFile(name(number));
+  }
+
+  @Override
+  public Set<Integer> numbers(final RegionKind kind) {
+    return mount(kind).files().stream().map(Integer::valueOf).collect(Collectors.toSet());
   }
 
   @Override
@@ -84,17 +86,16 @@ final class TmpfsRegionMounts implements RegionMounts {
 
   @Override
   public boolean hasHugePages() {
-    return hugePages;
+    return TmpfsMount.hasHugePages();
   }
 
   @Override
   public List<String> limitations() {
-    return hugePages ? List.of() : List.of("no huge pages: the kernel has none for tmpfs");
+    return hasHugePages() ? List.of() : List.of("no huge pages: the kernel has none for tmpfs");
   }
 
   @Override
   public void close() {
-    huge.close();
-    small.close();
+    // The mounts are closed by their owner.
   }
 }

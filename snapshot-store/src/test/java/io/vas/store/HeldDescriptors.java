@@ -3,6 +3,8 @@ package io.vas.store;
 import io.vas.core.VasException;
 import io.vas.core.linux.Fd;
 import java.util.Map;
+import java.util.Optional;
+import java.util.Set;
 import java.util.TreeMap;
 
 /** Holds descriptors as the keeper does, in this process. */
@@ -31,12 +33,36 @@ final class HeldDescriptors implements DescriptorHolder, AutoCloseable {
     fd.close();
   }
 
+  @Override
+  public synchronized Optional<Fd> take(final long id) {
+    return Optional.ofNullable(held.get(id)).map(Fd::dup);
+  }
+
+  @Override
+  public synchronized void dropAll(final long id) {
+    held.entrySet()
+        .removeIf(
+            entry -> {
+              final boolean isLike = entry.getKey() >>> 56 == id >>> 56;
+              if (isLike) {
+                entry.getValue().close();
+              }
+              return isLike;
+            });
+  }
+
+  synchronized Set<Long> all() {
+    return Set.copyOf(held.keySet());
+  }
+
   synchronized Fd get(final long id) {
     return held.get(id);
   }
 
+  /** Those that forks are given; the mounts are held as long as the store is open. */
   synchronized int count() {
-    return held.size();
+    return (int)
+        held.keySet().stream().filter(id -> id >>> 56 == SnapshotId.HELD_TYPE >>> 56).count();
   }
 
   /** Fail each hold after so many more. */

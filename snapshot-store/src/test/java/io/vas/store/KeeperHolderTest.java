@@ -17,6 +17,8 @@ import io.vas.core.memory.RegionKind;
 import io.vas.core.testing.LeakCheck;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.Optional;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.ExtendWith;
@@ -47,7 +49,9 @@ class KeeperHolderTest {
         SnapshotStore.open(new StoreConfig(state, 16 * MIB), DescriptorHolder.of(keeper))) {
       publish(store);
       final SnapshotUse use = store.use(store.list().get(0).id());
+      final List<Long> ids = new ArrayList<>(use.heldLayers());
       for (final RegionKind kind : RegionKind.values()) {
+        ids.add(use.held(kind));
         try (Fd region = keeper.take(use.held(kind))) {
           assertThat(FileStatus.of(region).inode())
               .isEqualTo(FileStatus.of(use.region(kind)).inode());
@@ -64,9 +68,9 @@ class KeeperHolderTest {
       store.remove(use.snapshot().id());
       keeper.take(use.held(RegionKind.HUGE)).close();
       use.close();
-      for (final RegionKind kind : RegionKind.values()) {
-        assertThatExceptionOfType(NotFoundException.class)
-            .isThrownBy(() -> keeper.take(use.held(kind)));
+      assertThat(ids).hasSize(3);
+      for (final long id : ids) {
+        assertThatExceptionOfType(NotFoundException.class).isThrownBy(() -> keeper.take(id));
       }
       assertThat(store.status().usedBytes()).isZero();
     } finally {
@@ -80,10 +84,13 @@ class KeeperHolderTest {
     try (SnapshotStore store =
         SnapshotStore.open(new StoreConfig(state, 16 * MIB), DescriptorHolder.of(keeper))) {
       final Snapshot snapshot = publish(store);
+      final SnapshotUse use = store.use(snapshot.id());
+      use.held(RegionKind.HUGE);
       keeper.shutdown();
-      assertThatExceptionOfType(VasException.class).isThrownBy(() -> publish(store));
+      assertThatExceptionOfType(VasException.class).isThrownBy(() -> use.held(RegionKind.SMALL));
       assertThat(store.list()).containsExactly(snapshot);
       store.remove(snapshot.id());
+      use.close();
       assertThat(store.status().usedBytes()).isZero();
     }
   }

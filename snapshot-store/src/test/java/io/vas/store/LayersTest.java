@@ -8,6 +8,7 @@ import io.vas.core.linux.Errno;
 import io.vas.core.linux.Fd;
 import io.vas.core.linux.LinuxException;
 import io.vas.core.linux.OpenFlags;
+import io.vas.core.linux.TmpfsMount;
 import io.vas.store.Layers.Layer;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -26,6 +27,7 @@ class LayersTest {
 
   @TempDir private Path directory;
   private Layers layers;
+  private TmpfsMount mount;
 
   private enum Place {
     MOUNT,
@@ -37,17 +39,21 @@ class LayersTest {
   }
 
   private void open(final Place place) {
-    final Path layersDirectory = directory.resolve("layers");
-    layers =
-        place == Place.MOUNT
-            ? Layers.create(layersDirectory)
-            : Layers.in(layersDirectory, "mounts are not allowed");
+    if (place == Place.MOUNT) {
+      mount = TmpfsMount.create(MIB, TmpfsMount.HugePages.NEVER);
+      layers = Layers.on(mount);
+    } else {
+      layers = Layers.in(directory.resolve("layers"), "mounts are not allowed");
+    }
     layers.limit(MIB);
   }
 
   @AfterEach
   void close() {
     layers.close();
+    if (mount != null) {
+      mount.close();
+    }
   }
 
   @ParameterizedTest
@@ -62,7 +68,8 @@ class LayersTest {
     assertThat(layers.isEmpty(layer)).isTrue();
     Files.createDirectory(path(layer).resolve("x"));
     assertThat(layers.isEmpty(layer)).isFalse();
-    layers.remove(layer);
+    layer.close();
+    layers.remove(layer.name());
   }
 
   @ParameterizedTest
@@ -75,7 +82,8 @@ class LayersTest {
     Files.createLink(path(layer).resolve("again"), file);
     Files.createDirectory(path(layer).resolve("directory"));
     assertThat(layers.bytes(layer)).isEqualTo(12_288);
-    layers.remove(layer);
+    layer.close();
+    layers.remove(layer.name());
   }
 
   @ParameterizedTest
@@ -109,12 +117,15 @@ class LayersTest {
     assertThat(process.waitFor()).isZero();
     assertThat(layers.bytes(layer)).isNotNegative();
 
-    layers.remove(layer);
+    layer.close();
+
+    layers.remove(layer.name());
     assertThat(Path.of("/etc/passwd")).exists();
     assertThat(path(other).resolve("../trash")).isEmptyDirectory();
     assertThat(path(other).resolve("../one")).doesNotExist();
     assertThat(path(other).resolve("kept")).hasContent("text");
-    layers.remove(other);
+    other.close();
+    layers.remove(other.name());
     assertThat(layers.usedBytes()).isZero();
   }
 
@@ -128,7 +139,8 @@ class LayersTest {
     assertThatExceptionOfType(IOException.class)
         .isThrownBy(() -> Files.write(path(layer).resolve("more"), new byte[(int) MIB]))
         .withMessageContaining("No space left");
-    layers.remove(layer);
+    layer.close();
+    layers.remove(layer.name());
     assertThat(layers.usedBytes()).isZero();
   }
 
@@ -140,7 +152,8 @@ class LayersTest {
         .isThrownBy(
             () -> Fd.openAt(layer.readOnly(), "new", OpenFlags.O_CREAT | OpenFlags.O_RDWR, 0600))
         .satisfies(e -> assertThat(e.errno()).isEqualTo(Errno.EROFS));
-    layers.remove(layer);
+    layer.close();
+    layers.remove(layer.name());
   }
 
   @Test

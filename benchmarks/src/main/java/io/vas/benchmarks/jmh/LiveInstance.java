@@ -7,7 +7,6 @@ import io.vas.core.image.Image;
 import io.vas.core.instance.Instance;
 import io.vas.core.instance.Instances;
 import io.vas.core.keeper.Keeper;
-import io.vas.core.linux.Fd;
 import io.vas.core.sandbox.RunSpec;
 import io.vas.natives.NativeBinaries;
 import io.vas.store.DescriptorHolder;
@@ -50,19 +49,6 @@ public class LiveInstance {
   private Image image;
   private SnapshotUse snapshot;
 
-  /** The keeper as the store sees it. */
-  private record Holder(Keeper keeper) implements DescriptorHolder {
-    @Override
-    public void hold(final long id, final Fd descriptor) {
-      keeper.hold(id, descriptor);
-    }
-
-    @Override
-    public void drop(final long id) {
-      keeper.drop(id);
-    }
-  }
-
   /**
    * Starts it.
    *
@@ -76,7 +62,7 @@ public class LiveInstance {
     keeper = Keeper.start(state);
     try {
       instances = new Instances(state, keeper);
-      store = SnapshotStore.open(new StoreConfig(state, BUDGET), new Holder(keeper));
+      store = SnapshotStore.open(new StoreConfig(state, BUDGET), DescriptorHolder.of(keeper));
       checkpointer = new Checkpointer();
       instance = instances.run(RunSpec.of(command().toArray(String[]::new)), DEADLINE);
       TimeUnit.MILLISECONDS.sleep(SETTLE_MILLIS);

@@ -55,6 +55,14 @@ public class SnapshotLookup {
 
     @Override
     public void drop(final long number) {}
+
+    @Override
+    public Optional<Fd> take(final long number) {
+      return Optional.empty();
+    }
+
+    @Override
+    public void dropAll(final long number) {}
   }
 
   /**

@@ -13,7 +13,6 @@ import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
-import org.agrona.DirectBuffer;
 
 /**
  * Snapshots that were compiled to programs, each once for each strategy. A program, and with it the
@@ -115,11 +114,8 @@ final class CompiledSnapshots implements AutoCloseable {
    * @return the image.
    */
   static Image image(final SnapshotUse use) {
-    final DirectBuffer buffer = use.image();
-    final byte[] bytes = new byte[buffer.capacity()];
-    buffer.getBytes(0, bytes);
     try {
-      return Image.parseFrom(bytes);
+      return Image.parseFrom(use.image());
     } catch (final InvalidProtocolBufferException e) {
       throw new VasException(
           "the image of snapshot " + use.snapshot().label() + " can't be read", e);

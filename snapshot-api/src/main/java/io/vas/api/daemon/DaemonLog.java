@@ -64,6 +64,7 @@ final class DaemonLog {
     root.addAppender(appender);
     root.setLevel(Level.toLevel(System.getenv(LEVEL_VARIABLE), Level.INFO));
     context.getLogger("io.grpc").setLevel(Level.WARN);
+    context.getLogger("net.openhft").setLevel(Level.WARN);
     // gRPC sets SO_KEEPALIVE, netty warns of it for each connection that is not TCP.
     context.getLogger("io.grpc.netty.shaded.io.netty.bootstrap").setLevel(Level.ERROR);
   }

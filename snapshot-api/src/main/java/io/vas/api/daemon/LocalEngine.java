@@ -22,6 +22,7 @@ import io.vas.core.ConflictException;
 import io.vas.core.NotFoundException;
 import io.vas.core.UnsupportedException;
 import io.vas.core.VasException;
+import io.vas.core.checkpoint.Subject;
 import io.vas.core.instance.Instance;
 import io.vas.core.instance.Instances;
 import io.vas.core.instance.Instances.Start;
@@ -82,10 +83,24 @@ public final class LocalEngine implements Engine {
             return thread;
           });
 
-  private record Origin(Compiled snapshot, long forkMicros, List<Stage> stages) {}
+  /**
+   * Where a fork comes from.
+   *
+   * @param use of its snapshot.
+   * @param release lets go of it.
+   * @param forkMicros how long the fork took; 0 if a former daemon made it.
+   * @param stages of the fork.
+   */
+  private record Origin(SnapshotUse use, Runnable release, long forkMicros, List<Stage> stages) {
+    static Origin of(final Compiled source, final long forkMicros, final List<Stage> stages) {
+      source.retain();
+      return new Origin(source.use(), source::release, forkMicros, stages);
+    }
+  }
 
   /**
-   * Starts a keeper, or connects to the one that an earlier daemon left, with its instances.
+   * Starts a keeper, or connects to the one that an earlier daemon left, with its instances and
+   * snapshots.
    *
    * @param directory where it keeps its files; exists.
    */
@@ -94,45 +109,53 @@ public final class LocalEngine implements Engine {
   }
 
   LocalEngine(final StateDirectory directory, final String storeSize) {
-    keeper = keeper(directory.path());
+    final Optional<Keeper> found = findKeeper(directory.path());
+    keeper = found.orElseGet(() -> Keeper.start(directory.path()));
     try {
       instances = new Instances(directory.path(), keeper);
       store =
           SnapshotStore.open(
               StoreBudget.config(directory.path(), storeSize), DescriptorHolder.of(keeper));
     } catch (final RuntimeException e) {
-      leave();
+      if (found.isPresent()) {
+        keeper.close();
+      } else {
+        keeper.shutdown();
+      }
       throw e;
     }
     snapshots = new Snapshots(store);
     compiled = new CompiledSnapshots(store);
+    recover();
     store.status().limitations().forEach(LOG::warn);
   }
 
-  private static Keeper keeper(final Path directory) {
+  /** What an earlier daemon knew of its forks: which snapshots they are of, so that those stay. */
+  private void recover() {
+    for (final Instance instance : instances.list()) {
+      if (isRunning(instance)) {
+        snapshots.recover(instance);
+        instance
+            .snapshot()
+            .flatMap(store::reuse)
+            .ifPresent(use -> setOrigin(instance, new Origin(use, use::close, 0, List.of())));
+      }
+    }
+    store.freeUnused();
+    LOG.info("{} instances and {} snapshots", instances.list().size(), store.list().size());
+  }
+
+  /** The keeper of an earlier daemon, which lives on for its instances and its snapshots. */
+  private static Optional<Keeper> findKeeper(final Path directory) {
     try {
       final Keeper found = Keeper.connect(directory.resolve(Keeper.SOCKET));
       LOG.info("found the keeper of an earlier daemon, pid {}", found.pid());
-      if (!found.list().isEmpty()) {
-        return found;
-      }
-      // Without instances all it has is the pages of snapshots that went with the daemon.
-      found.shutdown();
-      return Keeper.start(directory);
+      return Optional.of(found);
     } catch (final LinuxException e) {
       if (e.errno() != Errno.ENOENT && e.errno() != Errno.ECONNREFUSED) {
         throw e;
       }
-      return Keeper.start(directory);
-    }
-  }
-
-  /** After a failed start: a keeper without instances is of no use to anybody. */
-  private void leave() {
-    if (keeper.list().isEmpty()) {
-      keeper.shutdown();
-    } else {
-      keeper.close();
+      return Optional.empty();
     }
   }
 
@@ -178,7 +201,7 @@ public final class LocalEngine implements Engine {
     final InstanceDetails.Builder details =
         Views.details(instance, snapshots.isFrozen(instance.id())).toBuilder();
     final Origin origin = origins.get(instance.id());
-    return origin == null
+    return origin == null || origin.forkMicros() == 0
         ? details.build()
         : details.setForkUs(origin.forkMicros()).addAllStages(origin.stages()).build();
   }
@@ -335,22 +358,18 @@ public final class LocalEngine implements Engine {
     if (!isRunning(instance)) {
       throw new ConflictException("instance " + instance + " has ended");
     }
-    final Origin origin = origins.get(instance.id());
-    if (origin == null && instance.snapshot().isPresent()) {
-      throw new UnsupportedException(
-          "instance "
-              + instance
-              + ": it is a fork of snapshot "
-              + instance.snapshot().get()
-              + ", which went with an earlier daemon: its unwritten pages can't be told any more");
+    final Optional<SnapshotUse> origin =
+        Optional.ofNullable(origins.get(instance.id())).map(Origin::use);
+    if (origin.isEmpty() && instance.snapshot().isPresent()) {
+      throw new VasException(
+          "instance " + instance + ": its snapshot " + instance.snapshot().get() + " is gone");
     }
-    final Snapshot snapshot =
-        snapshots.take(
-            instance,
-            Optional.ofNullable(origin).map(known -> known.snapshot().use()),
-            name,
-            progress,
-            time);
+    if (origin.isPresent() && instance.origin().isEmpty()) {
+      // A former daemon forked it.
+      instance.setOrigin(
+          new Subject.Origin(CompiledSnapshots.image(origin.get()), origin.get(), 0, 0));
+    }
+    final Snapshot snapshot = snapshots.take(instance, origin, name, progress, time);
     LOG.info(
         "snapshot {} of instance {}: frozen for {} us, {} pages",
         snapshot.label(),
@@ -472,7 +491,7 @@ public final class LocalEngine implements Engine {
         instances.fork(source.program(), snapshot.id(), name, start, time.remaining());
     final Instance instance = fork.instance();
     final long micros = (fork.reply().releasedNanos() - time.arrivalNanos()) / 1000;
-    setOrigin(instance, new Origin(source, micros, stages(fork.reply(), time)));
+    setOrigin(instance, Origin.of(source, micros, stages(fork.reply(), time)));
     return ForkInfo.newBuilder()
         .setId(instance.reference())
         .setName(instance.name())
@@ -485,10 +504,9 @@ public final class LocalEngine implements Engine {
 
   /** An instance's pages are its snapshot's as long as it runs, or until it is another's. */
   private void setOrigin(final Instance instance, final Origin origin) {
-    origin.snapshot().retain();
     final Origin previous = origins.put(instance.id(), origin);
     if (previous != null) {
-      previous.snapshot().release();
+      previous.release().run();
       return;
     }
     final var unused =
@@ -498,7 +516,7 @@ public final class LocalEngine implements Engine {
                 (code, error) -> {
                   final Origin last = origins.remove(instance.id());
                   if (last != null) {
-                    last.snapshot().release();
+                    last.release().run();
                   }
                 });
   }
@@ -532,7 +550,7 @@ public final class LocalEngine implements Engine {
     }
     final long nanos =
         instances.replace(instance, target.program(), snapshot.id(), time.remaining());
-    setOrigin(instance, new Origin(target, 0, List.of()));
+    setOrigin(instance, Origin.of(target, 0, List.of()));
     snapshots.moveTo(instance.id(), snapshot.id());
     LOG.info("instance {} is back at snapshot {}", instance, snapshot.label());
     return RollbackInfo.newBuilder()

@@ -65,6 +65,18 @@ final class Snapshots implements AutoCloseable {
   }
 
   /**
+   * Finds the latest snapshot of an instance that an earlier daemon has left.
+   *
+   * @param instance that runs.
+   */
+  void recover(final Instance instance) {
+    store.list().stream()
+        .filter(snapshot -> snapshot.instance().equals(instance.reference()))
+        .reduce((earlier, later) -> later)
+        .ifPresent(snapshot -> latest.put(instance.id(), snapshot.id()));
+  }
+
+  /**
    * Takes one.
    *
    * @param instance that runs.

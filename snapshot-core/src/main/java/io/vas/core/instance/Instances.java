@@ -789,6 +789,19 @@ public final class Instances {
         load(own, state, Optional.ofNullable(alive.get(state.getId())));
       }
     }
+    keeper.list().stream()
+        .filter(listed -> listed.visited() == 0 && !byId.containsKey(listed.id()))
+        .forEach(listed -> endUnknown(listed.id()));
+  }
+
+  /** The daemon died while it started this one, and nobody was told that it runs. */
+  private void endUnknown(final long id) {
+    LOGGER.warn("the child {} of a former daemon is ended", Instance.text(id));
+    try {
+      keeper.signal(id, Signals.SIGKILL);
+    } catch (final NotFoundException e) {
+      LOGGER.debug("{} ended by itself", Instance.text(id));
+    }
   }
 
   private void load(final Path own, final InstanceState state, final Optional<Listed> alive) {

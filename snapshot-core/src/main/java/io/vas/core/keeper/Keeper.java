@@ -1,6 +1,7 @@
 package io.vas.core.keeper;
 
 import static io.vas.core.keeper.KeeperProtocolDescriptor.DROP;
+import static io.vas.core.keeper.KeeperProtocolDescriptor.DROP_ALL;
 import static io.vas.core.keeper.KeeperProtocolDescriptor.EXITED;
 import static io.vas.core.keeper.KeeperProtocolDescriptor.EXITED_WAIT_STATUS_OFFSET;
 import static io.vas.core.keeper.KeeperProtocolDescriptor.FREEZE;
@@ -107,6 +108,7 @@ import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
+import java.util.concurrent.ThreadLocalRandom;
 import java.util.concurrent.TimeoutException;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicLong;
@@ -146,7 +148,11 @@ public final class Keeper implements AutoCloseable {
   private final SeqPacketSocket socket;
   private final Path path;
   private final UnsafeBuffer sendBuffer = new UnsafeBuffer(ByteBuffer.allocateDirect(MESSAGE_MAX));
-  private final AtomicLong requests = new AtomicLong();
+
+  /** Answers to requests of a daemon that died meanwhile come, too, and must not match any. */
+  private final AtomicLong requests =
+      new AtomicLong(ThreadLocalRandom.current().nextLong(1, 1L << 62));
+
   private final Map<Long, CompletableFuture<Answer>> pending = new ConcurrentHashMap<>();
   private final Map<Long, CompletableFuture<ExitStatus>> exits = new ConcurrentHashMap<>();
   private final CompletableFuture<Void> gone = new CompletableFuture<>();
@@ -294,6 +300,15 @@ public final class Keeper implements AutoCloseable {
   public void drop(final long id) {
     final Answer answer = ask(DROP, id, null, List.of(), Duration.ZERO);
     checkHeld(answer, id);
+  }
+
+  /**
+   * Let the keeper close all descriptors of a kind, whoever let it keep them.
+   *
+   * @param id whose highest byte is that of the ids in question.
+   */
+  public void dropAll(final long id) {
+    check(ask(DROP_ALL, id, null, List.of(), Duration.ZERO), "drop all like " + id);
   }
 
   /**

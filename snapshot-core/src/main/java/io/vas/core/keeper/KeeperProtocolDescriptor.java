@@ -220,6 +220,9 @@ public final class KeeperProtocolDescriptor {
   /** Body: vas_rename; instance header.subject gets another id. */
   public static final int RENAME = 13;
 
+  /** Close all that is held under numbers whose highest byte is header.subject's. */
+  public static final int DROP_ALL = 14;
+
   /** Event, not asked for; body: vas_exited. */
   public static final int EXITED = 64;
 

@@ -1,6 +1,9 @@
 package io.vas.core.linux;
 
+import io.vas.core.VasException;
+import java.io.File;
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.UUID;
@@ -134,6 +137,73 @@ public final class TmpfsMount implements AutoCloseable {
     } finally {
       FileIo.unlinkAt(readWrite, name);
     }
+  }
+
+  /**
+   * A new, empty file with a name, which lasts until it is removed, or the file system is gone.
+   *
+   * @param name a file's name.
+   * @return its two descriptors, to be closed by the caller.
+   * @throws LinuxException EEXIST if there is one, ENOSPC if there are too many.
+   */
+  public RegionFile createFile(final String name) {
+    final Fd writable =
+        Fd.openAt(readWrite, name, OpenFlags.O_CREAT | OpenFlags.O_EXCL | OpenFlags.O_RDWR, 0600);
+    try {
+      return new RegionFile(writable, openFile(name));
+    } catch (final LinuxException e) {
+      writable.close();
+      FileIo.unlinkAt(readWrite, name);
+      throw e;
+    }
+  }
+
+  /**
+   * A file that has a name, to read it; it can not be opened again for writing.
+   *
+   * @param name of the file.
+   * @return a descriptor, to be closed by the caller.
+   * @throws LinuxException ENOENT if there is none.
+   */
+  public Fd openFile(final String name) {
+    return Fd.openAt(readOnly, name, OpenFlags.O_RDONLY, 0);
+  }
+
+  /**
+   * Take a file's name away. It lasts as long as it is open or mapped.
+   *
+   * @param name of the file; there need not be one.
+   */
+  public void removeFile(final String name) {
+    try {
+      FileIo.unlinkAt(readWrite, name);
+    } catch (final LinuxException e) {
+      if (e.errno() != Errno.ENOENT) {
+        throw e;
+      }
+    }
+  }
+
+  /**
+   * The files that have names.
+   *
+   * @return the names.
+   */
+  public List<String> files() {
+    final String[] names = new File("/proc/self/fd/" + readWrite.value()).list();
+    if (names == null) {
+      throw new VasException("the files of a file system in memory can not be listed");
+    }
+    return List.of(names);
+  }
+
+  /**
+   * Whether this kernel has huge pages for such file systems.
+   *
+   * @return whether {@link HugePages#ALWAYS} can be asked for.
+   */
+  public static boolean hasHugePages() {
+    return new File("/sys/kernel/mm/transparent_hugepage/shmem_enabled").exists();
   }
 
   /**

@@ -42,6 +42,7 @@ class KeeperProtocolDescriptorTest {
           entry("VAS_RESUME", "RESUME"),
           entry("VAS_YIELD", "YIELD"),
           entry("VAS_RENAME", "RENAME"),
+          entry("VAS_DROP_ALL", "DROP_ALL"),
           entry("VAS_EXITED", "EXITED"),
           entry("VAS_PARAM_", "PARAM_"),
           entry("VAS_KEPT_", "KEPT_"),

@@ -1,0 +1,180 @@
+package io.vas.api;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.vas.api.cli.CommandLineRun;
+import io.vas.api.client.VasClient;
+import io.vas.api.v1.DaemonInfo;
+import io.vas.api.v1.ForkInfo;
+import io.vas.api.v1.InstanceInfo;
+import io.vas.api.v1.InstanceState;
+import io.vas.api.v1.SnapshotInfo;
+import io.vas.core.VasException;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Random;
+import java.util.Set;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.TimeUnit;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Tag;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/** The daemon is killed at random moments; nobody who was told that something is done loses it. */
+class DaemonCrashTest {
+  private static final int SOAK_KILLS = 300;
+  private static final int KILLS = 6;
+  private static final int LONGEST_LIFE_MILLIS = 400;
+  private static final int MOST_SNAPSHOTS = 12;
+  private static final int MOST_FORKS = 4;
+
+  @TempDir private Path temporary;
+
+  private final Set<String> snapshots = new HashSet<>();
+  private final Set<String> forks = new HashSet<>();
+
+  /** What the operation that was cut off was about: it may be done or not. */
+  private final Set<String> doubtful = new HashSet<>();
+
+  private StateDirectory state;
+  private String root;
+
+  @BeforeEach
+  void chooseDirectory() {
+    state = new StateDirectory(temporary.resolve("state"));
+  }
+
+  @AfterEach
+  void endDaemon() {
+    CommandLineRun.of(state, "", "daemon", "--stop");
+  }
+
+  @Test
+  void shouldLoseNothingWhereverTheDaemonIsKilled() throws Exception {
+    kill(KILLS);
+  }
+
+  @Test
+  @Tag("soak")
+  void shouldLoseNothingHoweverOftenTheDaemonIsKilled() throws Exception {
+    kill(SOAK_KILLS);
+  }
+
+  private void kill(final int times) throws Exception {
+    final long seed = Long.getLong("vas.seed", System.nanoTime());
+    final Random random = new Random(seed);
+    try (VasClient client = VasClient.connectOrStart(state)) {
+      root = client.run("root", List.of("sleep", "100000")).getId();
+      snapshots.add(client.snapshot(root, "").getId());
+    }
+    for (int i = 0; i < times; i++) {
+      try {
+        killOnce(random);
+        check();
+      } catch (final AssertionError | RuntimeException e) {
+        throw new AssertionError("seed " + seed + ", kill " + i, e);
+      }
+    }
+    try (VasClient client = VasClient.connectOrStart(state)) {
+      final List<String> all = new ArrayList<>(snapshots);
+      all.addAll(forks);
+      all.add(root);
+      client.rm(all, true);
+      assertThat(client.info().getStoreBytes()).as("seed %d: bytes leaked", seed).isZero();
+    }
+  }
+
+  private void killOnce(final Random random) throws Exception {
+    final DaemonInfo daemon;
+    try (VasClient client = VasClient.connectOrStart(state)) {
+      daemon = client.info();
+    }
+    final int life = random.nextInt(LONGEST_LIFE_MILLIS);
+    final long workSeed = random.nextLong();
+    final CompletableFuture<Void> work = CompletableFuture.runAsync(() -> work(workSeed));
+    try {
+      TimeUnit.MILLISECONDS.sleep(life);
+    } finally {
+      final ProcessHandle process = ProcessHandle.of(daemon.getPid()).orElseThrow();
+      process.destroyForcibly();
+      process.onExit().get(30, TimeUnit.SECONDS);
+    }
+    work.get(30, TimeUnit.SECONDS);
+  }
+
+  /** Until the daemon is gone. */
+  private void work(final long seed) {
+    final Random random = new Random(seed);
+    try (VasClient client = VasClient.connect(state)) {
+      while (true) {
+        step(client, random);
+        doubtful.clear();
+      }
+    } catch (final VasException e) {
+      assertThat(e).hasMessageNotContaining("no snapshot").hasMessageNotContaining("no instance");
+    }
+  }
+
+  private void step(final VasClient client, final Random random) {
+    final int choice = random.nextInt(4);
+    if (choice == 0 || snapshots.size() < 2) {
+      final List<String> subjects = new ArrayList<>(forks);
+      subjects.add(root);
+      snapshots.add(client.snapshot(any(subjects, random), "").getId());
+    } else if (choice == 1 && forks.size() < MOST_FORKS) {
+      final List<ForkInfo> made = client.fork(any(snapshots, random), 1);
+      forks.add(made.get(0).getId());
+    } else if (choice == 2 || snapshots.size() > MOST_SNAPSHOTS) {
+      remove(client, snapshots, any(snapshots, random));
+    } else if (!forks.isEmpty()) {
+      remove(client, forks, any(forks, random));
+    }
+  }
+
+  private void remove(final VasClient client, final Set<String> from, final String id) {
+    doubtful.add(id);
+    from.remove(id);
+    client.rm(List.of(id), true);
+  }
+
+  private static String any(final Iterable<String> from, final Random random) {
+    final List<String> list = new ArrayList<>();
+    from.forEach(list::add);
+    return list.get(random.nextInt(list.size()));
+  }
+
+  /** With a new daemon. */
+  private void check() throws IOException {
+    try (VasClient client = VasClient.connectOrStart(state)) {
+      final Set<String> foundSnapshots = new HashSet<>();
+      client.snapshots().stream().map(SnapshotInfo::getId).forEach(foundSnapshots::add);
+      assertThat(foundSnapshots).as("acknowledged snapshots").containsAll(snapshots);
+      final Set<String> foundForks = new HashSet<>();
+      for (final InstanceInfo instance : client.ps(true)) {
+        if (instance.getState() == InstanceState.RUNNING) {
+          assertThat(status(instance.getPid())).as("%s", instance).containsPattern("State:\t[SR]");
+          foundForks.add(instance.getId());
+        }
+      }
+      assertThat(foundForks).as("instances").contains(root).containsAll(forks);
+      // What was done, but nobody could be told, is as good as what was acknowledged.
+      snapshots.addAll(foundSnapshots);
+      foundForks.remove(root);
+      forks.addAll(foundForks);
+      doubtful.clear();
+      for (final String fork : foundForks) {
+        assertThat(client.exec(fork, "echo", "alive").exitCode()).isZero();
+      }
+    }
+  }
+
+  private static String status(final int pid) throws IOException {
+    return Files.readString(Path.of("/proc/" + pid + "/status"));
+  }
+}

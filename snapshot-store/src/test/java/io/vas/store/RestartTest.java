@@ -1,0 +1,332 @@
+package io.vas.store;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
+
+import com.google.protobuf.ByteString;
+import com.google.protobuf.BytesValue;
+import io.vas.core.ConflictException;
+import io.vas.core.NotFoundException;
+import io.vas.core.StoreFullException;
+import io.vas.core.linux.Errno;
+import io.vas.core.linux.FileIo;
+import io.vas.core.linux.LinuxException;
+import io.vas.core.memory.RegionKind;
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.Random;
+import java.util.Set;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.extension.ExtendWith;
+import org.junit.jupiter.api.io.TempDir;
+
+/** What is left of a store when its process ends without a word. */
+@ExtendWith(Leaks.class)
+class RestartTest {
+  private static final long MIB = 1 << 20;
+  private static final int PAGE = 4096;
+  private static final SnapshotFacts FACTS = new SnapshotFacts(1500, 2500, 10, 9, "map");
+  private static final int STEPS = 20_000;
+
+  @TempDir private Path directory;
+  private final HeldDescriptors held = new HeldDescriptors();
+  private SnapshotStore store;
+
+  private void open(final long budget) {
+    store = SnapshotStore.open(new StoreConfig(directory, budget), held);
+  }
+
+  @AfterEach
+  void closeStore() {
+    if (store != null) {
+      store.close();
+    }
+    assertThat(held.all()).isEmpty();
+  }
+
+  private static BytesValue image(final String text) {
+    return BytesValue.of(ByteString.copyFromUtf8(text));
+  }
+
+  private static SnapshotRequest request(final String name, final Optional<SnapshotUse> base) {
+    return new SnapshotRequest(
+        "instance1",
+        Optional.ofNullable(name).map(SnapshotName::parse),
+        base.map(use -> use.snapshot().id()),
+        base,
+        0,
+        0);
+  }
+
+  private static void fill(final Draft draft, final int pages, final long value) {
+    final ByteBuffer page = ByteBuffer.allocateDirect(PAGE);
+    page.putLong(0, value);
+    for (int i = 0; i < pages; i++) {
+      page.rewind();
+      FileIo.pwrite(draft.region(RegionKind.SMALL), page, (long) i * PAGE);
+    }
+  }
+
+  private static long value(final SnapshotUse use) {
+    final ByteBuffer bytes = ByteBuffer.allocateDirect(Long.BYTES);
+    FileIo.pread(use.region(RegionKind.SMALL), bytes, 0);
+    return bytes.getLong(0);
+  }
+
+  private Snapshot publish(
+      final String name, final Optional<SnapshotUse> base, final long value, final String file)
+      throws IOException {
+    try (Draft draft = store.draft(request(name, base))) {
+      fill(draft, 2, value);
+      if (!file.isEmpty()) {
+        Files.writeString(Path.of("/proc/self/fd/" + draft.layer().value(), file), file);
+      }
+      return store.publish(draft, image("image " + value), FACTS);
+    }
+  }
+
+  @Test
+  void shouldBeWhereTheLastOneWas() throws IOException {
+    open(16 * MIB);
+    final Snapshot parent = publish("redis:warm", Optional.empty(), 1, "a");
+    final Snapshot child;
+    try (SnapshotUse use = store.use(parent.id())) {
+      child = publish(null, Optional.of(use), 2, "b");
+    }
+    final StoreStatus before = store.status();
+    store.leave();
+    open(16 * MIB);
+
+    assertThat(store.list()).containsExactly(parent, child);
+    assertThat(store.status()).isEqualTo(before);
+    assertThat(store.get("redis:warm")).isEqualTo(parent);
+    assertThat(held.count()).isZero();
+    try (SnapshotUse use = store.use(child.id())) {
+      assertThat(use.image()).isEqualTo(image("image 2").toByteArray());
+      assertThat(value(use)).isEqualTo(2);
+      assertThat(use.layers()).hasSize(2);
+      assertThat(Path.of("/proc/self/fd/" + use.layers().get(0).value(), "b")).hasContent("b");
+      assertThat(Path.of("/proc/self/fd/" + use.layers().get(1).value(), "a")).hasContent("a");
+      assertThat(held.get(use.held(RegionKind.SMALL)).isOpen()).isTrue();
+    }
+    assertThatExceptionOfType(ConflictException.class)
+        .isThrownBy(() -> store.draft(request("redis:warm", Optional.empty())));
+
+    store.remove(parent.id());
+    store.leave();
+    open(16 * MIB);
+    assertThat(store.list()).containsExactly(child);
+    try (SnapshotUse use = store.use(child.id())) {
+      // Its layers are the child's, too.
+      assertThat(Path.of("/proc/self/fd/" + use.layers().get(1).value(), "a")).hasContent("a");
+    }
+    store.remove(child.id());
+    assertThat(store.status().usedBytes()).isZero();
+  }
+
+  @Test
+  void shouldFreeDraftsThatWereNotAcknowledged() throws IOException {
+    open(16 * MIB);
+    final Snapshot kept = publish("kept", Optional.empty(), 1, "");
+    final long used = store.status().usedBytes();
+    final Draft draft = store.draft(request("draft", Optional.empty()));
+    fill(draft, 100, 2);
+    Files.writeString(Path.of("/proc/self/fd/" + draft.layer().value(), "file"), "text");
+    store.leave();
+    open(16 * MIB);
+    // The former process would have let go of its descriptors, too.
+    draft.regions().values().forEach(file -> file.close());
+    draft.ownLayer().close();
+
+    assertThat(store.list()).containsExactly(kept);
+    assertThat(store.status()).returns(used, StoreStatus::usedBytes);
+    publish("draft", Optional.empty(), 3, "");
+  }
+
+  @Test
+  void shouldKeepWhatWasRemovedAsLongAsForksOfAFormerDaemonNeedIt() throws IOException {
+    open(16 * MIB);
+    final Snapshot first = publish("first", Optional.empty(), 1, "a");
+    final Snapshot second = publish("second", Optional.empty(), 2, "b");
+    final SnapshotUse ofFirst = store.use(first.id());
+    final SnapshotUse ofSecond = store.use(second.id());
+    store.remove("first");
+    store.remove("second");
+    store.leave();
+    ofFirst.close();
+    ofSecond.close();
+    for (int i = 0; i < 2; i++) {
+      open(16 * MIB);
+      assertThat(store.list()).isEmpty();
+      final SnapshotUse again = store.reuse(first.id()).orElseThrow();
+      store.freeUnused();
+      assertThat(store.reuse(second.id())).isEmpty();
+      assertThat(value(again)).isEqualTo(1);
+      assertThat(Path.of("/proc/self/fd/" + again.layers().get(0).value(), "a")).hasContent("a");
+      assertThat(store.status().removedBytes()).isPositive();
+      if (i == 0) {
+        store.leave();
+      }
+      again.close();
+    }
+    assertThat(store.status().usedBytes()).isZero();
+    assertThatExceptionOfType(NotFoundException.class).isThrownBy(() -> store.get(first.id()));
+  }
+
+  @Test
+  void shouldKeepItsBudgetUnlessAnotherIsAskedFor() {
+    open(16 * MIB);
+    store.leave();
+    store = SnapshotStore.open(StoreConfig.ofDefaultBudget(directory), held);
+    assertThat(store.status().budgetBytes()).isEqualTo(16 * MIB);
+    store.leave();
+    open(32 * MIB);
+    assertThat(store.status().budgetBytes()).isEqualTo(32 * MIB);
+    store.leave();
+    store = SnapshotStore.open(StoreConfig.ofDefaultBudget(directory), held);
+    assertThat(store.status().budgetBytes()).isEqualTo(32 * MIB);
+  }
+
+  @Test
+  void shouldBeginAnewWhenItsMountsWereNotAllHeld() throws IOException {
+    open(16 * MIB);
+    publish("lost", Optional.empty(), 1, "");
+    store.leave();
+    final long any = held.all().iterator().next();
+    held.drop(any);
+    open(16 * MIB);
+    assertThat(store.list()).isEmpty();
+    assertThat(store.status().usedBytes()).isZero();
+  }
+
+  /** What the store should have. */
+  private static final class Model {
+    private final Map<String, Long> values = new HashMap<>();
+    private final Map<String, String> names = new HashMap<>();
+    private final Map<String, Long> usedValues = new HashMap<>();
+    private final List<SnapshotUse> uses = new ArrayList<>();
+  }
+
+  @Test
+  void shouldAgreeWithAModelUnderRandomOperations() throws IOException {
+    final long seed = Long.getLong("vas.seed", System.nanoTime());
+    final Random random = new Random(seed);
+    final Model model = new Model();
+    open(6 * MIB);
+    int full = 0;
+    for (int step = 0; step < STEPS; step++) {
+      try {
+        step(random, model, step);
+      } catch (final StoreFullException e) {
+        full++;
+      } catch (final LinuxException e) {
+        assertThat(e.errno()).isEqualTo(Errno.ENOSPC);
+        full++;
+      } catch (final RuntimeException | AssertionError e) {
+        throw new AssertionError("seed " + seed + ", step " + step, e);
+      }
+    }
+    assertThat(full).as("seed %d: full stores met", seed).isPositive();
+    model.uses.forEach(SnapshotUse::close);
+    store.list().forEach(snapshot -> store.remove(snapshot.id()));
+    assertThat(store.status().usedBytes()).as("seed %d", seed).isZero();
+    assertThat(held.count()).isZero();
+  }
+
+  private void step(final Random random, final Model model, final int step) throws IOException {
+    final int choice = random.nextInt(100);
+    final List<String> ids = new ArrayList<>(model.values.keySet());
+    final Optional<String> any =
+        ids.isEmpty() ? Optional.empty() : Optional.of(ids.get(random.nextInt(ids.size())));
+    if (choice < 40) {
+      publishOne(random, model, step, any);
+    } else if (choice < 65) {
+      any.ifPresent(
+          id -> {
+            store.remove(id);
+            model.values.remove(id);
+            model.names.values().remove(id);
+          });
+    } else if (choice < 75) {
+      any.ifPresent(
+          id -> {
+            model.uses.add(store.use(id));
+            model.usedValues.put(id, model.values.get(id));
+          });
+    } else if (choice < 92) {
+      if (!model.uses.isEmpty()) {
+        final SnapshotUse use = model.uses.remove(random.nextInt(model.uses.size()));
+        assertThat(value(use)).isEqualTo(model.usedValues.get(use.snapshot().id()));
+        use.close();
+      }
+    } else if (choice < 98) {
+      check(model);
+    } else {
+      restart(model);
+    }
+  }
+
+  private void publishOne(
+      final Random random, final Model model, final int step, final Optional<String> any)
+      throws IOException {
+    final String name = random.nextBoolean() ? "n" + random.nextInt(50) + ":t" : null;
+    if (name != null && model.names.containsKey(name)) {
+      assertThatExceptionOfType(ConflictException.class)
+          .isThrownBy(() -> store.draft(request(name, Optional.empty())));
+      return;
+    }
+    final Optional<SnapshotUse> base =
+        random.nextBoolean() ? any.map(store::use) : Optional.empty();
+    try (Draft draft = store.draft(request(name, base))) {
+      fill(draft, 1 + random.nextInt(60), step);
+      if (random.nextInt(3) == 0) {
+        Files.writeString(Path.of("/proc/self/fd/" + draft.layer().value(), "f"), "f");
+      }
+      if (random.nextInt(10) > 0) {
+        final byte[] noise = new byte[random.nextInt(20_000)];
+        random.nextBytes(noise);
+        final Snapshot made =
+            store.publish(draft, BytesValue.of(ByteString.copyFrom(noise)), FACTS);
+        model.values.put(made.id(), (long) step);
+        if (name != null) {
+          model.names.put(name, made.id());
+        }
+      }
+    } finally {
+      base.ifPresent(SnapshotUse::close);
+    }
+  }
+
+  private void check(final Model model) {
+    final Set<String> ids = new HashSet<>();
+    store.list().forEach(snapshot -> ids.add(snapshot.id()));
+    assertThat(ids).isEqualTo(model.values.keySet());
+    model.names.forEach((name, id) -> assertThat(store.get(name).id()).isEqualTo(id));
+    model.values.forEach(
+        (id, value) -> {
+          try (SnapshotUse use = store.use(id)) {
+            assertThat(value(use)).isEqualTo(value);
+          }
+        });
+  }
+
+  private void restart(final Model model) {
+    final List<String> used = model.uses.stream().map(use -> use.snapshot().id()).toList();
+    store.leave();
+    model.uses.forEach(SnapshotUse::close);
+    model.uses.clear();
+    open(6 * MIB);
+    used.forEach(id -> model.uses.add(store.reuse(id).orElseThrow()));
+    store.freeUnused();
+    check(model);
+  }
+}
