@@ -18,6 +18,10 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
+#ifndef MAP_FIXED_NOREPLACE
+#define MAP_FIXED_NOREPLACE 0x100000
+#endif
+
 struct freeze {
   struct instance *instance;
   struct freeze_job *job;
@@ -31,6 +35,7 @@ struct freeze {
   /* The area that programs run in, in the task and here. */
   uint8_t *area;
   uint64_t task_area, area_length;
+  uint64_t area_at; /* where it must be in the task; 0: anywhere */
 };
 
 struct freeze_job *freeze_job_of(struct request *request) {
@@ -220,7 +225,8 @@ struct slot {
 
 /* The first code_length bytes are for code. */
 static int map_area(struct freeze *freeze, struct task *leader, uint64_t instruction, uint64_t code_length, uint64_t length) {
-  uint64_t args[6] = {0, length, PROT_READ | PROT_WRITE | PROT_EXEC, MAP_SHARED | MAP_ANONYMOUS, (uint64_t)-1, 0};
+  uint64_t flags = MAP_SHARED | MAP_ANONYMOUS | (freeze->area_at != 0 ? MAP_FIXED_NOREPLACE : 0);
+  uint64_t args[6] = {freeze->area_at, length, PROT_READ | PROT_WRITE | PROT_EXEC, flags, (uint64_t)-1, 0};
   long address;
   char name[80];
   int error = task_syscall(leader, instruction, SYS_mmap, args, &address);
@@ -412,6 +418,37 @@ static int run_programs(struct freeze *freeze, pid_t pid) {
   return error;
 }
 
+int run_in_task(struct instance *instance, const struct freezing *freezing, struct task *task,
+                const struct vas_program_header *program, uint64_t area, struct vas_report *report) {
+  struct freeze freeze = {.instance = instance, .freezing = *freezing, .area_at = area};
+  uint64_t code_length = ALIGN_UP(executor_length, PAGE), instruction = instance->syscall_address;
+  struct slot slot = {.task = task};
+  uint32_t used = 0;
+  int error = instruction ? 0 : find_syscall_instruction(task->pid, &instruction);
+
+  if (error >= 0)
+    error = map_area(&freeze, task, instruction, code_length,
+                     ALIGN_UP(code_length + program->length + sizeof(*report) + TASK_STACK + 256, PAGE));
+  if (error >= 0) {
+    place(&freeze, &used, executor_code, executor_length);
+    used = (uint32_t)code_length;
+    slot.programs[0] = place(&freeze, &used, program, program->length);
+    slot.report = place(&freeze, &used, NULL, sizeof(*report));
+    slot.stack_top = place(&freeze, &used, NULL, TASK_STACK) + TASK_STACK;
+    error = start_in_task(task, freeze.task_area, freeze.task_area + slot.stack_top - 8,
+                          freeze.task_area + slot.programs[0], freeze.task_area + slot.report, 0);
+    if (error >= 0)
+      error = wait_done(&freeze, &slot);
+    if (error >= 0)
+      error = interrupt_task(task, freezing->deadline_nanos);
+    memcpy(report, report_of(&freeze, &slot), sizeof(*report));
+    if (error >= 0 && report->state != VAS_REPORT_DONE)
+      error = report->failed_result < 0 ? (int)report->failed_result : -EPROTO;
+  }
+  unmap_area(&freeze, task, instruction);
+  return error;
+}
+
 /* ---- the whole ---- */
 
 static int record_frozen(struct freeze *freeze) {
@@ -463,7 +500,9 @@ void freeze_run(struct instance *instance, struct freeze_job *job) {
                                 .regions = {job->fds[2], job->fds[3]},
                                 .skip_start = instance->area_start,
                                 .skip_end = instance->area_end,
-                                .threads = job->freeze.threads};
+                                .threads = job->freeze.threads,
+                                .record_only = (job->freeze.flags & VAS_FREEZE_RECORD_ONLY) != 0};
+  bool was_paused = instance->paused;
   int error = plan_open(&freeze.plan, job->fds[0]);
 
   if (error >= 0)
@@ -495,6 +534,10 @@ void freeze_run(struct instance *instance, struct freeze_job *job) {
       error = fault;
     else if (error < 0)
       freeze.stage = failed_stage;
+    if (error >= 0 && !was_paused && (job->freeze.flags & VAS_FREEZE_KEEP)) {
+      keep_paused(instance, freeze.freezing.deadline_nanos);
+      instance->held_since = stopped;
+    }
     thaw_instance(instance, &freeze.freezing);
     freeze.result.frozen_nanos = now_nanos() - stopped;
   }

@@ -86,6 +86,13 @@ static int fill_with_zeros(int fd, uint64_t start, uint64_t end) {
   return 0;
 }
 
+int guard_fill(struct instance *instance, pid_t pid, uint64_t start, uint64_t end) {
+  for (size_t i = 0; i < instance->guarded_count; i++)
+    if (instance->guarded[i].pid == pid)
+      return fill_with_zeros(instance->guarded[i].fd, start, end);
+  return 0;
+}
+
 /* The hole around an address: as much of it as is worth giving at once. */
 static int fill_hole(const struct guarded *guarded, uint64_t address) {
   struct vma *vmas = NULL;

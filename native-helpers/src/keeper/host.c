@@ -198,6 +198,8 @@ static long hosted_operation(void *context, const struct vas_op *op, const uint6
     return record_messages(hosting, (int)args[0], (int)args[1], args[2]);
   case VAS_OP_COPY_TREE:
     return copy_tree((int)args[0], (int)args[1]);
+  case VAS_OP_COMPARE_TREES:
+    return compare_trees((int)args[0], (int)args[1]);
   default:
     return -ENOSYS;
   }

@@ -128,6 +128,7 @@ struct instance {
   bool paused;
   bool yielded;         /* paused, but by SIGSTOP, and traced by nobody or somebody else */
   struct freezing held; /* the tasks of one that is paused and was not yielded */
+  uint64_t held_since, held_until; /* CLOCK_MONOTONIC, ns; 0: without end */
   struct freeze_job *jobs;
   pthread_t warden;
   void *stack;
@@ -270,6 +271,7 @@ struct pages_config {
   uint64_t shm_device;
   uint64_t region_device[2];
   uint64_t skip_start, skip_end; /* the executor's own area */
+  bool record_only;              /* no pages are copied */
   uint32_t threads;
 };
 int pages_open(struct pages **pages, const struct pages_config *config);
@@ -284,6 +286,10 @@ uint64_t pages_count(const struct pages *pages);
 bool pages_skips(const struct pages *pages, const struct vma *vma);
 const struct vma *pages_vmas(const struct pages *pages, size_t *count);
 void pages_close(struct pages *pages);
+enum page_kind { PAGE_DATA, PAGE_ZERO, PAGE_GUARD };
+/* Calls use() for each run of pages that are a process's own. */
+int scan_pages(int pagemap, uint64_t start, uint64_t end,
+               int (*use)(void *context, uint64_t start, uint64_t end, enum page_kind kind), void *context);
 
 /* ---- descriptors.c, host.c ---- */
 
@@ -311,6 +317,7 @@ int record_mapped_files(const struct plan *plan, struct pages *pages, struct rec
 struct freeze_job {
   struct vas_message header;
   struct vas_freeze freeze;
+  struct vas_mend mend; /* of VAS_MEND */
   struct vas_param *params;
   int fds[VAS_MESSAGE_FDS_MAX];
   int fd_count;
@@ -319,16 +326,22 @@ struct freeze_job {
 struct freeze_job *freeze_job_of(struct request *request);
 void freeze_job_free(struct freeze_job *job);
 void freeze_run(struct instance *instance, struct freeze_job *job);
+/* Runs a program in a stopped task, in an area at the given address. *report is what it left, also after a failure. */
+int run_in_task(struct instance *instance, const struct freezing *freezing, struct task *task,
+                const struct vas_program_header *program, uint64_t area, struct vas_report *report);
 
 /* ---- pause.c ---- */
 
-/* A job without a body: VAS_PAUSE, VAS_RESUME, VAS_YIELD. */
-struct freeze_job *pause_job_of(const struct request *request);
+/* A job of another kind than VAS_FREEZE. */
+struct freeze_job *pause_job_of(struct request *request);
 void pause_run(struct instance *instance, struct freeze_job *job);
 /* Stops an instance with its visitors at one cut, its guard's events settled. One that is paused stands still already. */
 int freeze_instance(struct instance *instance, struct freezing *freezing);
 /* To follow in any case. One that is paused stays so. */
 void thaw_instance(struct instance *instance, struct freezing *freezing);
+/* Lets it stay so from now on: until the given time, or 0 for ever. */
+void keep_paused(struct instance *instance, uint64_t deadline_nanos);
+int resume_instance(struct instance *instance);
 /* How long the warden may sleep: the end of tasks that it traces is told to nobody else. */
 int pause_poll_millis(const struct instance *instance);
 /* Lets a paused instance go of which a task has been killed. */
@@ -336,6 +349,8 @@ void pause_look(struct instance *instance);
 
 /* ---- guard.c ---- */
 
+/* Gives zeros to an absent range of a guarded address space, so that it can be written to. */
+int guard_fill(struct instance *instance, pid_t pid, uint64_t start, uint64_t end);
 /* Serves what a userfaultfd has to say. */
 void guard_serve(struct instance *instance, size_t index);
 /* Stops all tasks of one guarded process, with its events settled. To be followed by thaw_tasks() in any case. */
@@ -373,6 +388,14 @@ int give_descriptor(const struct instance *instance, struct task *task, int fd);
 
 /* Copies a directory tree with owners, modes, times, extended attributes, hard links and special files. */
 int copy_tree(int from, int to);
+
+/* Whether two trees are the same in all that copy_tree() copies but access times; `to` is negative for an empty one. 0, 1. */
+int compare_trees(int from, int to);
+
+/* ---- mend.c ---- */
+
+/* Puts a paused instance back to what a table says. */
+void mend_run(struct instance *instance, struct freeze_job *job);
 
 /* ---- layout.c ---- */
 

@@ -85,7 +85,8 @@ static bool serve(struct request *request) {
   }
   case VAS_PAUSE:
   case VAS_RESUME:
-  case VAS_YIELD: {
+  case VAS_YIELD:
+  case VAS_MEND: {
     struct freeze_job *job = pause_job_of(request);
     status = job == NULL ? -ENOMEM : instance_post(header->subject, job);
     if (status >= 0)

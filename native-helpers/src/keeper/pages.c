@@ -104,7 +104,7 @@ int pages_open(struct pages **result, const struct pages_config *config) {
   pages->memory = openat(proc_directory, name, O_RDONLY | O_CLOEXEC);
   if (pages->memory < 0)
     return -errno;
-  for (int i = 0; i < 2; i++) {
+  for (int i = 0; i < 2 && !config->record_only; i++) {
     struct stat status;
     if (fstat(config->regions[i], &status) < 0)
       return -errno;
@@ -162,11 +162,8 @@ static bool wanted(const struct pages *pages, const struct vma *vma) {
   return !vma->special && !vma->shared && !pages_skips(pages, vma);
 }
 
-enum page_kind { PAGE_DATA, PAGE_ZERO, PAGE_GUARD };
-
-/* Calls use() for each run of pages that are the process's own. */
-static int scan(struct pages *pages, uint64_t start, uint64_t end,
-                int (*use)(void *context, uint64_t start, uint64_t end, enum page_kind kind), void *context) {
+int scan_pages(int pagemap, uint64_t start, uint64_t end,
+               int (*use)(void *context, uint64_t start, uint64_t end, enum page_kind kind), void *context) {
   static uint64_t guard_category = PAGE_IS_GUARD;
   struct page_region found[SCAN_REGIONS];
 
@@ -181,7 +178,7 @@ static int scan(struct pages *pages, uint64_t start, uint64_t end,
                               .category_mask = PAGE_IS_FILE,
                               .category_anyof_mask = PAGE_IS_PRESENT | PAGE_IS_SWAPPED,
                               .return_mask = PAGE_IS_PFNZERO | guard};
-    int n = ioctl(pages->pagemap, PAGEMAP_SCAN, &arg);
+    int n = ioctl(pagemap, PAGEMAP_SCAN, &arg);
     if (n < 0 && errno == EINVAL && guard != 0) {
       __atomic_store_n(&guard_category, 0, __ATOMIC_RELAXED); /* this kernel does not know it */
       continue;
@@ -199,6 +196,11 @@ static int scan(struct pages *pages, uint64_t start, uint64_t end,
     start = arg.walk_end;
   }
   return 0;
+}
+
+static int scan(struct pages *pages, uint64_t start, uint64_t end,
+                int (*use)(void *context, uint64_t start, uint64_t end, enum page_kind kind), void *context) {
+  return scan_pages(pages->pagemap, start, end, use, context);
 }
 
 struct density {
@@ -227,6 +229,8 @@ static bool is_dense(const struct density *density) {
 }
 
 static int make_size(struct pages *pages, int region, uint64_t size) {
+  if (pages->config.record_only)
+    return 0;
   if (size <= pages->size[region])
     return 0;
   if (ftruncate(pages->config.regions[region], (off_t)size) < 0)
@@ -296,7 +300,7 @@ static int lay_out(struct pages *pages, bool live) {
     pages->places[i]->seen = false;
   for (size_t i = 0; i < pages->vma_count; i++) {
     const struct vma *vma = &pages->vmas[i];
-    if (!wanted(pages, vma))
+    if (!wanted(pages, vma) || (pages->config.record_only && backing_region(pages, vma) < 0))
       continue;
     struct place *place = find_place(pages, vma);
     if (place == NULL) {
@@ -356,6 +360,8 @@ static int warm(void *context, uint64_t start, uint64_t end, enum page_kind kind
 }
 
 int pages_prepare(struct pages *pages) {
+  if (pages->config.record_only)
+    return 0;
   int error = lay_out(pages, true);
   for (size_t i = 0; error >= 0 && i < pages->place_count; i++) {
     struct warming warming = {.pages = pages, .place = pages->places[i]};
@@ -502,6 +508,8 @@ int pages_start(struct pages *pages, uint64_t deadline_nanos) {
   if (error < 0)
     return error;
   pages->deadline_nanos = deadline_nanos;
+  if (pages->config.record_only)
+    return 0;
   size_t count = 0;
   for (size_t i = 0; i < pages->place_count; i++)
     if (pages->places[i]->seen)
@@ -576,7 +584,7 @@ int pages_object(struct pages *pages, int fd, struct record *record, const struc
   record_begin(record, VAS_ENTRY_OBJECT, pages->config.pid, 0, 0);
   size_t header = record->length;
   record_append(record, &object, sizeof(object));
-  for (off_t at = 0; (uint64_t)at < status->size;) {
+  for (off_t at = 0; (uint64_t)at < status->size && !pages->config.record_only;) {
     off_t data = lseek(fd, at, SEEK_DATA);
     if (data < 0)
       break; /* ENXIO: only a hole is left */
@@ -647,10 +655,12 @@ void pages_record(struct pages *pages, struct record *record) {
     record_begin(record, VAS_ENTRY_PAGES, pages->config.pid, 0, 0);
     size_t header = record->length;
     record_append(record, &stored, sizeof(stored));
-    stored.run_count = append_runs(record, place, place->bits, 0);
+    if (place->bits != NULL)
+      stored.run_count = append_runs(record, place, place->bits, 0);
     if (place->zeros != NULL)
       stored.run_count += append_runs(record, place, place->zeros, VAS_RUN_ZERO);
-    stored.run_count += append_runs(record, place, place->guards, VAS_RUN_GUARD);
+    if (place->guards != NULL)
+      stored.run_count += append_runs(record, place, place->guards, VAS_RUN_GUARD);
     if (!record->error)
       memcpy(record->base + header, &stored, sizeof(stored));
     record_end(record);

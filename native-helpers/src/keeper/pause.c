@@ -20,10 +20,16 @@
 #define PAUSE_LIMIT 5000000000u /* ns; then it goes on, and the pause has failed */
 #define LOOK_MILLIS 50
 
-struct freeze_job *pause_job_of(const struct request *request) {
+struct freeze_job *pause_job_of(struct request *request) {
   struct freeze_job *job = calloc(1, sizeof(*job));
-  if (job != NULL)
-    job->header = request->header;
+  if (job == NULL)
+    return NULL;
+  job->header = request->header;
+  if (request->header.type == VAS_MEND && request->body_length >= sizeof(job->mend))
+    memcpy(&job->mend, request->body, sizeof(job->mend));
+  memcpy(job->fds, request->fds, sizeof(job->fds));
+  job->fd_count = request->fd_count;
+  request->fd_count = 0;
   return job;
 }
 
@@ -90,11 +96,17 @@ static int pause_instance(struct instance *instance) {
   }
   settle_tasks(&freezing);
   instance->held = freezing;
-  instance->paused = true;
+  keep_paused(instance, 0);
   return 0;
 }
 
-static int resume_instance(struct instance *instance) {
+void keep_paused(struct instance *instance, uint64_t deadline_nanos) {
+  instance->paused = true;
+  instance->held_since = now_nanos();
+  instance->held_until = deadline_nanos;
+}
+
+int resume_instance(struct instance *instance) {
   if (!instance->paused)
     return -EALREADY;
   if (instance->yielded)
@@ -131,14 +143,28 @@ void pause_run(struct instance *instance, struct freeze_job *job) {
   case VAS_YIELD:
     error = yield_instance(instance);
     break;
+  case VAS_MEND:
+    mend_run(instance, job);
+    return;
   }
   answer(&job->header, error, 0, NULL, 0, -1);
   freeze_job_free(job);
 }
 
-int pause_poll_millis(const struct instance *instance) { return instance->held.count > 0 ? LOOK_MILLIS : -1; }
+int pause_poll_millis(const struct instance *instance) {
+  if (instance->held.count == 0)
+    return -1;
+  uint64_t now = now_nanos();
+  if (instance->held_until == 0 || instance->held_until > now + LOOK_MILLIS * 1000000u)
+    return LOOK_MILLIS;
+  return instance->held_until <= now ? 0 : (int)((instance->held_until - now) / 1000000u + 1);
+}
 
 void pause_look(struct instance *instance) {
+  if (instance->paused && instance->held_until != 0 && now_nanos() >= instance->held_until) {
+    resume_instance(instance); /* who wanted it to stay has not come back in time */
+    return;
+  }
   for (size_t i = 0; i < instance->held.count; i++) {
     struct task *task = &instance->held.tasks[i];
     char state = task->gone ? 't' : task_state(task->pid, task->tid);

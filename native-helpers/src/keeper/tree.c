@@ -186,3 +186,109 @@ int copy_tree(int from, int to) {
   free(copying.links);
   return error;
 }
+
+/* ---- comparison ---- */
+
+static int same_contents(int a, int b) {
+  char one[16384], other[16384];
+
+  for (off_t at = 0;;) {
+    ssize_t n = pread(a, one, sizeof(one), at), m = pread(b, other, sizeof(other), at);
+    if (n < 0 || m < 0)
+      return -errno;
+    if (n != m || memcmp(one, other, (size_t)n) != 0)
+      return 0;
+    if (n == 0)
+      return 1;
+    at += n;
+  }
+}
+
+static int same_attributes(int a, int b) {
+  char names[4096], others[4096], one[65536], other[65536], a_path[64], b_path[64];
+
+  self_path(a_path, a);
+  self_path(b_path, b);
+  ssize_t length = listxattr(a_path, names, sizeof(names)), m = listxattr(b_path, others, sizeof(others));
+  if (length < 0 || m < 0)
+    return errno == ENOTSUP ? 1 : -errno;
+  if (length != m)
+    return 0;
+  for (const char *name = names; name < names + length; name += strlen(name) + 1) {
+    ssize_t n = getxattr(a_path, name, one, sizeof(one));
+    if (n < 0 || getxattr(b_path, name, other, sizeof(other)) != n || memcmp(one, other, (size_t)n) != 0)
+      return 0;
+  }
+  return 1;
+}
+
+static bool same_status(const struct stat *a, const struct stat *b) {
+  /* A directory's size is how its file system counts, and its links are its entries. */
+  return a->st_mode == b->st_mode && a->st_uid == b->st_uid && a->st_gid == b->st_gid && a->st_rdev == b->st_rdev &&
+         a->st_mtim.tv_sec == b->st_mtim.tv_sec && a->st_mtim.tv_nsec == b->st_mtim.tv_nsec &&
+         (S_ISDIR(a->st_mode) || (a->st_size == b->st_size && a->st_nlink == b->st_nlink));
+}
+
+static int same_directory(int from, int to);
+
+static int same_entry(int from, int to, const char *name) {
+  struct stat one, other;
+  char target[4096], other_target[4096];
+
+  if (fstatat(from, name, &one, AT_SYMLINK_NOFOLLOW) < 0)
+    return -errno;
+  if (fstatat(to, name, &other, AT_SYMLINK_NOFOLLOW) < 0)
+    return errno == ENOENT ? 0 : -errno;
+  if (!same_status(&one, &other))
+    return 0;
+  if (S_ISLNK(one.st_mode)) {
+    ssize_t n = readlinkat(from, name, target, sizeof(target)), m = readlinkat(to, name, other_target, sizeof(other_target));
+    return n < 0 || m < 0 ? -errno : n == m && memcmp(target, other_target, (size_t)n) == 0;
+  }
+  if (!S_ISREG(one.st_mode) && !S_ISDIR(one.st_mode))
+    return 1;
+  int flags = O_RDONLY | O_CLOEXEC | O_NOFOLLOW | (S_ISDIR(one.st_mode) ? O_DIRECTORY : 0);
+  cleanup_close int a = openat(from, name, flags);
+  cleanup_close int b = openat(to, name, flags);
+  if (a < 0 || b < 0)
+    return -errno;
+  int same = same_attributes(a, b);
+  if (same > 0)
+    same = S_ISDIR(one.st_mode) ? same_directory(a, b) : same_contents(a, b);
+  return same;
+}
+
+/* Calls use() for each entry of a directory until it returns something else than 1, which is returned. */
+static int each_entry(int directory, int (*use)(int from, int to, const char *name), int to) {
+  int list = openat(directory, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  int result = 1;
+
+  if (list < 0)
+    return -errno;
+  DIR *entries = fdopendir(list);
+  if (entries == NULL) {
+    close_fd(&list);
+    return -ENOMEM;
+  }
+  for (struct dirent *entry; result == 1 && (entry = readdir(entries)) != NULL;)
+    if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0)
+      result = use(directory, to, entry->d_name);
+  closedir(entries);
+  return result;
+}
+
+static int is_there(int from, int to, const char *name) {
+  struct stat status;
+  (void)from;
+  return to >= 0 && fstatat(to, name, &status, AT_SYMLINK_NOFOLLOW) == 0;
+}
+
+static int same_directory(int from, int to) {
+  int same = each_entry(to, is_there, from);
+  return same == 1 ? each_entry(from, same_entry, to) : same;
+}
+
+int compare_trees(int from, int to) {
+  int same = to < 0 ? each_entry(from, is_there, -1) : same_directory(from, to);
+  return same < 0 ? same : !same;
+}

@@ -45,6 +45,7 @@ enum vas_op_code {
   VAS_OP_RECORD_BYTES = 9,     /* record what read(arg0) yields until it would block; at most arg1 bytes */
   VAS_OP_RECORD_MESSAGES = 10, /* record what recvmsg(arg0, flags arg1) yields until it would block; at most arg2 messages */
   VAS_OP_COPY_TREE = 11,       /* copy the directory tree under descriptor arg0 to the directory arg1 */
+  VAS_OP_COMPARE_TREES = 12,   /* result: 0 if the trees under arg0 and arg1 (negative: an empty one) are the same, else 1 */
 };
 
 /* How an argument is meant. */

@@ -31,6 +31,7 @@ enum vas_message_type {
   VAS_YIELD = 12,   /* a paused one stands still as by SIGSTOP instead, so that another tracer can have it */
   VAS_RENAME = 13,  /* body: vas_rename; instance header.subject gets another id */
   VAS_DROP_ALL = 14, /* close all that is held under numbers whose highest byte is header.subject's */
+  VAS_MEND = 15,    /* body: vas_mend; descriptors: table, then the files that runs name; a paused instance goes back */
   VAS_EXITED = 64,  /* event, not asked for; body: vas_exited */
 };
 
@@ -193,7 +194,12 @@ struct vas_freeze {
   uint32_t fault_stage;
   uint32_t fault;
   uint32_t threads; /* that copy pages; 0: one a processor */
+  uint32_t flags;   /* VAS_FREEZE_RECORD_ONLY | VAS_FREEZE_KEEP */
+  uint32_t reserved;
 };
+
+#define VAS_FREEZE_RECORD_ONLY 1u /* no pages are copied, nor contents of files; the regions may be any descriptors */
+#define VAS_FREEZE_KEEP 2u        /* it stays paused, until the deadline at most; the frozen time is told later */
 
 struct vas_frozen {
   uint64_t record_length; /* bytes */
@@ -202,6 +208,62 @@ struct vas_frozen {
   uint64_t pages; /* stored */
   uint64_t stage_nanos[16]; /* by enum vas_freeze_stage */
   int32_t failed_tid;       /* of the task that a failure is about, as the instance sees it; 0: of none */
+  uint32_t reserved;
+};
+
+/* ---- mend: what a paused instance is to be ---- */
+
+enum vas_mend_stage {
+  VAS_MEND_CHECK = 1, /* nothing has been changed */
+  VAS_MEND_PROGRAM = 2, /* from here on it is neither what it was nor what it is to be, until all is done */
+  VAS_MEND_PAGES = 3,
+  VAS_MEND_TASKS = 4,
+};
+
+/* Offsets count from the table's start. */
+struct vas_mend {
+  uint32_t first_task;
+  uint32_t task_count;
+  uint32_t first_run; /* in the order of their addresses */
+  uint32_t run_count;
+  uint32_t program_offset; /* 0: none; run in the first thread */
+  uint32_t fault_stage;    /* for tests: fails there with EIO */
+  uint64_t area;           /* where that program may lie: free before and after it */
+  uint32_t stays;          /* 1: it is paused afterwards */
+  uint32_t file_count;
+};
+
+/* What a thread goes on with. Behind it: xstate_length bytes of the standard XSAVE format. */
+struct vas_mend_task {
+  int32_t tid; /* as the keeper's /proc sees it */
+  uint32_t xstate_length; /* a multiple of 8 */
+  uint64_t mask;
+  uint64_t registers[27]; /* struct user_regs_struct */
+};
+
+enum vas_mend_kind {
+  VAS_MEND_STORED = 0, /* the bytes at offset of the file */
+  VAS_MEND_ZERO = 1,   /* zeros, as is what the file has there */
+  VAS_MEND_MAPPED = 2, /* what the mapping's own file shows */
+  VAS_MEND_GUARD = 3,  /* guard pages */
+};
+
+/* Pages of private mappings. Every page of every one is in some run. */
+struct vas_mend_run {
+  uint64_t start;
+  uint64_t length; /* bytes */
+  uint64_t offset;
+  uint32_t file; /* the how manieth */
+  uint32_t kind; /* enum vas_mend_kind */
+};
+
+/* The answer's body. When it failed, the stage says whether something was changed: then it is still paused. */
+struct vas_mended {
+  uint64_t pages;        /* written */
+  uint64_t frozen_nanos; /* from the freeze that kept it, or its pause, until now */
+  uint64_t stage_nanos[8];
+  int64_t failed_result; /* of the program's operation that failed */
+  uint32_t failed_step;
   uint32_t reserved;
 };
 

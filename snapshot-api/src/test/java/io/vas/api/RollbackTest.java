@@ -5,8 +5,11 @@ import static org.assertj.core.api.Assertions.assertThat;
 import com.google.protobuf.Struct;
 import io.vas.api.cli.CommandLineRun;
 import io.vas.core.testing.LeakCheck;
+import java.util.List;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.ExtendWith;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** Instances are put back to snapshots, by the command line. */
 @ExtendWith(LeakCheck.class)
@@ -97,6 +100,38 @@ class RollbackTest extends CommandLineTest {
 
     assertThat(redis("fork", "GET", "key")).isEqualTo("first");
     assertThat(redis("cache", "GET", "key")).isEqualTo("third");
+  }
+
+  @ParameterizedTest
+  @ValueSource(
+      strings = {
+        "pages", "move", "heap", "pipe", "open", "close", "thread-start", "thread-end", "fork",
+        "files"
+      })
+  void shouldUndoWhatAVictimHasChanged(final String what) {
+    run("victim", System.getProperty("vas.victims.dir") + "/rollback_changes", what);
+    expectAnswers(1, "ready");
+    final String snapshot = snapshot("victim");
+    for (int i = 0; i < 2; i++) {
+      // Each round adds three lines: what it says of the change, and twice that all is as it was.
+      final int lines = 1 + 3 * i;
+      assertThat(vas("kill", "-s", "USR2", "victim").exitCode()).isZero();
+      expectAnswers(lines + 1, "changed");
+
+      final Struct back = rollback("victim", snapshot);
+
+      assertThat(back.getFieldsOrThrow("in_place").getBoolValue())
+          .isEqualTo(List.of("pages", "move", "heap", "pipe").contains(what));
+      for (int j = 2; j <= 3; j++) {
+        assertThat(vas("kill", "-s", "USR1", "victim").exitCode()).isZero();
+        expectAnswers(lines + j, "ok");
+      }
+    }
+  }
+
+  private static void expectAnswers(final int lines, final String last) {
+    await(() -> vas("logs", "victim").out().lines().count() >= lines);
+    assertThat(vas("logs", "victim").out().lines().toList()).hasSize(lines).endsWith(last);
   }
 
   @Test

@@ -22,17 +22,22 @@ import io.vas.core.ConflictException;
 import io.vas.core.NotFoundException;
 import io.vas.core.UnsupportedException;
 import io.vas.core.VasException;
+import io.vas.core.checkpoint.Checkpointer;
 import io.vas.core.checkpoint.Subject;
 import io.vas.core.instance.Instance;
 import io.vas.core.instance.Instances;
 import io.vas.core.instance.Instances.Start;
 import io.vas.core.keeper.Keeper;
+import io.vas.core.keeper.MendException;
+import io.vas.core.keeper.MendReply;
 import io.vas.core.keeper.SpawnReply;
 import io.vas.core.linux.Capability;
 import io.vas.core.linux.Errno;
 import io.vas.core.linux.LinuxException;
 import io.vas.core.memory.MemoryStrategy;
 import io.vas.core.restore.ForkStage;
+import io.vas.core.restore.InPlaceRollback;
+import io.vas.core.restore.NotInPlaceException;
 import io.vas.core.sandbox.RunSpec;
 import io.vas.core.sandbox.VisitSpec;
 import io.vas.store.DescriptorHolder;
@@ -72,6 +77,7 @@ public final class LocalEngine implements Engine {
   private final Instances instances;
   private final SnapshotStore store;
   private final Snapshots snapshots;
+  private final InPlaceRollback inPlace;
   private final CompiledSnapshots compiled;
   private final Map<Long, Origin> origins = new ConcurrentHashMap<>();
   private final ExecutorService workers =
@@ -124,7 +130,9 @@ public final class LocalEngine implements Engine {
       }
       throw e;
     }
-    snapshots = new Snapshots(store);
+    final Checkpointer checkpointer = new Checkpointer();
+    snapshots = new Snapshots(store, checkpointer);
+    inPlace = new InPlaceRollback(checkpointer);
     compiled = new CompiledSnapshots(store);
     recover();
     store.status().limitations().forEach(LOG::warn);
@@ -543,22 +551,64 @@ public final class LocalEngine implements Engine {
       final Compiled target,
       final RollbackRequest request,
       final CallTime time) {
-    final Snapshot snapshot = target.use().snapshot();
-    if (request.getKeepConnections()) {
-      throw new UnsupportedException(
-          "connections can't be kept: its processes would be replaced by a fork");
+    final RollbackInfo.Builder info =
+        RollbackInfo.newBuilder()
+            .setInstance(instance.reference())
+            .setSnapshot(target.use().snapshot().id());
+    boolean isCommitted = false;
+    try {
+      final MendReply reply =
+          inPlace.run(
+              instance,
+              target.program().image(),
+              target.use(),
+              request.getKeepConnections(),
+              instance.isPaused(),
+              time.remaining());
+      info.setInPlace(true).setFrozenUs(reply.frozenNanos() / 1000).setPagesRestored(reply.pages());
+    } catch (final NotInPlaceException e) {
+      info.setReason(e.getMessage());
+    } catch (final MendException e) {
+      info.setReason(e.getMessage());
+      isCommitted = e.isCommitted();
     }
-    final long nanos =
-        instances.replace(instance, target.program(), snapshot.id(), time.remaining());
+    if (!info.getInPlace()) {
+      replace(instance, target, request, isCommitted, info, time);
+    }
+    snapshots.moveTo(instance.id(), info.getSnapshot());
+    LOG.info(
+        "instance {} is back at snapshot {}{}",
+        instance,
+        info.getSnapshot(),
+        info.getInPlace() ? " in place" : ", replaced: " + info.getReason());
+    return info.build();
+  }
+
+  private void replace(
+      final Instance instance,
+      final Compiled target,
+      final RollbackRequest request,
+      final boolean isCommitted,
+      final RollbackInfo.Builder info,
+      final CallTime time) {
+    if (request.getKeepConnections() && !isCommitted) {
+      throw new UnsupportedException(
+          "connections can't be kept, for it can't be put back in place: " + info.getReason());
+    }
+    final Snapshot snapshot = target.use().snapshot();
+    try {
+      final long nanos =
+          instances.replace(instance, target.program(), snapshot.id(), time.remaining());
+      info.setFrozenUs(nanos / 1000).setPagesRestored(snapshot.facts().pages());
+    } catch (final VasException e) {
+      if (isCommitted) {
+        // What it is now is no state that it ever was in.
+        final int code = instances.stop(instance, Duration.ZERO);
+        LOG.error("instance {} is ended with code {}", instance, code);
+      }
+      throw e;
+    }
     setOrigin(instance, Origin.of(target, 0, List.of()));
-    snapshots.moveTo(instance.id(), snapshot.id());
-    LOG.info("instance {} is back at snapshot {}", instance, snapshot.label());
-    return RollbackInfo.newBuilder()
-        .setInstance(instance.reference())
-        .setSnapshot(snapshot.id())
-        .setFrozenUs(nanos / 1000)
-        .setPagesRestored(snapshot.facts().pages())
-        .build();
   }
 
   private static List<Stage> stages(final SpawnReply reply, final CallTime time) {

@@ -47,7 +47,7 @@ final class Snapshots implements AutoCloseable {
   private static final long PROGRESS_MILLIS = 100;
 
   private final SnapshotStore store;
-  private final Checkpointer checkpointer = new Checkpointer();
+  private final Checkpointer checkpointer;
   private final Map<Long, ReentrantLock> locks = new ConcurrentHashMap<>();
   private final Map<Long, String> latest = new ConcurrentHashMap<>();
   private final Map<String, List<Stage>> stages = new ConcurrentHashMap<>();
@@ -60,8 +60,9 @@ final class Snapshots implements AutoCloseable {
             return thread;
           });
 
-  Snapshots(final SnapshotStore store) {
+  Snapshots(final SnapshotStore store, final Checkpointer checkpointer) {
     this.store = store;
+    this.checkpointer = checkpointer;
   }
 
   /**

@@ -5,13 +5,16 @@ import io.vas.core.DeadlineException;
 import io.vas.core.StoreFullException;
 import io.vas.core.UnsupportedException;
 import io.vas.core.VasException;
+import io.vas.core.image.Backing;
 import io.vas.core.image.DescriptorImage;
 import io.vas.core.image.FileImage;
 import io.vas.core.image.Image;
+import io.vas.core.image.MemoryImage;
 import io.vas.core.image.ObjectImage;
 import io.vas.core.image.Piece;
 import io.vas.core.image.ProcessImage;
 import io.vas.core.image.TaskImage;
+import io.vas.core.image.VmaImage;
 import io.vas.core.keeper.FreezeException;
 import io.vas.core.keeper.FreezeReply;
 import io.vas.core.keeper.FreezeRequest;
@@ -73,6 +76,7 @@ public final class Checkpointer {
 
   private static final String CHILDREN = "children";
   private static final String COPY_FILES = "files: copy the layer";
+  private static final String COMPARE_FILES = "files: compare the layer";
   private static final List<String> EMPTY_DIRECTORIES = List.of("dev/mqueue");
   private static final int DIRECTORY_BUFFER = 1024;
   private static final int PAGE = 4096;
@@ -84,6 +88,7 @@ public final class Checkpointer {
 
   private final DeviceNumber sharedMemory;
   private final Plan plan;
+  private final Plan comparingPlan;
   private UnaryOperator<FreezeRequest> changes = UnaryOperator.identity();
 
   /** A checkpointer. */
@@ -92,13 +97,29 @@ public final class Checkpointer {
       sharedMemory = FileStatus.of(probe).device();
     }
     plan = plan(new PlanBuilder());
+    comparingPlan = comparingPlan(new PlanBuilder());
   }
 
   private Plan plan(final PlanBuilder builder) {
     return Plan.ofAllResources(builder, sharedMemory, Checkpointer::planBesides);
   }
 
+  private Plan comparingPlan(final PlanBuilder builder) {
+    return Plan.ofAllResources(
+        builder,
+        sharedMemory,
+        more -> {
+          planState(more);
+          more.instanceProgram().compareTrees(COMPARE_FILES, more.upper(), more.layer());
+        });
+  }
+
   private static void planBesides(final PlanBuilder builder) {
+    planState(builder);
+    builder.instanceProgram().copyTree(COPY_FILES, builder.upper(), builder.layer());
+  }
+
+  private static void planState(final PlanBuilder builder) {
     AddressSpace.plan(builder);
     builder.taskFile("status");
     builder.taskFile(CHILDREN);
@@ -123,7 +144,6 @@ public final class Checkpointer {
               DIRECTORY_BUFFER);
       builder.instanceProgram().callAny("files: close " + directory, SystemCall.CLOSE, opened);
     }
-    builder.instanceProgram().copyTree(COPY_FILES, builder.upper(), builder.layer());
   }
 
   /**
@@ -201,8 +221,88 @@ public final class Checkpointer {
       try (MappedMemory memory = MappedMemory.mapReadOnly(recordFile, 0, reply.recordLength())) {
         final InstanceRecord record =
             new InstanceRecord(by, memory, reply.recordLength(), instance.pid());
-        final Image image = new Interpretation(instance, sink, record).image();
+        final Image image =
+            new Interpretation(instance, layersOf(instance, sink), record).image(sink);
         return new Checkpoint(image, reply.frozenNanos(), reply.pages(), reply.stageNanos());
+      }
+    }
+  }
+
+  /**
+   * What an instance is at a moment, without its pages and files.
+   *
+   * @param image of which only VMAs and objects are known of memory; VMAs that map a region are
+   *     what they stand for.
+   * @param keeperTids the numbers that its keeper has for its tasks, by the instance's own.
+   * @param sameFiles whether its own layer is the one that it was compared with.
+   */
+  public record Inspection(Image image, Map<Integer, Integer> keeperTids, boolean sameFiles) {}
+
+  /**
+   * Stop an instance and look what it is. It stands still afterwards, until the deadline at most;
+   * where this throws, it may do so, too.
+   *
+   * @param instance which one.
+   * @param layer what its own layer of files is compared with; empty: with one that holds nothing.
+   * @param layers its layers, as far as they are known, the uppermost first.
+   * @param deadline how long it may stand still.
+   * @return what it is.
+   * @throws UnsupportedException if it has something that can not be restored.
+   * @throws VasException if it fails otherwise.
+   */
+  public Inspection inspect(
+      final Subject instance,
+      final Optional<Fd> layer,
+      final List<Fd> layers,
+      final Duration deadline) {
+    try {
+      return inspect(instance, comparingPlan, layer, layers, deadline);
+    } catch (final PlanOutdatedException e) {
+      final Path process = Path.of("/proc", Integer.toString(instance.pid()));
+      return inspect(instance, comparingPlan(new PlanBuilder(process)), layer, layers, deadline);
+    }
+  }
+
+  private Inspection inspect(
+      final Subject instance,
+      final Plan by,
+      final Optional<Fd> layer,
+      final List<Fd> layers,
+      final Duration deadline) {
+    final List<DeviceNumber> devices = new ArrayList<>();
+    for (final RegionKind kind : RegionKind.values()) {
+      devices.add(
+          instance
+              .origin()
+              .map(origin -> FileStatus.of(origin.pages().region(kind)).device())
+              .orElse(DeviceNumber.of(0)));
+    }
+    try (Fd planFile = MemFd.of("vas-plan", by.bytes(devices.get(0), devices.get(1)));
+        Fd recordFile = MemFd.create("vas-record", 0, 0)) {
+      final Params params =
+          Params.forFreeze(by.instanceProgram())
+              .kept(PlanBuilder.UPPER, Sandbox.KEPT_UPPER)
+              .kept(PlanBuilder.SOCK_DIAG, Sandbox.KEPT_SOCK_DIAG)
+              .kept(PlanBuilder.ROOT, Sandbox.KEPT_ROOT);
+      if (layer.isPresent()) {
+        params.attached(PlanBuilder.LAYER, layer.get());
+      } else {
+        params.immediate(PlanBuilder.LAYER, -1);
+      }
+      final FreezeReply reply =
+          freeze(
+              instance,
+              new FreezeRequest(instance.id(), planFile, recordFile, planFile, planFile, deadline)
+                  .recordsOnly()
+                  .keeps()
+                  .params(params));
+      try (MappedMemory memory = MappedMemory.mapReadOnly(recordFile, 0, reply.recordLength())) {
+        final InstanceRecord record =
+            new InstanceRecord(by, memory, reply.recordLength(), instance.pid());
+        return new Inspection(
+            new Interpretation(instance, layers, record).imageWithoutPages(),
+            record.keeperTids(),
+            record.program().result(COMPARE_FILES) == 0);
       }
     }
   }
@@ -228,8 +328,12 @@ public final class Checkpointer {
                     .attached(PlanBuilder.LAYER, sink.layer())
                     .kept(PlanBuilder.SOCK_DIAG, Sandbox.KEPT_SOCK_DIAG)
                     .kept(PlanBuilder.ROOT, Sandbox.KEPT_ROOT));
+    return freeze(instance, changes.apply(request));
+  }
+
+  private static FreezeReply freeze(final Subject instance, final FreezeRequest request) {
     try {
-      return instance.keeper().freeze(changes.apply(request));
+      return instance.keeper().freeze(request);
     } catch (final FreezeException e) {
       if (e.stage() == FreezeStage.SEIZE && e.number() == Errno.EBUSY.number()) {
         throw new UnsupportedException(
@@ -250,10 +354,17 @@ public final class Checkpointer {
     }
   }
 
+  private static List<Fd> layersOf(final Subject instance, final PageSink sink) {
+    final List<Fd> layers = new ArrayList<>();
+    layers.add(sink.layer());
+    instance.origin().ifPresent(origin -> layers.addAll(origin.pages().layers()));
+    return layers;
+  }
+
   /** From a record to an image. */
   private static final class Interpretation implements CaptureContext {
     private final Subject instance;
-    private final PageSink sink;
+    private final List<Fd> layers;
     private final InstanceRecord record;
     private final List<StoredObject> objects;
     private final FileStatus log;
@@ -261,15 +372,65 @@ public final class Checkpointer {
     /** The others are the executor's own, which a fork makes anew. */
     private final Set<Integer> usedObjects = new HashSet<>();
 
-    Interpretation(final Subject instance, final PageSink sink, final InstanceRecord record) {
+    Interpretation(final Subject instance, final List<Fd> layers, final InstanceRecord record) {
       this.instance = instance;
-      this.sink = sink;
+      this.layers = List.copyOf(layers);
       this.record = record;
       this.objects = record.objects();
       this.log = instance.log();
     }
 
-    Image image() {
+    Image image(final PageSink sink) {
+      final Image image = image(memory -> withInheritedPages(memory, sink));
+      storeZeros(sink);
+      return image;
+    }
+
+    Image imageWithoutPages() {
+      return image(this::withInheritedFiles);
+    }
+
+    private MemoryImage withInheritedPages(final MemoryImage memory, final PageSink sink) {
+      return instance
+          .origin()
+          .map(origin -> new RegionFill(origin.image(), origin.pages(), sink).fill(memory, record))
+          .orElse(memory);
+    }
+
+    /**
+     * What VMAs stand for that map a region: they are where the snapshot had them, for the guard
+     * makes memory anonymous before it moves.
+     */
+    private MemoryImage withInheritedFiles(final MemoryImage memory) {
+      final MemoryImage.Builder result = memory.toBuilder();
+      for (final InstanceRecord.StoredPages stored : record.pages()) {
+        final VmaImage before = originVma(stored.start());
+        for (final VmaImage.Builder vma : result.getVmasBuilderList()) {
+          if (vma.getStart() == stored.start() && before.getBacking() != Backing.ANONYMOUS) {
+            vma.setBacking(before.getBacking())
+                .setFile(before.getFile())
+                .setOffset(before.getOffset() + (vma.getStart() - before.getStart()));
+          }
+        }
+      }
+      return result.build();
+    }
+
+    private VmaImage originVma(final long address) {
+      return instance.origin().stream()
+          .flatMap(origin -> origin.image().getProcessesList().stream())
+          .flatMap(process -> process.getMemory().getVmasList().stream())
+          .filter(vma -> vma.getStart() <= address && address < vma.getEnd())
+          .findFirst()
+          .orElseThrow(
+              () ->
+                  new VasException(
+                      "the mapping at 0x"
+                          + Long.toHexString(address)
+                          + " is not of the snapshot that the instance was forked from"));
+    }
+
+    private Image image(final UnaryOperator<MemoryImage> pages) {
       refuseWhatHasNoResource();
       final Image.Builder image =
           Image.newBuilder()
@@ -278,9 +439,8 @@ public final class Checkpointer {
               .addPieces(SandboxPiece.of(instance.sandbox()))
               .addAllPieces(instance.pieces());
       for (final ProcessRecord process : record.processes()) {
-        image.addProcesses(process(process, image));
+        image.addProcesses(process(process, image, pages));
       }
-      storeZeros();
       for (final StoredObject object : objects) {
         if (usedObjects.contains(object.id())) {
           image.addObjects(objectImage(object));
@@ -317,7 +477,7 @@ public final class Checkpointer {
     }
 
     /** Pages of zeros over a file's are stored, too: a hole of a region must not be mapped. */
-    private void storeZeros() {
+    private void storeZeros(final PageSink sink) {
       final ByteBuffer page = ByteBuffer.allocateDirect(PAGE);
       for (final InstanceRecord.StoredPages stored : record.pages()) {
         for (final InstanceRecord.Run run : stored.runs()) {
@@ -351,7 +511,10 @@ public final class Checkpointer {
           .build();
     }
 
-    private ProcessImage process(final ProcessRecord process, final Image.Builder image) {
+    private ProcessImage process(
+        final ProcessRecord process,
+        final Image.Builder image,
+        final UnaryOperator<MemoryImage> pages) {
       final ProcessImage.Builder result = ProcessImage.newBuilder().setPid(process.pid());
       for (final ProcessResource resource : Resources.process()) {
         resource
@@ -376,14 +539,7 @@ public final class Checkpointer {
               new HostFiles("/", layers()),
               instance.origin().map(Subject.Origin::areaStart).orElse(0L),
               instance.origin().map(Subject.Origin::areaEnd).orElse(0L));
-      result.setMemory(space.capture());
-      instance
-          .origin()
-          .ifPresent(
-              origin ->
-                  result.setMemory(
-                      new RegionFill(origin.image(), origin.pages(), sink)
-                          .fill(result.getMemory(), record)));
+      result.setMemory(pages.apply(space.capture()));
       return result.build();
     }
 
@@ -453,9 +609,6 @@ public final class Checkpointer {
 
     @Override
     public List<Fd> layers() {
-      final List<Fd> layers = new ArrayList<>();
-      layers.add(sink.layer());
-      instance.origin().ifPresent(origin -> layers.addAll(origin.pages().layers()));
       return layers;
     }
 

@@ -355,6 +355,17 @@ final class InstanceRecord {
     return a.inode() == b.inode() && a.device().equals(b.device());
   }
 
+  /**
+   * The numbers of the tasks of the first process.
+   *
+   * @return as the keeper numbers them, by what the instance does.
+   */
+  Map<Integer, Integer> keeperTids() {
+    final Map<Integer, Integer> numbers = new HashMap<>();
+    processes.get(0).byTid.forEach((outer, task) -> numbers.put(task.tid(), outer));
+    return numbers;
+  }
+
   /** A process of the record. */
   final class RecordedProcess implements ProcessRecord {
     private final int knownOuterPid;

@@ -15,6 +15,7 @@ public final class FreezeRequest {
   int faultStage;
   int fault = KeeperProtocolDescriptor.FAULT_NONE;
   int threads;
+  int flags;
 
   /**
    * A freeze.
@@ -73,6 +74,27 @@ public final class FreezeRequest {
   public FreezeRequest fault(final FreezeStage stage, final int kind) {
     faultStage = stage.number();
     fault = kind;
+    return this;
+  }
+
+  /**
+   * Copy no pages, nor contents of files. The regions are not looked at.
+   *
+   * @return this.
+   */
+  public FreezeRequest recordsOnly() {
+    flags |= KeeperProtocolDescriptor.FREEZE_RECORD_ONLY;
+    return this;
+  }
+
+  /**
+   * Let the instance stand still afterwards, as {@link Keeper#pause} does, until the deadline. One
+   * that was paused before stays so in any case.
+   *
+   * @return this.
+   */
+  public FreezeRequest keeps() {
+    flags |= KeeperProtocolDescriptor.FREEZE_KEEP;
     return this;
   }
 }

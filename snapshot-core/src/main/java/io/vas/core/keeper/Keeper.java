@@ -8,6 +8,7 @@ import static io.vas.core.keeper.KeeperProtocolDescriptor.FREEZE;
 import static io.vas.core.keeper.KeeperProtocolDescriptor.FREEZE_DEADLINE_MICROS_OFFSET;
 import static io.vas.core.keeper.KeeperProtocolDescriptor.FREEZE_FAULT_OFFSET;
 import static io.vas.core.keeper.KeeperProtocolDescriptor.FREEZE_FAULT_STAGE_OFFSET;
+import static io.vas.core.keeper.KeeperProtocolDescriptor.FREEZE_FLAGS_OFFSET;
 import static io.vas.core.keeper.KeeperProtocolDescriptor.FREEZE_LENGTH;
 import static io.vas.core.keeper.KeeperProtocolDescriptor.FREEZE_PARAM_COUNT_OFFSET;
 import static io.vas.core.keeper.KeeperProtocolDescriptor.FREEZE_THREADS_OFFSET;
@@ -30,6 +31,22 @@ import static io.vas.core.keeper.KeeperProtocolDescriptor.LISTED_LENGTH;
 import static io.vas.core.keeper.KeeperProtocolDescriptor.LISTED_PAUSED;
 import static io.vas.core.keeper.KeeperProtocolDescriptor.LISTED_PID_OFFSET;
 import static io.vas.core.keeper.KeeperProtocolDescriptor.LISTED_VISITED_OFFSET;
+import static io.vas.core.keeper.KeeperProtocolDescriptor.MEND;
+import static io.vas.core.keeper.KeeperProtocolDescriptor.MENDED_FAILED_RESULT_OFFSET;
+import static io.vas.core.keeper.KeeperProtocolDescriptor.MENDED_FAILED_STEP_OFFSET;
+import static io.vas.core.keeper.KeeperProtocolDescriptor.MENDED_FROZEN_NANOS_OFFSET;
+import static io.vas.core.keeper.KeeperProtocolDescriptor.MENDED_PAGES_OFFSET;
+import static io.vas.core.keeper.KeeperProtocolDescriptor.MENDED_STAGE_NANOS_OFFSET;
+import static io.vas.core.keeper.KeeperProtocolDescriptor.MEND_AREA_OFFSET;
+import static io.vas.core.keeper.KeeperProtocolDescriptor.MEND_FAULT_STAGE_OFFSET;
+import static io.vas.core.keeper.KeeperProtocolDescriptor.MEND_FILE_COUNT_OFFSET;
+import static io.vas.core.keeper.KeeperProtocolDescriptor.MEND_FIRST_RUN_OFFSET;
+import static io.vas.core.keeper.KeeperProtocolDescriptor.MEND_FIRST_TASK_OFFSET;
+import static io.vas.core.keeper.KeeperProtocolDescriptor.MEND_LENGTH;
+import static io.vas.core.keeper.KeeperProtocolDescriptor.MEND_PROGRAM_OFFSET_OFFSET;
+import static io.vas.core.keeper.KeeperProtocolDescriptor.MEND_RUN_COUNT_OFFSET;
+import static io.vas.core.keeper.KeeperProtocolDescriptor.MEND_STAYS_OFFSET;
+import static io.vas.core.keeper.KeeperProtocolDescriptor.MEND_TASK_COUNT_OFFSET;
 import static io.vas.core.keeper.KeeperProtocolDescriptor.MESSAGE_FDS_MAX;
 import static io.vas.core.keeper.KeeperProtocolDescriptor.MESSAGE_LENGTH;
 import static io.vas.core.keeper.KeeperProtocolDescriptor.MESSAGE_LENGTH_OFFSET;
@@ -88,7 +105,9 @@ import io.vas.core.UnsupportedException;
 import io.vas.core.VasException;
 import io.vas.core.linux.Errno;
 import io.vas.core.linux.Fd;
+import io.vas.core.linux.FileIo;
 import io.vas.core.linux.LinuxException;
+import io.vas.core.linux.MemFd;
 import io.vas.core.linux.Pidfd;
 import io.vas.core.linux.SeqPacketSocket;
 import io.vas.core.program.Program;
@@ -463,6 +482,7 @@ public final class Keeper implements AutoCloseable {
     body.putInt(FREEZE_FAULT_STAGE_OFFSET, request.faultStage, LITTLE_ENDIAN);
     body.putInt(FREEZE_FAULT_OFFSET, request.fault, LITTLE_ENDIAN);
     body.putInt(FREEZE_THREADS_OFFSET, request.threads, LITTLE_ENDIAN);
+    body.putInt(FREEZE_FLAGS_OFFSET, request.flags, LITTLE_ENDIAN);
     encode(params, body, FREEZE_LENGTH);
     final List<Fd> descriptors = new ArrayList<>();
     descriptors.addAll(
@@ -559,6 +579,72 @@ public final class Keeper implements AutoCloseable {
    */
   public void yieldToDebugger(final long instance) {
     tell(YIELD, instance, "it is not paused, or has been yielded");
+  }
+
+  /**
+   * Put a paused instance back. Unless it is to stay, it goes on.
+   *
+   * @param request which, and what it is to be.
+   * @return what was done.
+   * @throws MendException if it could not be done; it says whether something was changed.
+   * @throws NotFoundException if the instance has ended.
+   */
+  public MendReply mend(final MendRequest request) {
+    final UnsafeBuffer body = new UnsafeBuffer(new byte[MEND_LENGTH]);
+    body.putInt(MEND_FIRST_TASK_OFFSET, request.taskOffset, LITTLE_ENDIAN);
+    body.putInt(MEND_TASK_COUNT_OFFSET, request.taskCount, LITTLE_ENDIAN);
+    body.putInt(MEND_FIRST_RUN_OFFSET, request.runOffset, LITTLE_ENDIAN);
+    body.putInt(MEND_RUN_COUNT_OFFSET, request.runCount, LITTLE_ENDIAN);
+    body.putInt(MEND_PROGRAM_OFFSET_OFFSET, request.programOffset, LITTLE_ENDIAN);
+    body.putInt(MEND_FAULT_STAGE_OFFSET, request.faultStage, LITTLE_ENDIAN);
+    body.putLong(MEND_AREA_OFFSET, request.area, LITTLE_ENDIAN);
+    body.putInt(MEND_STAYS_OFFSET, request.stays ? 1 : 0, LITTLE_ENDIAN);
+    body.putInt(MEND_FILE_COUNT_OFFSET, request.files.size(), LITTLE_ENDIAN);
+    try (Fd table = MemFd.create("vas-mend", request.length(), 0)) {
+      final ByteBuffer bytes = ByteBuffer.allocateDirect(request.length());
+      request.table.getBytes(0, bytes, request.length());
+      bytes.flip();
+      FileIo.pwrite(table, bytes, 0);
+      final List<Fd> descriptors = new ArrayList<>();
+      descriptors.add(table);
+      descriptors.addAll(request.files);
+      final Answer answer = ask(MEND, request.instance, body, descriptors, Duration.ZERO);
+      if (answer.status == -Errno.ESRCH.number()) {
+        throw new NotFoundException("the instance has ended");
+      }
+      if (answer.status != 0) {
+        throw mendFailure(request, answer);
+      }
+      return mended(answer.body);
+    }
+  }
+
+  private static MendException mendFailure(final MendRequest request, final Answer answer) {
+    final MendStage stage = MendStage.of(answer.stage);
+    final int number = -answer.status;
+    final int step = answer.body.getInt(MENDED_FAILED_STEP_OFFSET, LITTLE_ENDIAN);
+    final long result = answer.body.getLong(MENDED_FAILED_RESULT_OFFSET, LITTLE_ENDIAN);
+    final String reason =
+        request
+            .program
+            .filter(program -> result != 0 && step >= 0 && step < program.stepCount())
+            .map(program -> program.describeFailure(step, result))
+            .orElse(Errno.describe(number));
+    return new MendException(
+        "it could not be put back in place (" + stage + "): " + reason, number, stage);
+  }
+
+  private static MendReply mended(final UnsafeBuffer body) {
+    final Map<MendStage, Long> stages = new EnumMap<>(MendStage.class);
+    for (final MendStage stage : MendStage.values()) {
+      stages.put(
+          stage,
+          body.getLong(MENDED_STAGE_NANOS_OFFSET + stage.number() * Long.BYTES, LITTLE_ENDIAN));
+    }
+    return new MendReply(
+        body.getLong(MENDED_PAGES_OFFSET, LITTLE_ENDIAN),
+        body.getLong(MENDED_FROZEN_NANOS_OFFSET, LITTLE_ENDIAN),
+        stages);
   }
 
   private void tell(final int type, final long instance, final String conflict) {

@@ -223,6 +223,11 @@ public final class KeeperProtocolDescriptor {
   /** Close all that is held under numbers whose highest byte is header.subject's. */
   public static final int DROP_ALL = 14;
 
+  /**
+   * Body: vas_mend; descriptors: table, then the files that runs name; a paused instance goes back.
+   */
+  public static final int MEND = 15;
+
   /** Event, not asked for; body: vas_exited. */
   public static final int EXITED = 64;
 
@@ -590,8 +595,140 @@ public final class KeeperProtocolDescriptor {
   /** u32: that copy pages; 0: one a processor. */
   public static final int FREEZE_THREADS_OFFSET = FREEZE_FAULT_OFFSET + Integer.BYTES;
 
+  /** u32: FREEZE_RECORD_ONLY, FREEZE_KEEP. */
+  public static final int FREEZE_FLAGS_OFFSET = FREEZE_THREADS_OFFSET + Integer.BYTES;
+
+  /** u32. */
+  public static final int FREEZE_RESERVED_OFFSET = FREEZE_FLAGS_OFFSET + Integer.BYTES;
+
   /** Bytes of a struct vas_freeze. */
-  public static final int FREEZE_LENGTH = FREEZE_THREADS_OFFSET + Integer.BYTES;
+  public static final int FREEZE_LENGTH = FREEZE_RESERVED_OFFSET + Integer.BYTES;
+
+  /** No pages are copied, nor contents of files; the regions may be any descriptors. */
+  public static final int FREEZE_RECORD_ONLY = 1;
+
+  /** It stays paused, until the deadline at most; the frozen time is told later. */
+  public static final int FREEZE_KEEP = 2;
+
+  // ---- enum vas_mend_stage: ---- mend ----
+
+  /** Nothing has been changed. */
+  public static final int MEND_CHECK = 1;
+
+  /** From here on it is neither what it was nor what it is to be, until all is done. */
+  public static final int MEND_PROGRAM = 2;
+
+  /** Mend pages. */
+  public static final int MEND_PAGES = 3;
+
+  /** Mend tasks. */
+  public static final int MEND_TASKS = 4;
+
+  // ---- struct vas_mend
+
+  /** u32: counts from the table's start. */
+  public static final int MEND_FIRST_TASK_OFFSET = 0;
+
+  /** u32. */
+  public static final int MEND_TASK_COUNT_OFFSET = MEND_FIRST_TASK_OFFSET + Integer.BYTES;
+
+  /** u32: in the order of their addresses. */
+  public static final int MEND_FIRST_RUN_OFFSET = MEND_TASK_COUNT_OFFSET + Integer.BYTES;
+
+  /** u32. */
+  public static final int MEND_RUN_COUNT_OFFSET = MEND_FIRST_RUN_OFFSET + Integer.BYTES;
+
+  /** u32: 0: none; run in the first thread. */
+  public static final int MEND_PROGRAM_OFFSET_OFFSET = MEND_RUN_COUNT_OFFSET + Integer.BYTES;
+
+  /** u32: for tests: fails there with EIO. */
+  public static final int MEND_FAULT_STAGE_OFFSET = MEND_PROGRAM_OFFSET_OFFSET + Integer.BYTES;
+
+  /** u64: where that program may lie: free before and after it. */
+  public static final int MEND_AREA_OFFSET = MEND_FAULT_STAGE_OFFSET + Integer.BYTES;
+
+  /** u32: 1: it is paused afterwards. */
+  public static final int MEND_STAYS_OFFSET = MEND_AREA_OFFSET + Long.BYTES;
+
+  /** u32. */
+  public static final int MEND_FILE_COUNT_OFFSET = MEND_STAYS_OFFSET + Integer.BYTES;
+
+  /** Bytes of a struct vas_mend. */
+  public static final int MEND_LENGTH = MEND_FILE_COUNT_OFFSET + Integer.BYTES;
+
+  // ---- struct vas_mend_task
+
+  /** s32: as the keeper's /proc sees it. */
+  public static final int MEND_TASK_TID_OFFSET = 0;
+
+  /** u32: a multiple of 8. */
+  public static final int MEND_TASK_XSTATE_LENGTH_OFFSET = MEND_TASK_TID_OFFSET + Integer.BYTES;
+
+  /** u64. */
+  public static final int MEND_TASK_MASK_OFFSET = MEND_TASK_XSTATE_LENGTH_OFFSET + Integer.BYTES;
+
+  /** u64[27]: struct user_regs_struct. */
+  public static final int MEND_TASK_REGISTERS_OFFSET = MEND_TASK_MASK_OFFSET + Long.BYTES;
+
+  /** Bytes of a struct vas_mend_task. */
+  public static final int MEND_TASK_LENGTH = MEND_TASK_REGISTERS_OFFSET + 27 * Long.BYTES;
+
+  // ---- enum vas_mend_kind
+
+  /** The bytes at offset of the file. */
+  public static final int MEND_STORED = 0;
+
+  /** Zeros, as is what the file has there. */
+  public static final int MEND_ZERO = 1;
+
+  /** What the mapping's own file shows. */
+  public static final int MEND_MAPPED = 2;
+
+  /** Guard pages. */
+  public static final int MEND_GUARD = 3;
+
+  // ---- struct vas_mend_run
+
+  /** u64. */
+  public static final int MEND_RUN_START_OFFSET = 0;
+
+  /** u64: bytes. */
+  public static final int MEND_RUN_LENGTH_OFFSET = MEND_RUN_START_OFFSET + Long.BYTES;
+
+  /** u64. */
+  public static final int MEND_RUN_OFFSET_OFFSET = MEND_RUN_LENGTH_OFFSET + Long.BYTES;
+
+  /** u32: the how manieth. */
+  public static final int MEND_RUN_FILE_OFFSET = MEND_RUN_OFFSET_OFFSET + Long.BYTES;
+
+  /** u32: enum vas_mend_kind. */
+  public static final int MEND_RUN_KIND_OFFSET = MEND_RUN_FILE_OFFSET + Integer.BYTES;
+
+  /** Bytes of a struct vas_mend_run. */
+  public static final int MEND_RUN_LENGTH = MEND_RUN_KIND_OFFSET + Integer.BYTES;
+
+  // ---- struct vas_mended
+
+  /** u64: written. */
+  public static final int MENDED_PAGES_OFFSET = 0;
+
+  /** u64: from the freeze that kept it, or its pause, until now. */
+  public static final int MENDED_FROZEN_NANOS_OFFSET = MENDED_PAGES_OFFSET + Long.BYTES;
+
+  /** u64[8]. */
+  public static final int MENDED_STAGE_NANOS_OFFSET = MENDED_FROZEN_NANOS_OFFSET + Long.BYTES;
+
+  /** s64: of the program's operation that failed. */
+  public static final int MENDED_FAILED_RESULT_OFFSET = MENDED_STAGE_NANOS_OFFSET + 8 * Long.BYTES;
+
+  /** u32. */
+  public static final int MENDED_FAILED_STEP_OFFSET = MENDED_FAILED_RESULT_OFFSET + Long.BYTES;
+
+  /** u32. */
+  public static final int MENDED_RESERVED_OFFSET = MENDED_FAILED_STEP_OFFSET + Integer.BYTES;
+
+  /** Bytes of a struct vas_mended. */
+  public static final int MENDED_LENGTH = MENDED_RESERVED_OFFSET + Integer.BYTES;
 
   // ---- struct vas_frozen
 

@@ -21,6 +21,7 @@ import static io.vas.core.program.ProgramDescriptor.OP_ARG_KIND_OFFSET;
 import static io.vas.core.program.ProgramDescriptor.OP_ARG_OFFSET;
 import static io.vas.core.program.ProgramDescriptor.OP_BARRIER;
 import static io.vas.core.program.ProgramDescriptor.OP_CODE_OFFSET;
+import static io.vas.core.program.ProgramDescriptor.OP_COMPARE_TREES;
 import static io.vas.core.program.ProgramDescriptor.OP_COPY_TREE;
 import static io.vas.core.program.ProgramDescriptor.OP_COUNT_OFFSET;
 import static io.vas.core.program.ProgramDescriptor.OP_END;
@@ -441,6 +442,19 @@ public class ProgramBuilder {
    */
   public Result copyTree(final String name, final Value source, final Value target) {
     return add(name, OP_COPY_TREE, 0, EXPECT_SUCCESS, 0, new Object[] {source, target});
+  }
+
+  /**
+   * In the keeper only: compare directory trees in all that {@link #copyTree} copies but the time
+   * of the latest access.
+   *
+   * @param name of the operation.
+   * @param one descriptor of a directory.
+   * @param other descriptor of another one; negative: an empty one.
+   * @return 0 if they are the same, otherwise 1.
+   */
+  public Result compareTrees(final String name, final Value one, final Value other) {
+    return add(name, OP_COMPARE_TREES, 0, EXPECT_SUCCESS, 0, new Object[] {one, other});
   }
 
   /**

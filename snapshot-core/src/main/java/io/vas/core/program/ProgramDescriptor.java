@@ -171,6 +171,12 @@ public final class ProgramDescriptor {
   /** In the keeper: copy the tree under descriptor arg0 to directory arg1. */
   public static final int OP_COPY_TREE = 11;
 
+  /**
+   * In the keeper: the result is 0 if the directory trees under arg0 and arg1 (negative: an empty
+   * one) are the same, else 1.
+   */
+  public static final int OP_COMPARE_TREES = 12;
+
   // ---- enum vas_arg_kind
 
   /** The argument itself. */

@@ -24,7 +24,11 @@ class KeeperProtocolDescriptorTest {
           entry("vas_rename", "RENAME_"),
           entry("vas_listed", "LISTED_"),
           entry("vas_freeze", "FREEZE_"),
-          entry("vas_frozen", "FROZEN_"));
+          entry("vas_frozen", "FROZEN_"),
+          entry("vas_mend", "MEND_"),
+          entry("vas_mend_task", "MEND_TASK_"),
+          entry("vas_mend_run", "MEND_RUN_"),
+          entry("vas_mended", "MENDED_"));
   private static final Map<String, String> MESSAGE_CONSTANTS =
       Map.ofEntries(
           entry("VAS_PROTOCOL_VERSION", "PROTOCOL_VERSION"),
@@ -43,6 +47,7 @@ class KeeperProtocolDescriptorTest {
           entry("VAS_YIELD", "YIELD"),
           entry("VAS_RENAME", "RENAME"),
           entry("VAS_DROP_ALL", "DROP_ALL"),
+          entry("VAS_MEND", "MEND"),
           entry("VAS_EXITED", "EXITED"),
           entry("VAS_PARAM_", "PARAM_"),
           entry("VAS_KEPT_", "KEPT_"),

@@ -24,7 +24,8 @@ import java.util.concurrent.atomic.AtomicLong;
  * daemon does, without a daemon.
  */
 public final class VictimHost implements AutoCloseable {
-  static final Duration DEADLINE = Duration.ofSeconds(20);
+  /** What a request may take. */
+  public static final Duration DEADLINE = Duration.ofSeconds(20);
 
   private final Path directory;
   private final Keeper keeper;

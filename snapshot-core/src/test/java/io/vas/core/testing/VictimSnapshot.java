@@ -61,6 +61,15 @@ public final class VictimSnapshot implements AutoCloseable {
     return checkpoint.image();
   }
 
+  /**
+   * Where its pages and files are.
+   *
+   * @return they belong to the snapshot.
+   */
+  public io.vas.core.memory.PageSource pages() {
+    return entry;
+  }
+
   TestStore.Entry entry() {
     return entry;
   }

@@ -1,0 +1,490 @@
+/*
+ * A rollback in place: a paused instance's tasks, as they are, get back what a snapshot says.
+ *
+ * What has to be done was found out before, and is in a table: a program of system calls that mends mappings, descriptors and
+ * the like, run in the first thread; what every page of every private mapping is to be; each thread's registers. Here the
+ * pages that differ are found and written.
+ *
+ * Which differ: the table says where each page's bytes lie (file and offset). A page that a mapping takes from there itself is
+ * right as long as it is not the process's own. All others are compared, or written.
+ */
+#include "keeper.h"
+
+#include <elf.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/ptrace.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+#define FILES_MAX 16
+#define IOVS 64
+#define CHUNK (256UL << 10) /* compared at once, in the second-level cache */
+#define HALF_CHUNK (CHUNK / 2)
+
+struct file {
+  int fd;
+  uint64_t device, inode;
+  const uint8_t *map;
+  uint64_t size;
+};
+
+struct mend {
+  struct instance *instance;
+  struct freezing freezing;
+  const struct vas_mend *request;
+  const uint8_t *table;
+  size_t table_length;
+  const struct vas_mend_run *runs;
+  struct file files[FILES_MAX];
+  struct vas_mended result;
+  uint32_t stage;
+  uint64_t stage_start;
+  struct task *leader;
+  uint64_t instruction; /* a system call instruction of the process */
+  int pagemap, memory;
+  uint8_t *buffer; /* CHUNK bytes */
+  /* Writes that are gathered until they are worth a call. */
+  struct iovec local[IOVS], remote[IOVS];
+  int count;
+};
+
+static int enter(struct mend *mend, uint32_t stage) {
+  uint64_t now = now_nanos();
+  mend->result.stage_nanos[mend->stage] += now - mend->stage_start;
+  mend->stage = stage;
+  mend->stage_start = now;
+  return mend->request->fault_stage == stage ? -EIO : 0;
+}
+
+/* ---- before the commit point ---- */
+
+static int open_table(struct mend *mend, const struct freeze_job *job) {
+  const struct vas_mend *request = mend->request;
+  struct stat status;
+
+  if (job->fd_count < 1 || request->file_count > FILES_MAX || (int)request->file_count != job->fd_count - 1 ||
+      fstat(job->fds[0], &status) < 0)
+    return -EBADMSG;
+  mend->table_length = (size_t)status.st_size;
+  mend->table = mmap(NULL, mend->table_length, PROT_READ, MAP_PRIVATE, job->fds[0], 0);
+  if (mend->table == MAP_FAILED) {
+    mend->table = NULL;
+    return -errno;
+  }
+  uint64_t runs_end = request->first_run + (uint64_t)request->run_count * sizeof(struct vas_mend_run);
+  if (runs_end > mend->table_length || request->first_task > mend->table_length ||
+      request->program_offset + sizeof(struct vas_program_header) > mend->table_length)
+    return -EBADMSG;
+  mend->runs = (const void *)(mend->table + request->first_run);
+  for (uint32_t i = 0; i < request->file_count; i++) {
+    struct file *file = &mend->files[i];
+    file->fd = job->fds[1 + i];
+    if (fstat(file->fd, &status) < 0)
+      return -errno;
+    file->device = status.st_dev;
+    file->inode = status.st_ino;
+    file->size = (uint64_t)status.st_size;
+    if (file->size == 0)
+      continue;
+    void *map = mmap(NULL, file->size, PROT_READ, MAP_SHARED | MAP_NORESERVE, file->fd, 0);
+    if (map == MAP_FAILED)
+      return -errno;
+    file->map = map;
+    madvise(map, file->size, MADV_DONTFORK);
+  }
+  return 0;
+}
+
+static const struct vas_mend_task *next_task(const struct vas_mend_task *task) {
+  return (const void *)((const uint8_t *)(task + 1) + task->xstate_length);
+}
+
+static struct task *find(struct mend *mend, pid_t tid) {
+  for (size_t i = 0; i < mend->freezing.count; i++)
+    if (mend->freezing.tasks[i].tid == tid && !mend->freezing.tasks[i].gone)
+      return &mend->freezing.tasks[i];
+  return NULL;
+}
+
+/* The tasks of the table are those that there are. */
+static int check_tasks(struct mend *mend) {
+  const struct vas_mend_task *wanted = (const void *)(mend->table + mend->request->first_task);
+  uint32_t there = 0;
+
+  for (uint32_t i = 0; i < mend->request->task_count; i++, wanted = next_task(wanted)) {
+    const uint8_t *end = (const uint8_t *)(wanted + 1);
+    if (end > mend->table + mend->table_length || wanted->xstate_length > mend->table_length - (size_t)(end - mend->table))
+      return -EBADMSG;
+    if (find(mend, wanted->tid) == NULL)
+      return -ESTALE;
+  }
+  for (size_t i = 0; i < mend->freezing.count; i++)
+    there += !mend->freezing.tasks[i].gone && !mend->freezing.tasks[i].visitor;
+  return there == mend->request->task_count ? 0 : -ESTALE;
+}
+
+static int check(struct mend *mend, const struct freeze_job *job) {
+  struct instance *instance = mend->instance;
+  char name[32];
+  int error;
+
+  if (!instance->paused || instance->yielded)
+    return -EALREADY;
+  /* Nobody takes it away any more, not even a deadline: this does not wait for anybody. */
+  error = freeze_instance(instance, &mend->freezing);
+  mend->freezing.deadline_nanos = now_nanos() + 60000000000u;
+  if (error < 0 || (error = open_table(mend, job)) < 0 || (error = check_tasks(mend)) < 0)
+    return error;
+  mend->leader = find(mend, instance->pid);
+  if (mend->leader == NULL)
+    return -ESRCH;
+  mend->instruction = instance->syscall_address;
+  if (mend->instruction == 0 && (error = find_syscall_instruction(instance->pid, &mend->instruction)) < 0)
+    return error;
+  snprintf(name, sizeof(name), "%d/pagemap", instance->pid);
+  mend->pagemap = openat(proc_directory, name, O_RDONLY | O_CLOEXEC);
+  snprintf(name, sizeof(name), "%d/mem", instance->pid);
+  mend->memory = openat(proc_directory, name, O_RDWR | O_CLOEXEC);
+  mend->buffer = mmap(NULL, CHUNK, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (mend->pagemap < 0 || mend->memory < 0 || mend->buffer == MAP_FAILED) {
+    mend->buffer = mend->buffer == MAP_FAILED ? NULL : mend->buffer;
+    return -errno;
+  }
+  madvise(mend->buffer, CHUNK, MADV_DONTFORK);
+  for (size_t i = 0; i < mend->freezing.count; i++)
+    if (!mend->freezing.tasks[i].gone && (error = fetch_registers(&mend->freezing.tasks[i])) < 0)
+      return error;
+  return 0;
+}
+
+/* ---- pages ---- */
+
+static const uint8_t zeros[PAGE];
+
+/* One private mapping, and what of it has been looked at. */
+struct range {
+  struct mend *mend;
+  const struct vma *vma;
+  int backing;   /* descriptor of the region that it maps, or -1 */
+  uint32_t file; /* the table's file that it maps, or ~0 */
+  uint32_t run;  /* the table's run that the next page is in */
+  uint64_t at;
+};
+
+static int flush(struct mend *mend) {
+  int count = mend->count;
+  uint64_t bytes = 0;
+
+  mend->count = 0;
+  for (int i = 0; i < count; i++)
+    bytes += mend->local[i].iov_len;
+  if (count == 0)
+    return 0;
+  mend->result.pages += bytes / PAGE;
+  ssize_t n = process_vm_writev(mend->instance->pid, mend->local, (unsigned long)count, mend->remote, (unsigned long)count, 0);
+  if (n >= 0 && (uint64_t)n == bytes)
+    return 0;
+  if (n < 0 && errno != EFAULT)
+    return -errno;
+  /* Not writable for the process itself. */
+  for (int i = 0; i < count; i++)
+    for (size_t done = 0; done < mend->local[i].iov_len;) {
+      n = pwrite(mend->memory, (const uint8_t *)mend->local[i].iov_base + done, mend->local[i].iov_len - done,
+                 (off_t)((uintptr_t)mend->remote[i].iov_base + done));
+      if (n <= 0)
+        return n < 0 ? -errno : -EIO;
+      done += (size_t)n;
+    }
+  return 0;
+}
+
+/* Bytes of a file or zeros, as one page after the other. */
+static int write_pages(struct mend *mend, uint64_t start, const uint8_t *bytes, uint64_t length) {
+  for (uint64_t done = 0; done < length;) {
+    uint64_t piece = bytes == NULL ? PAGE : length - done;
+    mend->local[mend->count] = (struct iovec){(void *)(uintptr_t)(bytes == NULL ? zeros : bytes + done), piece};
+    mend->remote[mend->count] = (struct iovec){(void *)(uintptr_t)(start + done), piece};
+    done += piece;
+    if (++mend->count == IOVS) {
+      int error = flush(mend);
+      if (error < 0)
+        return error;
+    }
+  }
+  return 0;
+}
+
+/* Compares what is in the buffer with what is wanted, and writes the pages that differ. */
+static int write_different(struct mend *mend, uint64_t start, const uint8_t *bytes, uint64_t length) {
+  for (uint64_t done = 0; done < length; done += PAGE) {
+    const uint8_t *wanted = bytes == NULL ? zeros : bytes + done;
+    if (memcmp(mend->buffer + done, wanted, PAGE) != 0) {
+      int error = write_pages(mend, start + done, wanted, PAGE);
+      if (error < 0)
+        return error;
+    }
+  }
+  return 0;
+}
+
+static int compare_own(struct range *range, uint64_t start, const uint8_t *bytes, uint64_t length) {
+  struct mend *mend = range->mend;
+
+  for (uint64_t done = 0; done < length; done += CHUNK) {
+    uint64_t piece = length - done < CHUNK ? length - done : CHUNK;
+    struct iovec local = {mend->buffer, piece}, remote = {(void *)(uintptr_t)(start + done), piece};
+    ssize_t n = range->vma->readable ? process_vm_readv(mend->instance->pid, &local, 1, &remote, 1, 0)
+                                     : pread(mend->memory, mend->buffer, piece, (off_t)(start + done));
+    if (n < 0 || (uint64_t)n != piece)
+      return n < 0 ? -errno : -EIO;
+    int error = write_different(mend, start + done, bytes == NULL ? NULL : bytes + done, piece);
+    if (error < 0)
+      return error;
+  }
+  return 0;
+}
+
+/* Pages that show another region's bytes. Holes of it are held by the guard: they are given zeros before they are written. */
+static int compare_backed(struct range *range, uint64_t start, const uint8_t *bytes, uint64_t length) {
+  struct mend *mend = range->mend;
+  int flushed = flush(mend);
+
+  if (flushed < 0)
+    return flushed;
+  /* Fewer pages than are written at once: none of them is written before its hole is known. */
+  for (uint64_t done = 0; done < length; done += HALF_CHUNK) {
+    uint64_t piece = length - done < HALF_CHUNK ? length - done : HALF_CHUNK;
+    uint64_t offset = range->vma->offset + (start + done - range->vma->start);
+    ssize_t n = pread(range->backing, mend->buffer, piece, (off_t)offset);
+    if (n < 0)
+      return -errno;
+    memset(mend->buffer + n, 0, piece - (uint64_t)n);
+    int error = write_different(mend, start + done, bytes == NULL ? NULL : bytes + done, piece);
+    if (error < 0)
+      return error;
+    for (int i = 0; i < mend->count; i++) {
+      uint64_t at = (uintptr_t)mend->remote[i].iov_base;
+      uint64_t from = range->vma->offset + (at - range->vma->start);
+      off_t data = lseek(range->backing, (off_t)from, SEEK_DATA);
+      if ((data < 0 || (uint64_t)data >= from + PAGE) &&
+          (error = guard_fill(mend->instance, mend->instance->pid, at, at + PAGE)) < 0)
+        return error;
+    }
+    if ((error = flush(mend)) < 0)
+      return error;
+  }
+  return 0;
+}
+
+/* A page that the process has of its own where the mapping's file is to show. */
+static int zap(struct mend *mend, uint64_t start, uint64_t end) {
+  const uint64_t args[6] = {start, end - start, MADV_DONTNEED};
+  long result;
+  int error = flush(mend);
+
+  if (error >= 0)
+    error = task_syscall(mend->leader, mend->instruction, SYS_madvise, args, &result);
+  if (error >= 0)
+    mend->result.pages += (end - start) / PAGE;
+  return error < 0 ? error : (int)result;
+}
+
+/* From one address to another the pages are of one kind, in the process and in the table. */
+static int mend_piece(struct range *range, const struct vas_mend_run *run, uint64_t start, uint64_t end, bool own,
+                      enum page_kind kind) {
+  struct mend *mend = range->mend;
+  uint64_t offset = run->offset + (start - run->start);
+  bool in_place = range->file == run->file && range->vma->offset + (start - range->vma->start) == offset;
+  const uint8_t *bytes = NULL;
+
+  if ((own && kind == PAGE_GUARD) != (run->kind == VAS_MEND_GUARD))
+    return -ESTALE;
+  switch (run->kind) {
+  case VAS_MEND_GUARD:
+    return 0;
+  case VAS_MEND_MAPPED:
+    if (range->backing >= 0)
+      return -ESTALE;
+    return own ? zap(mend, start, end) : 0;
+  case VAS_MEND_STORED: {
+    const struct file *file = &mend->files[run->file];
+    if (run->file >= mend->request->file_count || offset + (end - start) > file->size)
+      return -EBADMSG;
+    bytes = file->map + offset;
+    break;
+  }
+  default:
+    if (own && kind == PAGE_ZERO)
+      return 0;
+    break;
+  }
+  if (!own) {
+    if (in_place)
+      return 0;
+    if (range->backing >= 0)
+      return compare_backed(range, start, bytes, end - start);
+    return bytes == NULL && range->vma->inode == 0 ? 0 : write_pages(mend, start, bytes, end - start);
+  }
+  return in_place && bytes != NULL ? write_pages(mend, start, bytes, end - start)
+                                   : compare_own(range, start, bytes, end - start);
+}
+
+static int mend_until(struct range *range, uint64_t end, bool own, enum page_kind kind) {
+  struct mend *mend = range->mend;
+
+  while (range->at < end) {
+    while (range->run < mend->request->run_count &&
+           mend->runs[range->run].start + mend->runs[range->run].length <= range->at)
+      range->run++;
+    if (range->run == mend->request->run_count || mend->runs[range->run].start > range->at)
+      return -ESTALE; /* the mapping is not the snapshot's */
+    const struct vas_mend_run *run = &mend->runs[range->run];
+    uint64_t until = run->start + run->length < end ? run->start + run->length : end;
+    int error = mend_piece(range, run, range->at, until, own, kind);
+    if (error < 0)
+      return error;
+    range->at = until;
+  }
+  return 0;
+}
+
+static int mend_own(void *context, uint64_t start, uint64_t end, enum page_kind kind) {
+  struct range *range = context;
+  int error = mend_until(range, start, false, PAGE_DATA);
+  return error < 0 ? error : mend_until(range, end, true, kind);
+}
+
+static int mend_vma(struct mend *mend, const struct vma *vma, uint32_t *run) {
+  struct range range = {.mend = mend, .vma = vma, .backing = -1, .file = ~0u, .run = *run, .at = vma->start};
+  cleanup_close int backing = -1;
+  const uint64_t *regions = mend->instance->region_device;
+  char name[80];
+
+  if (vma->inode != 0 && (vma->device == regions[0] || vma->device == regions[1])) {
+    snprintf(name, sizeof(name), "%d/map_files/%lx-%lx", mend->instance->pid, vma->start, vma->end);
+    range.backing = backing = openat(proc_directory, name, O_RDONLY | O_CLOEXEC);
+    if (backing < 0)
+      return -errno;
+    for (uint32_t i = 0; i < mend->request->file_count; i++)
+      if (mend->files[i].inode == vma->inode && mend->files[i].device == vma->device)
+        range.file = i;
+  }
+  int error = scan_pages(mend->pagemap, vma->start, vma->end, mend_own, &range);
+  if (error >= 0)
+    error = mend_until(&range, vma->end, false, PAGE_DATA);
+  if (error >= 0)
+    error = flush(mend);
+  mend->count = 0;
+  *run = range.run;
+  return error;
+}
+
+static int mend_pages(struct mend *mend) {
+  struct instance *instance = mend->instance;
+  struct vma *vmas = NULL;
+  uint32_t run = 0;
+  int error = 0;
+  ssize_t count = read_vmas(instance->pid, &vmas);
+
+  if (count < 0)
+    return (int)count;
+  for (ssize_t i = 0; i < count && error >= 0; i++) {
+    bool executors = vmas[i].start < instance->area_end && vmas[i].end > instance->area_start;
+    if (!vmas[i].special && !vmas[i].shared && !executors)
+      error = mend_vma(mend, &vmas[i], &run);
+  }
+  free(vmas);
+  return error;
+}
+
+/* ---- tasks ---- */
+
+static int mend_tasks(struct mend *mend) {
+  const struct vas_mend_task *wanted = (const void *)(mend->table + mend->request->first_task);
+
+  for (uint32_t i = 0; i < mend->request->task_count; i++, wanted = next_task(wanted)) {
+    struct task *task = find(mend, wanted->tid);
+    struct iovec xstate = {(void *)(uintptr_t)(wanted + 1), wanted->xstate_length};
+    if (task == NULL)
+      return -ESRCH;
+    if (syscall(SYS_ptrace, PTRACE_SETREGSET, task->tid, NT_X86_XSTATE, &xstate) < 0)
+      return -errno;
+    memcpy(&task->registers, wanted->registers, sizeof(task->registers));
+    task->registers.orig_rax = (unsigned long)-1; /* it is in no system call */
+    task->mask = wanted->mask;
+    task->registers_known = task->registers_changed = task->mask_changed = true;
+  }
+  return 0;
+}
+
+/* ---- the whole ---- */
+
+static int apply(struct mend *mend) {
+  int error;
+
+  /*
+   * The commit point of a rollback in place. Before it nothing has been changed, and the instance goes on as it was. From here
+   * on a failure leaves it neither what it was nor what it is to be: it stays paused, and the daemon rolls it forward, by
+   * putting a fork of the snapshot in its place.
+   */
+  if ((error = enter(mend, VAS_MEND_PROGRAM)) < 0)
+    return error;
+  if (mend->request->program_offset != 0) {
+    struct vas_report report = {0};
+    error = run_in_task(mend->instance, &mend->freezing, mend->leader,
+                        (const void *)(mend->table + mend->request->program_offset), mend->request->area, &report);
+    mend->result.failed_step = report.failed_step;
+    mend->result.failed_result = report.failed_result;
+    if (error < 0)
+      return error;
+  }
+  if ((error = enter(mend, VAS_MEND_PAGES)) < 0 || (error = mend_pages(mend)) < 0)
+    return error;
+  if ((error = enter(mend, VAS_MEND_TASKS)) < 0 || (error = mend_tasks(mend)) < 0)
+    return error;
+  return 0;
+}
+
+void mend_run(struct instance *instance, struct freeze_job *job) {
+  struct mend mend = {.instance = instance,
+                      .request = &job->mend,
+                      .stage_start = now_nanos(),
+                      .pagemap = -1,
+                      .memory = -1};
+  bool goes_on = false;
+  int fault = enter(&mend, VAS_MEND_CHECK);
+  int error = check(&mend, job);
+
+  if (error >= 0)
+    error = fault;
+  if (error >= 0)
+    error = apply(&mend);
+  uint32_t stage = mend.stage;
+  enter(&mend, 0);
+  if (mend.freezing.tasks != NULL) {
+    thaw_instance(instance, &mend.freezing); /* it is paused: this only puts registers */
+    instance->held_until = 0;
+    goes_on = !job->mend.stays && (error >= 0 || stage == VAS_MEND_CHECK);
+  }
+  mend.result.frozen_nanos = now_nanos() - instance->held_since;
+  if (goes_on)
+    resume_instance(instance);
+  for (uint32_t i = 0; i < job->mend.file_count && i < FILES_MAX; i++)
+    if (mend.files[i].map != NULL)
+      munmap((void *)(uintptr_t)mend.files[i].map, mend.files[i].size);
+  if (mend.table != NULL)
+    munmap((void *)(uintptr_t)mend.table, mend.table_length);
+  if (mend.buffer != NULL)
+    munmap(mend.buffer, CHUNK);
+  close_fd(&mend.pagemap);
+  close_fd(&mend.memory);
+  answer(&job->header, error < 0 ? error : 0, error < 0 ? stage : 0, &mend.result, sizeof(mend.result), -1);
+  freeze_job_free(job);
+}

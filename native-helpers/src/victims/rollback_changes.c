@@ -1,0 +1,298 @@
+/*
+ * Has state of many kinds, and changes one of them each time that it gets SIGUSR2: the kind that its argument names. Asked by
+ * SIGUSR1 it says whether all is as it was in the beginning, as a rollback must have made it.
+ */
+#define _GNU_SOURCE
+#include "victim.h"
+
+#include <fcntl.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+
+#define PAGE 4096UL
+#define PAGES 1024
+
+static uint8_t *area, *holes, *read_only, *hidden;
+static uint8_t global[8 * PAGE];
+static uint8_t *block;
+static void *heap_end;
+static int file, pipes[2];
+static pthread_t helper;
+static int helper_runs, helper_may_end;
+static void *extra;
+static pid_t child;
+
+static uint8_t pattern(uint64_t page) { return (uint8_t)(page * 7 + 3); }
+
+static void fill(uint8_t *memory, uint64_t pages) {
+  for (uint64_t i = 0; i < pages; i++)
+    memset(memory + i * PAGE, pattern(i), PAGE);
+}
+
+static void expect_filled(const char *what, const uint8_t *memory, uint64_t pages) {
+  for (uint64_t i = 0; i < pages; i++)
+    for (uint64_t at = 0; at < PAGE; at += 511)
+      EXPECT(memory[i * PAGE + at] == pattern(i), "%s: page %lu has changed", what, (unsigned long)i);
+}
+
+static bool is_mapped(const void *address) {
+  unsigned char resident;
+  return mincore((void *)address, PAGE, &resident) == 0;
+}
+
+static void *help(void *unused) {
+  (void)unused;
+  __atomic_store_n(&helper_runs, 1, __ATOMIC_SEQ_CST);
+  while (!__atomic_load_n(&helper_may_end, __ATOMIC_SEQ_CST))
+    usleep(1000);
+  return NULL;
+}
+
+static void on_signal(int number) { (void)number; }
+
+static int count_tasks(void) {
+  struct stat status;
+  MUST(stat("/proc/self/task", &status));
+  return (int)status.st_nlink - 2;
+}
+
+static void expect_file(const char *path, const char *text) {
+  char found[32] = "";
+  int fd = open(path, O_RDONLY | O_CLOEXEC);
+  EXPECT(fd >= 0, "%s has gone", path);
+  if (fd < 0)
+    return;
+  EXPECT(read(fd, found, sizeof(found) - 1) == (ssize_t)strlen(text) && strcmp(found, text) == 0, "%s holds \"%s\"", path,
+         found);
+  close(fd);
+}
+
+static void check(void) {
+  struct sigaction action;
+  char path[32];
+  int queued = 0;
+
+  EXPECT(is_mapped(area) && is_mapped(area + (PAGES - 1) * PAGE), "the area is not mapped");
+  EXPECT(extra == NULL, "something knows of an extra mapping");
+  if (victim_failed)
+    return;
+  expect_filled("area", area, PAGES);
+  for (uint64_t i = 0; i < PAGES; i++)
+    EXPECT(holes[i * PAGE] == (i == 5 ? 1 : 0), "page %lu of the holes is %d", (unsigned long)i, holes[i * PAGE]);
+  expect_filled("read-only memory", read_only, 16);
+  EXPECT(write(pipes[1], read_only, 0) == 0 && read(file, read_only, 1) < 0, "read-only memory can be written to");
+  EXPECT(read(file, hidden, 1) < 0, "hidden memory can be written to");
+  expect_filled("global", global, 8);
+  expect_filled("block", block, 64);
+  EXPECT(sbrk(0) == heap_end, "the heap ends at %p, not at %p", sbrk(0), heap_end);
+  EXPECT_EQUAL("tasks", 2, count_tasks());
+  EXPECT_EQUAL("position", 3, lseek(file, 0, SEEK_CUR));
+  EXPECT(fcntl(file + 20, F_GETFD) < 0, "a descriptor was opened");
+  ioctl(pipes[0], FIONREAD, &queued);
+  EXPECT_EQUAL("bytes in the pipe", 5, queued);
+  EXPECT(read(pipes[0], path, 5) == 5 && memcmp(path, "hello", 5) == 0 && write(pipes[1], "hello", 5) == 5,
+         "the pipe holds something else");
+  sigaction(SIGHUP, NULL, &action);
+  EXPECT(action.sa_handler == on_signal, "the handler is another one");
+  mode_t mask = umask(0027);
+  EXPECT_EQUAL("umask", 0027, mask);
+  EXPECT(child == 0, "there is a child");
+  expect_file("/rollback/kept", "kept");
+  expect_file("/rollback/deleted", "deleted");
+  EXPECT(access("/rollback/new", F_OK) < 0, "there is a new file");
+}
+
+static void put_file(const char *path, const char *text) {
+  int fd = open(path, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+  MUST(fd);
+  MUST(write(fd, text, strlen(text)));
+  close(fd);
+}
+
+/* Kinds of changes, and what each does. */
+
+static void change_pages(void) {
+  for (uint64_t i = 0; i < PAGES; i += 10)
+    memset(area + i * PAGE, 0xee, PAGE);
+  holes[5 * PAGE] = 2;
+  holes[77 * PAGE] = 3;
+  memset(global, 0, sizeof(global));
+  memset(block, 9, 4 * PAGE);
+}
+
+static void change_map(void) {
+  extra = mmap(NULL, 64 * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  memset(extra, 1, 64 * PAGE);
+}
+
+static void change_unmap(void) {
+  MUST(munmap(area + 100 * PAGE, 200 * PAGE));
+  MUST(munmap(holes, PAGES * PAGE));
+  MUST(munmap(area, PAGE));
+}
+
+static void change_move(void) {
+  extra = mremap(area, PAGES * PAGE, 2 * PAGES * PAGE, MREMAP_MAYMOVE);
+  MUST(extra == MAP_FAILED ? -1 : 0);
+  memset((uint8_t *)extra + PAGES * PAGE, 4, 10 * PAGE);
+}
+
+static void change_protection(void) {
+  MUST(mprotect(area + 10 * PAGE, 10 * PAGE, PROT_NONE));
+  MUST(mprotect(read_only, 4 * PAGE, PROT_READ | PROT_WRITE));
+  memset(read_only, 0, 4 * PAGE);
+  MUST(mprotect(hidden, PAGE, PROT_READ | PROT_WRITE));
+  memset(hidden, 1, PAGE);
+  extra = area;
+}
+
+static void change_heap(void) {
+  uint8_t *more = sbrk(256 * PAGE);
+  memset(more, 5, 256 * PAGE);
+  extra = malloc(100000);
+  memset(extra, 6, 100000);
+}
+
+static void change_heap_less(void) {
+  MUST(brk((uint8_t *)heap_end - 16 * PAGE));
+}
+
+static void change_zap(void) {
+  MUST(madvise(area, 300 * PAGE, MADV_DONTNEED));
+  MUST(madvise(block, 64 * PAGE, MADV_DONTNEED));
+  area[7 * PAGE] = 8;
+}
+
+static void change_position(void) {
+  char byte;
+  MUST(read(file, &byte, 1));
+}
+
+static void change_pipe(void) {
+  char bytes[5];
+  MUST(read(pipes[0], bytes, 3));
+  MUST(write(pipes[1], "other", 5));
+}
+
+static void change_signals(void) {
+  signal(SIGHUP, SIG_DFL);
+  umask(0077);
+}
+
+static void change_open(void) { MUST(dup2(file, file + 20)); }
+
+static void change_close(void) {
+  close(pipes[0]);
+  signal(SIGPIPE, SIG_IGN);
+}
+
+static void change_thread_start(void) {
+  pthread_t thread;
+  MUST(-pthread_create(&thread, NULL, help, NULL));
+}
+
+static void change_thread_end(void) {
+  helper_may_end = 1;
+  pthread_join(helper, NULL);
+}
+
+static void change_fork(void) {
+  child = fork();
+  MUST(child);
+  if (child == 0)
+    for (;;)
+      pause();
+}
+
+static void change_files(void) {
+  put_file("/rollback/kept", "other");
+  MUST(unlink("/rollback/deleted"));
+  put_file("/rollback/new", "new");
+}
+
+static const struct {
+  const char *name;
+  void (*change)(void);
+} changes[] = {{"pages", change_pages},
+               {"map", change_map},
+               {"unmap", change_unmap},
+               {"move", change_move},
+               {"protection", change_protection},
+               {"heap", change_heap},
+               {"heap-less", change_heap_less},
+               {"zap", change_zap},
+               {"position", change_position},
+               {"pipe", change_pipe},
+               {"signals", change_signals},
+               {"open", change_open},
+               {"close", change_close},
+               {"thread-start", change_thread_start},
+               {"thread-end", change_thread_end},
+               {"fork", change_fork},
+               {"files", change_files}};
+
+static uint8_t *map(uint64_t pages) {
+  uint8_t *memory = mmap(NULL, pages * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  MUST(memory == MAP_FAILED ? -1 : 0);
+  return memory;
+}
+
+int main(int argc, char **argv) {
+  sigset_t questions;
+  void (*change)(void) = NULL;
+
+  for (size_t i = 0; i < sizeof(changes) / sizeof(changes[0]); i++)
+    if (argc == 2 && strcmp(argv[1], changes[i].name) == 0)
+      change = changes[i].change;
+  MUST(change == NULL ? -1 : 0);
+  sigemptyset(&questions);
+  sigaddset(&questions, SIGUSR1);
+  sigaddset(&questions, SIGUSR2);
+  pthread_sigmask(SIG_BLOCK, &questions, NULL);
+  area = map(PAGES);
+  fill(area, PAGES);
+  map(1);
+  holes = map(PAGES);
+  holes[5 * PAGE] = 1;
+  map(1);
+  read_only = map(16);
+  fill(read_only, 16);
+  MUST(mprotect(read_only, 16 * PAGE, PROT_READ));
+  hidden = map(4);
+  MUST(mprotect(hidden, 4 * PAGE, PROT_NONE));
+  fill(global, 8);
+  block = sbrk(0);
+  block = sbrk((intptr_t)(64 * PAGE + (PAGE - ((uintptr_t)block & (PAGE - 1)))));
+  block = (uint8_t *)(((uintptr_t)block + PAGE - 1) & ~(PAGE - 1));
+  fill(block, 64);
+  MUST(mkdir("/rollback", 0755));
+  put_file("/rollback/kept", "kept");
+  put_file("/rollback/deleted", "deleted");
+  put_file("/rollback/read", "0123456789");
+  file = open("/rollback/read", O_RDONLY);
+  MUST(file);
+  MUST(lseek(file, 3, SEEK_SET));
+  MUST(pipe(pipes));
+  MUST(write(pipes[1], "hello", 5));
+  signal(SIGHUP, on_signal);
+  umask(0027);
+  MUST(-pthread_create(&helper, NULL, help, NULL));
+  while (!__atomic_load_n(&helper_runs, __ATOMIC_SEQ_CST))
+    usleep(100); /* until then its robust list may not be known */
+  free(malloc(1000)); /* the allocator has its first piece of the heap */
+  MUST(sbrk(32 * PAGE) == (void *)-1 ? -1 : 0);
+  heap_end = sbrk(0);
+  victim_say("ready");
+  for (;;) {
+    if (sigwaitinfo(&questions, NULL) == SIGUSR2) {
+      change();
+      victim_say("changed");
+      continue;
+    }
+    victim_failed = false;
+    check();
+    if (!victim_failed)
+      victim_say("ok");
+  }
+}

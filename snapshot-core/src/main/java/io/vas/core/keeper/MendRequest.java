@@ -1,0 +1,177 @@
+package io.vas.core.keeper;
+
+import static io.vas.core.keeper.KeeperProtocolDescriptor.MEND_RUN_FILE_OFFSET;
+import static io.vas.core.keeper.KeeperProtocolDescriptor.MEND_RUN_KIND_OFFSET;
+import static io.vas.core.keeper.KeeperProtocolDescriptor.MEND_RUN_LENGTH;
+import static io.vas.core.keeper.KeeperProtocolDescriptor.MEND_RUN_LENGTH_OFFSET;
+import static io.vas.core.keeper.KeeperProtocolDescriptor.MEND_RUN_OFFSET_OFFSET;
+import static io.vas.core.keeper.KeeperProtocolDescriptor.MEND_RUN_START_OFFSET;
+import static io.vas.core.keeper.KeeperProtocolDescriptor.MEND_TASK_LENGTH;
+import static io.vas.core.keeper.KeeperProtocolDescriptor.MEND_TASK_MASK_OFFSET;
+import static io.vas.core.keeper.KeeperProtocolDescriptor.MEND_TASK_REGISTERS_OFFSET;
+import static io.vas.core.keeper.KeeperProtocolDescriptor.MEND_TASK_TID_OFFSET;
+import static io.vas.core.keeper.KeeperProtocolDescriptor.MEND_TASK_XSTATE_LENGTH_OFFSET;
+import static java.nio.ByteOrder.LITTLE_ENDIAN;
+
+import com.google.protobuf.ByteString;
+import io.vas.core.linux.Fd;
+import io.vas.core.program.Program;
+import java.util.List;
+import java.util.Optional;
+import org.agrona.BitUtil;
+import org.agrona.ExpandableArrayBuffer;
+
+/** What a paused instance is to be: tasks, pages, and a program that mends the rest. */
+public final class MendRequest {
+  /** Of runs that lie in no file. */
+  public static final int NO_FILE = -1;
+
+  /** What pages are to be. */
+  public enum Kind {
+    /** The bytes of a file. */
+    STORED(KeeperProtocolDescriptor.MEND_STORED),
+    /** Zeros, as is what the file has there, if there is one. */
+    ZERO(KeeperProtocolDescriptor.MEND_ZERO),
+    /** What the mapping's own file shows. */
+    MAPPED(KeeperProtocolDescriptor.MEND_MAPPED),
+    /** Guard pages. */
+    GUARD(KeeperProtocolDescriptor.MEND_GUARD);
+
+    private final int number;
+
+    Kind(final int number) {
+      this.number = number;
+    }
+  }
+
+  final long instance;
+  final List<Fd> files;
+  final ExpandableArrayBuffer table = new ExpandableArrayBuffer(65536);
+  int taskOffset;
+  int taskCount;
+  int runOffset;
+  int runCount;
+  Optional<Program> program = Optional.empty();
+  int programOffset;
+  long area;
+  boolean stays;
+  int faultStage;
+  private int length = Long.BYTES;
+
+  /**
+   * A mend.
+   *
+   * @param instance its id.
+   * @param files that {@link #runs} refer to by their places in this list; at most 16.
+   */
+  public MendRequest(final long instance, final List<Fd> files) {
+    this.instance = instance;
+    this.files = List.copyOf(files);
+  }
+
+  /**
+   * A thread, as it is to go on.
+   *
+   * @param tid as the keeper sees it.
+   * @param registers struct user_regs_struct.
+   * @param xstate XSAVE area in the standard format.
+   * @param mask blocked signals.
+   */
+  public record Task(int tid, ByteString registers, ByteString xstate, long mask) {}
+
+  /**
+   * Pages that are to be of one kind.
+   *
+   * @param start address of the first.
+   * @param bytes length.
+   * @param kind what they are to be.
+   * @param file where that lies, or {@link #NO_FILE}.
+   * @param offset in the file.
+   */
+  public record Run(long start, long bytes, Kind kind, int file, long offset) {}
+
+  /**
+   * All threads.
+   *
+   * @param tasks that the instance has.
+   * @return this.
+   */
+  public MendRequest tasks(final List<Task> tasks) {
+    taskOffset = length;
+    taskCount = tasks.size();
+    for (final Task task : tasks) {
+      final int padded = BitUtil.align(task.xstate().size(), Long.BYTES);
+      table.putInt(length + MEND_TASK_TID_OFFSET, task.tid(), LITTLE_ENDIAN);
+      table.putInt(length + MEND_TASK_XSTATE_LENGTH_OFFSET, padded, LITTLE_ENDIAN);
+      table.putLong(length + MEND_TASK_MASK_OFFSET, task.mask(), LITTLE_ENDIAN);
+      table.putBytes(length + MEND_TASK_REGISTERS_OFFSET, task.registers().toByteArray());
+      table.putBytes(length + MEND_TASK_LENGTH, task.xstate().toByteArray());
+      length += MEND_TASK_LENGTH + padded;
+      table.checkLimit(length);
+    }
+    return this;
+  }
+
+  /**
+   * Every page of every private mapping.
+   *
+   * @param runs in the order of their addresses.
+   * @return this.
+   */
+  public MendRequest runs(final List<Run> runs) {
+    runOffset = length;
+    runCount = runs.size();
+    for (final Run run : runs) {
+      table.putLong(length + MEND_RUN_START_OFFSET, run.start(), LITTLE_ENDIAN);
+      table.putLong(length + MEND_RUN_LENGTH_OFFSET, run.bytes(), LITTLE_ENDIAN);
+      table.putLong(length + MEND_RUN_OFFSET_OFFSET, run.offset(), LITTLE_ENDIAN);
+      table.putInt(length + MEND_RUN_FILE_OFFSET, run.file(), LITTLE_ENDIAN);
+      table.putInt(length + MEND_RUN_KIND_OFFSET, run.kind().number, LITTLE_ENDIAN);
+      length += MEND_RUN_LENGTH;
+    }
+    return this;
+  }
+
+  /**
+   * What is run in the first thread before pages are written.
+   *
+   * @param mending ends in {@link io.vas.core.program.ProgramBuilder#end}.
+   * @param address where it may lie: free before and after it.
+   * @return this.
+   */
+  public MendRequest program(final Program mending, final long address) {
+    length = BitUtil.align(length, Long.BYTES);
+    programOffset = length;
+    mending.writeTo(table, length);
+    length += mending.length();
+    program = Optional.of(mending);
+    area = address;
+    return this;
+  }
+
+  /**
+   * Whether it stands still afterwards.
+   *
+   * @param still whether it does.
+   * @return this.
+   */
+  public MendRequest stays(final boolean still) {
+    stays = still;
+    return this;
+  }
+
+  /**
+   * For tests: make a stage fail.
+   *
+   * @param stage which one.
+   * @return this.
+   */
+  public MendRequest fault(final MendStage stage) {
+    faultStage = stage.number();
+    return this;
+  }
+
+  int length() {
+    return length;
+  }
+}

@@ -1,0 +1,361 @@
+package io.vas.core.restore;
+
+import com.google.protobuf.ByteString;
+import com.google.protobuf.InvalidProtocolBufferException;
+import io.vas.core.ConflictException;
+import io.vas.core.NotFoundException;
+import io.vas.core.UnsupportedException;
+import io.vas.core.VasException;
+import io.vas.core.checkpoint.Checkpointer;
+import io.vas.core.checkpoint.Checkpointer.Inspection;
+import io.vas.core.checkpoint.Subject;
+import io.vas.core.image.Image;
+import io.vas.core.image.Piece;
+import io.vas.core.image.ProcessImage;
+import io.vas.core.image.RegistersState;
+import io.vas.core.image.TaskImage;
+import io.vas.core.image.VmaImage;
+import io.vas.core.keeper.MendReply;
+import io.vas.core.keeper.MendRequest;
+import io.vas.core.keeper.MendStage;
+import io.vas.core.linux.Fd;
+import io.vas.core.linux.FileStatus;
+import io.vas.core.memory.PageSource;
+import io.vas.core.memory.RegionKind;
+import io.vas.core.program.ProgramBuilder;
+import io.vas.core.program.Value;
+import io.vas.core.resource.ProcessResource;
+import io.vas.core.resource.ProcessRestore;
+import io.vas.core.resource.Registers;
+import io.vas.core.resource.Resources;
+import io.vas.core.resource.TaskResource;
+import io.vas.core.resource.TaskRestore;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.Set;
+
+/**
+ * Puts an instance back to a snapshot in the processes that there are: it is stopped and looked at;
+ * what it is now is compared with the snapshot, piece by piece; the keeper gets a list of what is
+ * to be mended, and writes the pages that differ.
+ *
+ * <p>What is restored by the same steps as in a fork, is restored by them; what has gone for good,
+ * or would take something that a running process can't do, is refused: then nothing has been
+ * changed, and a fork has to take the instance's place.
+ */
+public final class InPlaceRollback {
+  /** State of a process that can be set any number of times. */
+  private static final Set<String> SETTABLE =
+      Set.of(
+          "umask",
+          "core dump filter",
+          "signal actions",
+          "interval timers",
+          "resource limits",
+          "directories");
+
+  /** The same of a task. */
+  private static final Set<String> TASK_SETTABLE =
+      Set.of(
+          "signal stack",
+          "robust list",
+          "tid address",
+          "thread name",
+          "memory policy",
+          "parent-death signal");
+
+  private static final long AREA_LOWEST = 0x1000_0000_0000L;
+  private static final long AREA_HIGHEST = 0x5000_0000_0000L;
+  private static final long AREA_STEP = 1L << 30;
+
+  private final Checkpointer checkpointer;
+  private MendStage fault;
+
+  /**
+   * A way back.
+   *
+   * @param checkpointer looks at instances.
+   */
+  public InPlaceRollback(final Checkpointer checkpointer) {
+    this.checkpointer = checkpointer;
+  }
+
+  /**
+   * For tests: make a stage fail.
+   *
+   * @param stage which one.
+   * @return this.
+   */
+  public InPlaceRollback failingAt(final MendStage stage) {
+    fault = stage;
+    return this;
+  }
+
+  /**
+   * Put an instance back.
+   *
+   * @param instance which one.
+   * @param target the snapshot.
+   * @param pages of the snapshot.
+   * @param keepsConnections whether connections to the outside are left alone. Otherwise an
+   *     instance that has some is not put back in place: a fork's come back reset.
+   * @param isPaused whether the instance stands still, and is to do so afterwards.
+   * @param deadline how long it may stand still until it is known what is to be mended.
+   * @return what was done.
+   * @throws NotInPlaceException if it differs in more than can be mended; it goes on as it was.
+   * @throws io.vas.core.keeper.MendException if it failed. When that says that it is committed, the
+   *     instance stands still, and must be replaced.
+   * @throws NotFoundException if it has ended.
+   */
+  public MendReply run(
+      final Subject instance,
+      final Image target,
+      final PageSource pages,
+      final boolean keepsConnections,
+      final boolean isPaused,
+      final Duration deadline) {
+    final MendRequest request;
+    try {
+      request =
+          compile(instance, target, pages, keepsConnections, inspect(instance, pages, deadline));
+    } catch (final RuntimeException e) {
+      if (!isPaused) {
+        letGo(instance);
+      }
+      throw e instanceof UnsupportedException refused
+          ? new NotInPlaceException(refused.reason(), refused)
+          : e;
+    }
+    if (fault != null) {
+      request.fault(fault);
+    }
+    return instance.keeper().mend(request.stays(isPaused));
+  }
+
+  private static void letGo(final Subject instance) {
+    try {
+      instance.keeper().resume(instance.id());
+    } catch (final ConflictException | NotFoundException e) {
+      // It was never stopped, goes on since the deadline, or has ended.
+      return;
+    }
+  }
+
+  // ---- what it is now
+
+  private Inspection inspect(
+      final Subject instance, final PageSource pages, final Duration deadline) {
+    final List<Fd> lower =
+        instance.origin().map(origin -> origin.pages().layers()).orElse(List.of());
+    final List<Fd> wanted = pages.layers();
+    final boolean startedHere = isSame(lower, wanted);
+    if (!startedHere && (wanted.isEmpty() || !isSame(lower, wanted.subList(1, wanted.size())))) {
+      throw new NotInPlaceException("its files lie upon those of another snapshot");
+    }
+    final Inspection found =
+        checkpointer.inspect(
+            instance,
+            startedHere ? Optional.empty() : Optional.of(wanted.get(0)),
+            wanted,
+            deadline);
+    if (!found.sameFiles()) {
+      throw new NotInPlaceException("files were changed");
+    }
+    return found;
+  }
+
+  private static boolean isSame(final List<Fd> some, final List<Fd> others) {
+    if (some.size() != others.size()) {
+      return false;
+    }
+    for (int i = 0; i < some.size(); i++) {
+      final FileStatus one = FileStatus.of(some.get(i));
+      final FileStatus other = FileStatus.of(others.get(i));
+      if (one.inode() != other.inode() || !one.device().equals(other.device())) {
+        return false;
+      }
+    }
+    return true;
+  }
+
+  // ---- what is to be mended
+
+  private static MendRequest compile(
+      final Subject instance,
+      final Image target,
+      final PageSource pages,
+      final boolean keepsConnections,
+      final Inspection inspection) {
+    final Image current = inspection.image();
+    if (target.getProcessesCount() != 1 || current.getProcessesCount() != 1) {
+      throw new NotInPlaceException("it has several processes");
+    }
+    if (target.getObjectsCount() > 0 || current.getObjectsCount() > 0) {
+      throw new NotInPlaceException("it has shared memory, or files without a name");
+    }
+    final ProcessImage before = target.getProcesses(0);
+    final ProcessImage now = current.getProcesses(0);
+    final ProgramBuilder program = new ProgramBuilder();
+    final MemoryDifference memory =
+        new MemoryDifference(program, before.getMemory(), now.getMemory());
+    try {
+      new FileDifference(program, target, current).mend(keepsConnections);
+      mendProcess(program, target, before, now);
+      final List<MendRequest.Task> tasks =
+          tasks(program, target, before, now, inspection.keeperTids());
+      memory.mend();
+      final List<Fd> regions = new ArrayList<>();
+      for (final RegionKind kind : RegionKind.values()) {
+        regions.add(pages.region(kind));
+      }
+      final MendRequest request =
+          new MendRequest(instance.id(), regions).tasks(tasks).runs(memory.runs());
+      if (program.stepCount() > 0) {
+        program.end();
+        request.program(program.build(), freeArea(before, now));
+      }
+      return request;
+    } catch (final InvalidProtocolBufferException e) {
+      throw new VasException("the snapshot's image is damaged", e);
+    }
+  }
+
+  private static long freeArea(final ProcessImage before, final ProcessImage now) {
+    final List<VmaImage> vmas = new ArrayList<>(before.getMemory().getVmasList());
+    vmas.addAll(now.getMemory().getVmasList());
+    for (long at = AREA_LOWEST; at < AREA_HIGHEST; at += AREA_STEP) {
+      final long from = at - AREA_STEP / 2;
+      final long to = at + AREA_STEP / 2;
+      if (vmas.stream().noneMatch(vma -> vma.getStart() < to && vma.getEnd() > from)) {
+        return at;
+      }
+    }
+    throw new NotInPlaceException("its memory leaves no room for the executor");
+  }
+
+  private static void mendProcess(
+      final ProgramBuilder program,
+      final Image target,
+      final ProcessImage before,
+      final ProcessImage now)
+      throws InvalidProtocolBufferException {
+    final Map<String, ByteString> wanted = pieces(before.getPiecesList());
+    final Map<String, ByteString> there = pieces(now.getPiecesList());
+    for (final ProcessResource resource : Resources.process()) {
+      final String kind = resource.kind();
+      if (differs(kind, wanted, there, SETTABLE)) {
+        program.resource(kind);
+        resource.restore(
+            wanted.get(kind), new Restoring(program, target, before.getTasks(0), kind));
+      }
+    }
+  }
+
+  private static List<MendRequest.Task> tasks(
+      final ProgramBuilder program,
+      final Image target,
+      final ProcessImage before,
+      final ProcessImage now,
+      final Map<Integer, Integer> keeperTids)
+      throws InvalidProtocolBufferException {
+    final Map<Integer, TaskImage> there = new LinkedHashMap<>();
+    now.getTasksList().forEach(task -> there.put(task.getTid(), task));
+    final List<MendRequest.Task> tasks = new ArrayList<>();
+    for (final TaskImage task : before.getTasksList()) {
+      if (!there.containsKey(task.getTid())) {
+        throw new NotInPlaceException("thread " + task.getTid() + " has ended");
+      }
+      final Map<String, ByteString> wanted = pieces(task.getPiecesList());
+      final boolean isLeader = task.getTid() == before.getPid();
+      mendTask(
+          program,
+          target,
+          task,
+          wanted,
+          pieces(there.remove(task.getTid()).getPiecesList()),
+          isLeader ? TASK_SETTABLE : Set.of());
+      final RegistersState registers = RegistersState.parseFrom(wanted.get(Registers.KIND));
+      tasks.add(
+          new MendRequest.Task(
+              keeperTids.get(task.getTid()),
+              registers.getGeneral(),
+              registers.getXstate(),
+              registers.getSignalMask()));
+    }
+    if (!there.isEmpty()) {
+      throw new NotInPlaceException("there are new threads: " + there.keySet());
+    }
+    return tasks;
+  }
+
+  private static void mendTask(
+      final ProgramBuilder program,
+      final Image target,
+      final TaskImage task,
+      final Map<String, ByteString> wanted,
+      final Map<String, ByteString> there,
+      final Set<String> settable)
+      throws InvalidProtocolBufferException {
+    for (final TaskResource resource : Resources.task()) {
+      final String kind = resource.kind();
+      if (!kind.equals(Registers.KIND) && differs(kind, wanted, there, settable)) {
+        program.resource(kind);
+        resource.restore(wanted.get(kind), new Restoring(program, target, task, kind));
+      }
+    }
+  }
+
+  private static boolean differs(
+      final String kind,
+      final Map<String, ByteString> wanted,
+      final Map<String, ByteString> there,
+      final Set<String> settable) {
+    final ByteString state = wanted.get(kind);
+    if (state == null ? !there.containsKey(kind) : state.equals(there.get(kind))) {
+      return false;
+    }
+    if (state == null || !settable.contains(kind)) {
+      throw new NotInPlaceException("its " + kind + " differ");
+    }
+    return true;
+  }
+
+  private static Map<String, ByteString> pieces(final List<Piece> pieces) {
+    final Map<String, ByteString> states = new LinkedHashMap<>();
+    pieces.forEach(piece -> states.put(piece.getKind(), piece.getState()));
+    return states;
+  }
+
+  /** Where a resource that is restored puts its steps. */
+  private record Restoring(ProgramBuilder program, Image image, TaskImage task, String kind)
+      implements ProcessRestore, TaskRestore {
+    @Override
+    public String name(final String step) {
+      return kind + ": " + step;
+    }
+
+    @Override
+    public ProcessImage process() {
+      return image.getProcesses(0);
+    }
+
+    @Override
+    public boolean isLeader() {
+      return task.getTid() == process().getPid();
+    }
+
+    @Override
+    public Value log() {
+      throw new NotInPlaceException("its " + kind + " refer to the log");
+    }
+
+    @Override
+    public Optional<Integer> object(final long device, final long inode) {
+      throw new NotInPlaceException("its " + kind + " refer to files without a name");
+    }
+  }
+}

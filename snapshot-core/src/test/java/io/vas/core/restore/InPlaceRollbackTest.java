@@ -1,0 +1,174 @@
+package io.vas.core.restore;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
+
+import io.vas.core.keeper.MendException;
+import io.vas.core.keeper.MendReply;
+import io.vas.core.keeper.MendStage;
+import io.vas.core.memory.MemoryStrategy;
+import io.vas.core.testing.LeakCheck;
+import io.vas.core.testing.VictimHost;
+import io.vas.core.testing.VictimInstance;
+import io.vas.core.testing.VictimSnapshot;
+import java.nio.file.Path;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.extension.ExtendWith;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
+import org.junit.jupiter.params.provider.ValueSource;
+
+/** Victims change, are put back in the processes that they are, and find nothing changed. */
+@ExtendWith(LeakCheck.class)
+class InPlaceRollbackTest {
+  private static final int SIGUSR2 = 12;
+  private static final String VICTIM = "rollback_changes";
+
+  @TempDir Path directory;
+  private VictimHost host;
+
+  @BeforeEach
+  void start() {
+    host = new VictimHost(directory);
+  }
+
+  @AfterEach
+  void stop() {
+    host.close();
+  }
+
+  private MendReply rollBack(final VictimInstance victim, final VictimSnapshot snapshot) {
+    return new InPlaceRollback(host.checkpointer())
+        .run(victim, snapshot.image(), snapshot.pages(), false, false, VictimHost.DEADLINE);
+  }
+
+  private static void change(final VictimInstance victim) {
+    victim.signal(SIGUSR2);
+    victim.awaitLine("changed");
+    assertThat(victim.ask()).startsWith("FAILED: ");
+  }
+
+  @ParameterizedTest
+  @ValueSource(
+      strings = {
+        "pages",
+        "map",
+        "unmap",
+        "move",
+        "protection",
+        "heap",
+        "heap-less",
+        "zap",
+        "position",
+        "pipe",
+        "signals"
+      })
+  void shouldUndoInPlaceWhatAVictimHasChanged(final String what) {
+    try (VictimInstance victim = host.run(VICTIM, what)) {
+      victim.expectOk();
+      try (VictimSnapshot snapshot = victim.snapshot()) {
+        undoTwice(victim, snapshot);
+        for (final MemoryStrategy strategy : MemoryStrategy.values()) {
+          try (VictimInstance fork = snapshot.fork(strategy)) {
+            undoTwice(fork, snapshot);
+            try (VictimSnapshot own = fork.snapshot()) {
+              undoTwice(fork, own);
+              undoTwice(fork, snapshot);
+            }
+          }
+        }
+        victim.expectOk();
+      }
+    }
+  }
+
+  private void undoTwice(final VictimInstance victim, final VictimSnapshot snapshot) {
+    final int pid = victim.pid();
+    for (int i = 0; i < 2; i++) {
+      change(victim);
+      assertThat(rollBack(victim, snapshot).frozenNanos()).isPositive();
+      victim.expectOk();
+      victim.expectOk();
+    }
+    assertThat(victim.pid()).isEqualTo(pid);
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"open", "close", "thread-start", "thread-end", "fork", "files"})
+  void shouldLeaveAVictimAsItIsThatCanNotBePutBackInPlace(final String what) {
+    try (VictimInstance victim = host.run(VICTIM, what);
+        VictimSnapshot snapshot = victim.snapshot()) {
+      change(victim);
+      final String changed = victim.ask();
+      assertThatExceptionOfType(NotInPlaceException.class)
+          .isThrownBy(() -> rollBack(victim, snapshot));
+      assertThat(victim.ask()).isEqualTo(changed);
+    }
+  }
+
+  @Test
+  void shouldWriteOnlyPagesThatDiffer() {
+    try (VictimInstance victim = host.run(VICTIM, "pages");
+        VictimSnapshot snapshot = victim.snapshot()) {
+      victim.expectOk();
+      change(victim);
+      // 103 pages of the area, 8 of global variables, 4 of the heap, 2 of the holes, and a few that
+      // it
+      // writes while it runs.
+      assertThat(rollBack(victim, snapshot).pages()).isBetween(117L, 160L);
+      assertThat(rollBack(victim, snapshot).pages()).isLessThan(40);
+      victim.expectOk();
+    }
+  }
+
+  @Test
+  void shouldGoOnAsItWasWhenItFailsBeforeTheCommitPoint() {
+    try (VictimInstance victim = host.run(VICTIM, "pages");
+        VictimSnapshot snapshot = victim.snapshot()) {
+      change(victim);
+      final String changed = victim.ask();
+      assertThatExceptionOfType(MendException.class)
+          .isThrownBy(
+              () ->
+                  new InPlaceRollback(host.checkpointer())
+                      .failingAt(MendStage.CHECK)
+                      .run(
+                          victim,
+                          snapshot.image(),
+                          snapshot.pages(),
+                          false,
+                          false,
+                          VictimHost.DEADLINE))
+          .satisfies(e -> assertThat(e.isCommitted()).isFalse());
+      assertThat(victim.ask()).isEqualTo(changed);
+      rollBack(victim, snapshot);
+      victim.expectOk();
+    }
+  }
+
+  @ParameterizedTest
+  @EnumSource(names = {"PROGRAM", "PAGES", "TASKS"})
+  void shouldStandStillWhenItFailsBehindTheCommitPoint(final MendStage stage) {
+    try (VictimInstance victim = host.run(VICTIM, "move");
+        VictimSnapshot snapshot = victim.snapshot()) {
+      change(victim);
+      assertThatExceptionOfType(MendException.class)
+          .isThrownBy(
+              () ->
+                  new InPlaceRollback(host.checkpointer())
+                      .failingAt(stage)
+                      .run(
+                          victim,
+                          snapshot.image(),
+                          snapshot.pages(),
+                          false,
+                          false,
+                          VictimHost.DEADLINE))
+          .satisfies(e -> assertThat(e.isCommitted()).isTrue());
+      assertThat(host.keeper().list()).allMatch(listed -> listed.paused());
+    }
+  }
+}
