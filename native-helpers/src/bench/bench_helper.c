@@ -1,6 +1,7 @@
 /*
  * What `vas bench` needs besides Java:
  *   vas-bench-helper threads   a process with 8 threads and 10 descriptors, that only waits
+ *   vas-bench-helper dirty N M   a process that writes to N pages, scattered over M MiB, each time that it gets SIGUSR1
  *   vas-bench-helper floors    what the machine's own calls cost, in ns: one line "NAME MIN MEDIAN P99 MAX ROUNDS" each
  */
 #include <errno.h>
@@ -29,6 +30,31 @@
     }                                                                                                                             \
     result_;                                                                                                                      \
   })
+
+/* ---- dirty pages ---- */
+
+__attribute__((noreturn)) static void dirty(uint64_t pages, uint64_t length) {
+  uint8_t *area = mmap(NULL, length, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  uint64_t all = length / 4096, step = all / pages;
+  sigset_t question;
+
+  MUST(area == MAP_FAILED ? -1 : 0);
+  for (uint64_t i = 0; i < all; i++)
+    area[i * 4096] = 1;
+  sigemptyset(&question);
+  sigaddset(&question, SIGUSR1);
+  MUST(sigprocmask(SIG_BLOCK, &question, NULL));
+  puts("ready");
+  fflush(stdout);
+  for (uint8_t round = 2;; round++) {
+    if (sigwaitinfo(&question, NULL) != SIGUSR1)
+      continue;
+    for (uint64_t i = 0; i < pages; i++)
+      area[i * step * 4096] = round;
+    puts("dirty");
+    fflush(stdout);
+  }
+}
 
 /* ---- threads ---- */
 
@@ -145,10 +171,12 @@ static void floors(void) {
 int main(int count, char **arguments) {
   if (count == 2 && strcmp(arguments[1], "threads") == 0)
     threads();
+  if (count == 4 && strcmp(arguments[1], "dirty") == 0)
+    dirty(strtoul(arguments[2], NULL, 10), strtoul(arguments[3], NULL, 10) << 20);
   if (count == 2 && strcmp(arguments[1], "floors") == 0) {
     floors();
     return 0;
   }
-  fprintf(stderr, "usage: vas-bench-helper threads | floors\n");
+  fprintf(stderr, "usage: vas-bench-helper threads | dirty PAGES MIB | floors\n");
   return 2;
 }

@@ -1,15 +1,11 @@
 package io.vas.benchmarks;
 
 import io.vas.api.v1.InstanceInfo;
-import io.vas.api.v1.LogsRequest;
 import io.vas.api.v1.SnapshotInfo;
 import io.vas.api.v1.SnapshotMode;
 import io.vas.api.v1.SnapshotRequest;
 import io.vas.core.VasException;
 import io.vas.natives.NativeBinaries;
-import java.io.ByteArrayOutputStream;
-import java.io.IOException;
-import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
@@ -18,8 +14,6 @@ import java.util.concurrent.TimeUnit;
 /** How long a snapshot stops an instance that has next to no memory. */
 final class FrozenBenchmark implements Benchmark {
   private static final Goal GOAL = new Goal(5000, 1000);
-  private static final int READY_TRIES = 200;
-  private static final long READY_PAUSE_MILLIS = 20;
 
   /** The stages whose time depends on the memory's size. */
   private static final List<String> OF_MEMORY = List.of("scan", "copy");
@@ -44,7 +38,7 @@ final class FrozenBenchmark implements Benchmark {
     final Samples rest = new Samples();
     final Samples frozen = new Samples();
     final Stages stages = new Stages();
-    awaitReady(session, instance);
+    session.awaitLines(instance.getId(), 1);
     for (int i = -options.warmUpRounds(); i < options.rounds(); i++) {
       final SnapshotInfo snapshot =
           session
@@ -88,19 +82,5 @@ final class FrozenBenchmark implements Benchmark {
       micros -= taken;
     }
     return micros;
-  }
-
-  private static void awaitReady(final Session session, final InstanceInfo instance)
-      throws IOException {
-    final LogsRequest request = LogsRequest.newBuilder().setInstance(instance.getId()).build();
-    for (int i = 0; i < READY_TRIES; i++) {
-      final ByteArrayOutputStream log = new ByteArrayOutputStream();
-      session.client().logs(request, log);
-      if (log.toString(StandardCharsets.UTF_8).contains("ready")) {
-        return;
-      }
-      Session.pause(READY_PAUSE_MILLIS);
-    }
-    throw new VasException("instance " + instance.getName() + " is not ready");
   }
 }

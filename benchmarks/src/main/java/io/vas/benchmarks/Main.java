@@ -49,6 +49,7 @@ public final class Main {
             new SnapshotBenchmark(),
             new SizesBenchmark(),
             new FrozenBenchmark(),
+            new RollbackBenchmark(),
             new CliBenchmark())) {
       BENCHMARKS.put(benchmark.name(), benchmark);
     }

@@ -5,12 +5,15 @@ import io.vas.api.cli.Texts;
 import io.vas.api.client.VasClient;
 import io.vas.api.v1.ForkInfo;
 import io.vas.api.v1.InstanceInfo;
+import io.vas.api.v1.LogsRequest;
 import io.vas.api.v1.SnapshotInfo;
 import io.vas.api.v1.Stage;
 import io.vas.api.wire.SocketProbe;
 import io.vas.core.VasException;
+import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.io.UncheckedIOException;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -30,6 +33,7 @@ import java.util.stream.Stream;
  */
 final class Session implements AutoCloseable {
   private static final long DAEMON_END_SECONDS = 20;
+  private static final long LINES_SECONDS = 10;
 
   /** A request that is under way when the first sweep begins is done after this. */
   private static final long SWEEP_PAUSE_MILLIS = 300;
@@ -153,6 +157,28 @@ final class Session implements AutoCloseable {
     final int removed = client.rm(references, true).size();
     if (removed != references.size()) {
       throw new VasException("removed " + removed + " of " + references.size());
+    }
+  }
+
+  /**
+   * Waits until an instance has written enough lines.
+   *
+   * @param instance its id.
+   * @param count of the lines.
+   */
+  void awaitLines(final String instance, final int count) throws IOException {
+    final LogsRequest request = LogsRequest.newBuilder().setInstance(instance).build();
+    final long begin = System.nanoTime();
+    while (true) {
+      final ByteArrayOutputStream log = new ByteArrayOutputStream();
+      client.logs(request, log);
+      if (log.toString(StandardCharsets.UTF_8).lines().count() >= count) {
+        return;
+      }
+      if (System.nanoTime() - begin > TimeUnit.SECONDS.toNanos(LINES_SECONDS)) {
+        throw new VasException("instance " + instance + " says no more than: " + log);
+      }
+      pause(1);
     }
   }
 

@@ -105,7 +105,15 @@ class RollbackTest extends CommandLineTest {
   @ParameterizedTest
   @ValueSource(
       strings = {
-        "pages", "move", "heap", "pipe", "open", "close", "thread-start", "thread-end", "fork",
+        "pages",
+        "move",
+        "heap",
+        "pipe",
+        "open",
+        "close",
+        "thread-start",
+        "thread-end",
+        "fork",
         "files"
       })
   void shouldUndoWhatAVictimHasChanged(final String what) {

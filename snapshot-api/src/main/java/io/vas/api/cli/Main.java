@@ -57,6 +57,7 @@ public final class Main implements Runnable {
     VERBS.put("snapshots", SnapshotsCommand::new);
     VERBS.put("fork", ForkCommand::new);
     VERBS.put("rollback", RollbackCommand::new);
+    VERBS.put("diff", DiffCommand::new);
     VERBS.put("debug", DebugCommand::new);
     VERBS.put("demo", DemoCommand::new);
     VERBS.put("bench", BenchCommand::new);

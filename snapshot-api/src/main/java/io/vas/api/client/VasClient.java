@@ -6,6 +6,8 @@ import io.vas.api.StateDirectory;
 import io.vas.api.v1.CheckReply;
 import io.vas.api.v1.CheckRequest;
 import io.vas.api.v1.DaemonInfo;
+import io.vas.api.v1.DiffReply;
+import io.vas.api.v1.DiffRequest;
 import io.vas.api.v1.ExecStart;
 import io.vas.api.v1.ForkInfo;
 import io.vas.api.v1.ForkRequest;
@@ -437,6 +439,27 @@ public final class VasClient implements AutoCloseable {
    */
   public RollbackInfo rollback(final RollbackRequest request) {
     return call("rollback " + request.getInstance(), () -> stub().rollback(request));
+  }
+
+  /**
+   * Compares two snapshots.
+   *
+   * @param before a snapshot's reference.
+   * @param after another one's.
+   * @param withBytes whether the bytes that differ are told.
+   * @return what differs.
+   */
+  public DiffReply diff(final String before, final String after, final boolean withBytes) {
+    return call(
+        "diff " + before + " " + after,
+        () ->
+            stub()
+                .diff(
+                    DiffRequest.newBuilder()
+                        .setBefore(before)
+                        .setAfter(after)
+                        .setWithBytes(withBytes)
+                        .build()));
   }
 
   /** Ends the connection, and the calls that are under way on it. */

@@ -2,6 +2,8 @@ package io.vas.api.daemon;
 
 import io.vas.api.v1.CheckReply;
 import io.vas.api.v1.DaemonInfo;
+import io.vas.api.v1.DiffReply;
+import io.vas.api.v1.DiffRequest;
 import io.vas.api.v1.ExecStart;
 import io.vas.api.v1.ForkInfo;
 import io.vas.api.v1.ForkRequest;
@@ -167,6 +169,14 @@ public interface Engine extends AutoCloseable {
    * @return what was done.
    */
   RollbackInfo rollback(RollbackRequest request, CallTime time);
+
+  /**
+   * Compares two snapshots.
+   *
+   * @param request which.
+   * @return what differs.
+   */
+  DiffReply diff(DiffRequest request);
 
   /**
    * Completes when the engine can't work any more, because its keeper has ended.

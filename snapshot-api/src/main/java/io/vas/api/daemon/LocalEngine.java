@@ -4,6 +4,8 @@ import io.vas.api.StateDirectory;
 import io.vas.api.daemon.CompiledSnapshots.Compiled;
 import io.vas.api.v1.CheckReply;
 import io.vas.api.v1.DaemonInfo;
+import io.vas.api.v1.DiffReply;
+import io.vas.api.v1.DiffRequest;
 import io.vas.api.v1.ExecStart;
 import io.vas.api.v1.ForkInfo;
 import io.vas.api.v1.ForkRequest;
@@ -24,6 +26,7 @@ import io.vas.core.UnsupportedException;
 import io.vas.core.VasException;
 import io.vas.core.checkpoint.Checkpointer;
 import io.vas.core.checkpoint.Subject;
+import io.vas.core.diff.SnapshotComparison;
 import io.vas.core.instance.Instance;
 import io.vas.core.instance.Instances;
 import io.vas.core.instance.Instances.Start;
@@ -581,7 +584,7 @@ public final class LocalEngine implements Engine {
         instance,
         info.getSnapshot(),
         info.getInPlace() ? " in place" : ", replaced: " + info.getReason());
-    return info.build();
+    return info.setTotalUs(time.elapsedMicros()).build();
   }
 
   private void replace(
@@ -609,6 +612,24 @@ public final class LocalEngine implements Engine {
       throw e;
     }
     setOrigin(instance, Origin.of(target, 0, List.of()));
+  }
+
+  @Override
+  public DiffReply diff(final DiffRequest request) {
+    try (SnapshotUse before = store.use(store.get(request.getBefore()).id());
+        SnapshotUse after = store.use(store.get(request.getAfter()).id())) {
+      return DiffViews.reply(
+              new SnapshotComparison(
+                      CompiledSnapshots.image(before),
+                      before,
+                      CompiledSnapshots.image(after),
+                      after,
+                      request.getWithBytes())
+                  .run())
+          .setBefore(before.snapshot().id())
+          .setAfter(after.snapshot().id())
+          .build();
+    }
   }
 
   private static List<Stage> stages(final SpawnReply reply, final CallTime time) {

@@ -8,6 +8,8 @@ import io.grpc.stub.StreamObserver;
 import io.vas.api.v1.CheckReply;
 import io.vas.api.v1.CheckRequest;
 import io.vas.api.v1.DaemonInfo;
+import io.vas.api.v1.DiffReply;
+import io.vas.api.v1.DiffRequest;
 import io.vas.api.v1.ExecInput;
 import io.vas.api.v1.ExecOutput;
 import io.vas.api.v1.ForkInfo;
@@ -321,6 +323,17 @@ final class VasService extends VasGrpc.VasImplBase {
         () -> {
           RequestRules.checkReference(request.getInstance(), "instance");
           return engine.rollback(request, time);
+        });
+  }
+
+  @Override
+  public void diff(final DiffRequest request, final StreamObserver<DiffReply> observer) {
+    answer(
+        observer,
+        () -> {
+          RequestRules.checkReference(request.getBefore(), "snapshot");
+          RequestRules.checkReference(request.getAfter(), "snapshot");
+          return engine.diff(request);
         });
   }
 

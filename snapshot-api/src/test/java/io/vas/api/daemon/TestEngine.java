@@ -2,6 +2,8 @@ package io.vas.api.daemon;
 
 import io.vas.api.v1.CheckReply;
 import io.vas.api.v1.DaemonInfo;
+import io.vas.api.v1.DiffReply;
+import io.vas.api.v1.DiffRequest;
 import io.vas.api.v1.ExecStart;
 import io.vas.api.v1.ForkInfo;
 import io.vas.api.v1.ForkRequest;
@@ -255,6 +257,11 @@ public final class TestEngine implements Engine {
         .setPagesRestored(12)
         .setInPlace(!request.getKeepConnections())
         .build();
+  }
+
+  @Override
+  public DiffReply diff(final DiffRequest request) {
+    return DiffReply.newBuilder().setBefore("5a5a").setAfter("6b6b").build();
   }
 
   @Override

@@ -1,0 +1,2 @@
+/** How two snapshots differ. */
+package io.vas.core.diff;
