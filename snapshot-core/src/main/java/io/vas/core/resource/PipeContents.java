@@ -80,7 +80,8 @@ final class PipeContents {
     for (int i = 0; i < PACKETS_MAX; i++) {
       final Result length =
           program.callAny("pipe packet " + i, SystemCall.READ, read, packet, PACKET_MAX);
-      final int rest = 2 * (PACKETS_MAX - 1 - i);
+      // Each is a read and a skip, but for the last, behind which there is nothing to skip.
+      final int rest = 2 * (PACKETS_MAX - 1 - i) - 1;
       if (rest > 0) {
         program.skipIfEqual(length, Value.of(-Errno.EAGAIN.number()), rest);
       }
