@@ -1,5 +1,6 @@
 package io.vas.core.instance;
 
+import io.vas.core.checkpoint.CommandPiece;
 import io.vas.core.checkpoint.Subject;
 import io.vas.core.image.InstanceState;
 import io.vas.core.image.Piece;

@@ -7,7 +7,7 @@ import io.vas.core.ConflictException;
 import io.vas.core.DeadlineException;
 import io.vas.core.NotFoundException;
 import io.vas.core.VasException;
-import io.vas.core.checkpoint.SandboxPiece;
+import io.vas.core.checkpoint.CommandPiece;
 import io.vas.core.checkpoint.Subject.Origin;
 import io.vas.core.image.InstanceState;
 import io.vas.core.image.SandboxState;
@@ -135,9 +135,14 @@ public final class Instances {
           Fd log = claim.openLog()) {
         final Params params =
             Params.forSpawn(program).control(Commands.CONTROL).attached(Commands.LOG, log);
+        claim.describe(spec, sandbox, InstanceState.newBuilder());
         final SpawnReply reply =
-            keeper.spawn(SandboxBase.of(keeper).request(claim.id, file, params).deadline(deadline));
-        return claim.adopt(reply, spec, sandbox, InstanceState.newBuilder(), Optional.empty());
+            keeper.spawn(
+                SandboxBase.of(keeper)
+                    .request(claim.id, file, params)
+                    .deadline(deadline)
+                    .meanwhile(claim::save));
+        return claim.adopt(reply, Optional.empty());
       } catch (final SpawnException e) {
         throw Commands.failure(e, spec.command(), spec.workingDirectory());
       }
@@ -199,25 +204,20 @@ public final class Instances {
       final String name,
       final Start start,
       final Duration deadline) {
-    // Before there is something that could be left behind.
-    final RunSpec spec = CommandPiece.read(program.image());
-    final SandboxSpec sandbox = SandboxPiece.read(program.image());
     final Claim claim = claim(name);
     try (Fd log = claim.openLog()) {
+      claim.describe(
+          program.command(),
+          program.sandbox(),
+          InstanceState.newBuilder()
+              .setSnapshot(snapshot)
+              .setAreaStart(program.areaStart())
+              .setAreaEnd(program.areaEnd()));
       final SpawnReply reply =
           start == Start.RUNNING
-              ? program.fork(keeper, claim.id, log, deadline)
-              : forkPaused(program, claim.id, log, start, deadline);
-      final Instance instance =
-          claim.adopt(
-              reply,
-              spec,
-              sandbox,
-              InstanceState.newBuilder()
-                  .setSnapshot(snapshot)
-                  .setAreaStart(program.areaStart())
-                  .setAreaEnd(program.areaEnd()),
-              Optional.of(program.memoryPlan()));
+              ? program.fork(keeper, claim.id, log, deadline, claim::save)
+              : forkPaused(program, claim.id, log, start, deadline, claim::save);
+      final Instance instance = claim.adopt(reply, Optional.of(program.memoryPlan()));
       instance.setOrigin(
           new Origin(program.image(), program.pages(), program.areaStart(), program.areaEnd()));
       instance.setPaused(start != Start.RUNNING);
@@ -232,8 +232,9 @@ public final class Instances {
       final long id,
       final Fd log,
       final Start start,
-      final Duration deadline) {
-    final SpawnReply reply = program.forkHeld(keeper, id, log, deadline);
+      final Duration deadline,
+      final Runnable meanwhile) {
+    final SpawnReply reply = program.forkHeld(keeper, id, log, deadline, meanwhile);
     try {
       keeper.pause(id);
       if (start == Start.YIELDED) {
@@ -353,7 +354,8 @@ public final class Instances {
     final long temporary = unusedId();
     try (Fd log =
         Fd.open(instance.logFile().toString(), OpenFlags.O_WRONLY | OpenFlags.O_APPEND, 0)) {
-      final SpawnReply reply = forkPaused(program, temporary, log, Start.PAUSED, deadline);
+      final SpawnReply reply =
+          forkPaused(program, temporary, log, Start.PAUSED, deadline, () -> {});
       synchronized (instance.lifecycle()) {
         if (instance.state() != Instance.State.RUNNING) {
           discard(temporary, reply.exit());
@@ -390,8 +392,8 @@ public final class Instances {
       final SpawnReply reply) {
     final InstanceState state =
         instance.start().toBuilder()
-            .setCommand(CommandPiece.encode(CommandPiece.read(program.image())))
-            .setSandbox(encode(SandboxPiece.read(program.image())))
+            .setCommand(CommandPiece.encode(program.command()))
+            .setSandbox(encode(program.sandbox()))
             .setPid(reply.pid())
             .setSnapshot(snapshot)
             .setAreaStart(program.areaStart())
@@ -430,7 +432,8 @@ public final class Instances {
         follow(instance, instance.start(), keeper.rename(temporary, instance.id()));
       } catch (final NotFoundException e) {
         LOGGER.warn("{}: its fork was killed before it took its place", instance);
-        final SpawnReply again = forkPaused(program, instance.id(), log, Start.PAUSED, KILL_TIME);
+        final SpawnReply again =
+            forkPaused(program, instance.id(), log, Start.PAUSED, KILL_TIME, () -> {});
         follow(instance, incarnate(instance, program, snapshot, again), again.exit());
       }
     } catch (final VasException e) {
@@ -661,6 +664,9 @@ public final class Instances {
     private final long id;
     private final String name;
     private final Path own;
+    private RunSpec spec;
+    private SandboxSpec sandbox;
+    private InstanceState.Builder state;
     private boolean adopted;
 
     Claim(final long id, final String name) {
@@ -681,27 +687,32 @@ public final class Instances {
           0600);
     }
 
-    Instance adopt(
-        final SpawnReply reply,
-        final RunSpec spec,
-        final SandboxSpec sandbox,
-        final InstanceState.Builder more,
-        final Optional<MemoryPlan> memoryPlan) {
-      final InstanceState state =
+    /** What is known of it before it runs. */
+    void describe(
+        final RunSpec toRun, final SandboxSpec livesIn, final InstanceState.Builder more) {
+      spec = toRun;
+      sandbox = livesIn;
+      state =
           more.setId(id)
               .setName(name)
-              .setCommand(CommandPiece.encode(spec))
-              .setSandbox(encode(sandbox))
-              .setCreatedUnixMicros(nowMicros())
-              .setPid(reply.pid())
-              .build();
-      final Instance instance = new Instance(keeper, state, spec, sandbox, own, memoryPlan);
+              .setCommand(CommandPiece.encode(toRun))
+              .setSandbox(encode(livesIn))
+              .setCreatedUnixMicros(nowMicros());
+    }
+
+    /** While the keeper starts it, so that nobody waits for it. */
+    void save() {
+      Instances.save(own, state.build());
+    }
+
+    Instance adopt(final SpawnReply reply, final Optional<MemoryPlan> memoryPlan) {
+      final InstanceState started = state.setPid(reply.pid()).build();
+      final Instance instance = new Instance(keeper, started, spec, sandbox, own, memoryPlan);
       synchronized (byId) {
         byId.put(id, instance);
         adopted = true;
       }
-      save(own, state);
-      follow(instance, state, reply.exit());
+      follow(instance, started, reply.exit());
       return instance;
     }
 
@@ -804,7 +815,10 @@ public final class Instances {
     }
   }
 
-  private void load(final Path own, final InstanceState state, final Optional<Listed> alive) {
+  private void load(final Path own, final InstanceState saved, final Optional<Listed> alive) {
+    // Who is alive was saved before there was a pid.
+    final InstanceState state =
+        alive.map(listed -> saved.toBuilder().setPid(listed.pid()).build()).orElse(saved);
     final SandboxState sandbox = state.getSandbox();
     final Instance instance =
         new Instance(

@@ -394,7 +394,8 @@ public final class Keeper implements AutoCloseable {
     }
     final UnsafeBuffer reply;
     try {
-      final Answer answer = ask(SPAWN, request.id, body, descriptors, request.deadline);
+      final Answer answer =
+          ask(SPAWN, request.id, body, descriptors, request.deadline, request.meanwhile);
       reply = answer.body;
       if (answer.status != 0) {
         throw spawnFailure(request, answer);
@@ -820,6 +821,16 @@ public final class Keeper implements AutoCloseable {
       final UnsafeBuffer body,
       final List<Fd> descriptors,
       final Duration time) {
+    return ask(type, subject, body, descriptors, time, () -> {});
+  }
+
+  private Answer ask(
+      final int type,
+      final long subject,
+      final UnsafeBuffer body,
+      final List<Fd> descriptors,
+      final Duration time,
+      final Runnable meanwhile) {
     final long request = requests.incrementAndGet();
     final CompletableFuture<Answer> future = new CompletableFuture<>();
     pending.put(request, future);
@@ -859,6 +870,7 @@ public final class Keeper implements AutoCloseable {
       if (gone.isDone()) {
         future.completeExceptionally(new IOException("end of the connection"));
       }
+      meanwhile.run();
       return future.get(time.plus(PATIENCE).toMillis(), MILLISECONDS);
     } catch (final ExecutionException e) {
       throw keeperGone(e.getCause());

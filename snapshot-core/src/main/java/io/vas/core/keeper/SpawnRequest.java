@@ -18,6 +18,7 @@ public final class SpawnRequest {
   Duration deadline = Duration.ofSeconds(30);
   long visited;
   long beside;
+  Runnable meanwhile = () -> {};
   Program besideProgram;
   long base = DEFAULT_BASE;
   int stackLength = DEFAULT_STACK_LENGTH;
@@ -85,6 +86,17 @@ public final class SpawnRequest {
   public SpawnRequest beside(final long held, final Program program) {
     beside = held;
     besideProgram = program;
+    return this;
+  }
+
+  /**
+   * What the caller does while the keeper is at work, in the calling thread.
+   *
+   * @param action which throws nothing.
+   * @return this.
+   */
+  public SpawnRequest meanwhile(final Runnable action) {
+    meanwhile = action;
     return this;
   }
 

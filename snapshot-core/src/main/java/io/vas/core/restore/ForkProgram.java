@@ -1,6 +1,8 @@
 package io.vas.core.restore;
 
 import io.vas.core.VasException;
+import io.vas.core.checkpoint.CommandPiece;
+import io.vas.core.checkpoint.SandboxPiece;
 import io.vas.core.image.Image;
 import io.vas.core.image.MappedFile;
 import io.vas.core.image.ProcessImage;
@@ -17,7 +19,9 @@ import io.vas.core.memory.MemoryPlan;
 import io.vas.core.memory.PageSource;
 import io.vas.core.memory.RegionKind;
 import io.vas.core.program.Program;
+import io.vas.core.sandbox.RunSpec;
 import io.vas.core.sandbox.SandboxBase;
+import io.vas.core.sandbox.SandboxSpec;
 import java.time.Duration;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -34,7 +38,9 @@ public final class ForkProgram implements AutoCloseable {
   private final long base;
   private final int stackLength;
   private final List<String> layers;
+  private final SandboxSpec sandbox;
   private final Map<String, MappedFile> hostFiles = new LinkedHashMap<>();
+  private volatile RunSpec command;
 
   ForkProgram(
       final Image image,
@@ -51,6 +57,7 @@ public final class ForkProgram implements AutoCloseable {
     this.base = base;
     this.stackLength = stackLength;
     this.layers = List.copyOf(layers);
+    this.sandbox = SandboxPiece.read(image);
     for (final ProcessImage process : image.getProcessesList()) {
       addHostFile(process.getMemory().getLayout().getExecutable());
       for (final VmaImage vma : process.getMemory().getVmasList()) {
@@ -72,14 +79,19 @@ public final class ForkProgram implements AutoCloseable {
    * @param id its number, not 0 and not used by another one that lives.
    * @param log a file that takes its standard output and error, open for appending.
    * @param deadline how long it may take until it runs.
+   * @param meanwhile is done while the keeper starts it; throws nothing.
    * @return the instance, which runs.
    * @throws io.vas.core.keeper.SpawnException if it could not be started; nothing of it is left.
    * @throws io.vas.core.DeadlineException if it did not run in time; nothing of it is left.
    * @throws VasException if a file of the host that the snapshot maps has changed.
    */
   public SpawnReply fork(
-      final Keeper keeper, final long id, final Fd log, final Duration deadline) {
-    return keeper.spawn(request(keeper, id, log, deadline).releases());
+      final Keeper keeper,
+      final long id,
+      final Fd log,
+      final Duration deadline,
+      final Runnable meanwhile) {
+    return keeper.spawn(request(keeper, id, log, deadline).meanwhile(meanwhile).releases());
   }
 
   /**
@@ -90,11 +102,16 @@ public final class ForkProgram implements AutoCloseable {
    * @param id its number, not 0 and not used by another one that lives.
    * @param log a file that takes its standard output and error, open for appending.
    * @param deadline how long it may take until it waits.
+   * @param meanwhile is done while the keeper starts it; throws nothing.
    * @return the instance.
    */
   public SpawnReply forkHeld(
-      final Keeper keeper, final long id, final Fd log, final Duration deadline) {
-    return keeper.spawn(request(keeper, id, log, deadline).holds());
+      final Keeper keeper,
+      final long id,
+      final Fd log,
+      final Duration deadline,
+      final Runnable meanwhile) {
+    return keeper.spawn(request(keeper, id, log, deadline).meanwhile(meanwhile).holds());
   }
 
   private SpawnRequest request(
@@ -156,6 +173,28 @@ public final class ForkProgram implements AutoCloseable {
    */
   public MemoryPlan memoryPlan() {
     return plan;
+  }
+
+  /**
+   * What the instance was started to run.
+   *
+   * @return the command, without a name.
+   * @throws VasException if the image does not say.
+   */
+  public RunSpec command() {
+    if (command == null) {
+      command = CommandPiece.read(image);
+    }
+    return command;
+  }
+
+  /**
+   * What a fork lives in.
+   *
+   * @return the same for all forks.
+   */
+  public SandboxSpec sandbox() {
+    return sandbox;
   }
 
   /**

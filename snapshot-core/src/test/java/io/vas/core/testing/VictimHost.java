@@ -113,7 +113,7 @@ public final class VictimHost implements AutoCloseable {
     final long id = ids.incrementAndGet();
     final Path log = directory.resolve("log-" + id);
     try (Fd logFile = openLog(log)) {
-      final SpawnReply reply = snapshot.program().fork(keeper, id, logFile, DEADLINE);
+      final SpawnReply reply = snapshot.program().fork(keeper, id, logFile, DEADLINE, () -> {});
       return add(new VictimInstance(this, id, log, reply, Optional.of(snapshot)));
     }
   }

@@ -1,4 +1,4 @@
-package io.vas.core.instance;
+package io.vas.core.checkpoint;
 
 import com.google.protobuf.InvalidProtocolBufferException;
 import io.vas.core.VasException;
@@ -44,7 +44,13 @@ public final class CommandPiece {
     throw new VasException("the image says nothing of the instance's command");
   }
 
-  static CommandState encode(final RunSpec spec) {
+  /**
+   * As it is kept.
+   *
+   * @param spec what the instance was started to run.
+   * @return the same, but for its name.
+   */
+  public static CommandState encode(final RunSpec spec) {
     return CommandState.newBuilder()
         .addAllCommand(spec.command())
         .putAllEnvironment(spec.env())
@@ -54,7 +60,13 @@ public final class CommandPiece {
         .build();
   }
 
-  static RunSpec decode(final CommandState state) {
+  /**
+   * As it was kept.
+   *
+   * @param state what {@link #encode} made.
+   * @return what the instance was started to run, without a name.
+   */
+  public static RunSpec decode(final CommandState state) {
     return new RunSpec(
         "",
         state.getCommandList(),
