@@ -95,20 +95,17 @@ int guard_fill(struct instance *instance, pid_t pid, uint64_t start, uint64_t en
 
 /* The hole around an address: as much of it as is worth giving at once. */
 static int fill_hole(const struct guarded *guarded, uint64_t address) {
-  struct vma *vmas = NULL;
+  struct vma vma;
   uint64_t end = address + PAGE;
-  ssize_t count = read_vmas(guarded->pid, &vmas);
 
-  for (ssize_t i = 0; i < count; i++) {
-    if (address < vmas[i].start || address >= vmas[i].end)
-      continue;
+  if (find_vma(guarded->pid, address, &vma) >= 0) {
     char name[80];
-    snprintf(name, sizeof(name), "%d/map_files/%lx-%lx", guarded->pid, vmas[i].start, vmas[i].end);
+    snprintf(name, sizeof(name), "%d/map_files/%lx-%lx", guarded->pid, vma.start, vma.end);
     cleanup_close int file = openat(proc_directory, name, O_RDONLY | O_CLOEXEC);
-    uint64_t offset = vmas[i].offset + (address - vmas[i].start);
+    uint64_t offset = vma.offset + (address - vma.start);
     if (file >= 0) {
       off_t data = lseek(file, (off_t)offset, SEEK_DATA);
-      uint64_t limit = address + FILL < vmas[i].end ? address + FILL : vmas[i].end;
+      uint64_t limit = address + FILL < vma.end ? address + FILL : vma.end;
       if (data < 0)
         end = limit; /* nothing stored up to the end */
       else if ((uint64_t)data > offset)
@@ -119,7 +116,6 @@ static int fill_hole(const struct guarded *guarded, uint64_t address) {
         end = address + PAGE;
     }
   }
-  free(vmas);
   int error = fill_with_zeros(guarded->fd, address, end);
   if (error == -ENOENT || error == -ESRCH)
     error = 0; /* the range is not mapped any more: whoever faulted has given up */

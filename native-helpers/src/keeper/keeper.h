@@ -239,6 +239,8 @@ struct vma {
 };
 /* Parses /proc/PID/maps. *list is malloc'ed. */
 ssize_t read_vmas(pid_t pid, struct vma **list);
+/* The VMA that an address lies in, but for `special`, which is not told. -ENOENT if there is none. */
+int find_vma(pid_t pid, uint64_t address, struct vma *vma);
 
 /* ---- record.c ---- */
 

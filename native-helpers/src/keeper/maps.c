@@ -1,10 +1,25 @@
 #include "keeper.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/sysmacros.h>
+
+/* linux/fs.h, Linux 6.11 */
+struct procmap_query {
+  uint64_t size, query_flags, query_addr;
+  uint64_t vma_start, vma_end, vma_flags, vma_page_size, vma_offset, inode;
+  uint32_t dev_major, dev_minor, vma_name_size, build_id_size;
+  uint64_t vma_name_addr, build_id_addr;
+};
+#define PROCMAP_QUERY _IOWR('f', 17, struct procmap_query)
+#define PROCMAP_QUERY_VMA_READABLE 0x01
+#define PROCMAP_QUERY_VMA_WRITABLE 0x02
+#define PROCMAP_QUERY_VMA_EXECUTABLE 0x04
+#define PROCMAP_QUERY_VMA_SHARED 0x08
 
 static uint64_t hex(const char **at) {
   char *end;
@@ -61,4 +76,24 @@ ssize_t read_vmas(pid_t pid, struct vma **list) {
   free(text);
   *list = vmas;
   return (ssize_t)count;
+}
+
+int find_vma(pid_t pid, uint64_t address, struct vma *vma) {
+  struct procmap_query query = {.size = sizeof(query), .query_addr = address};
+  char name[32];
+
+  snprintf(name, sizeof(name), "%d/maps", pid);
+  cleanup_close int maps = openat(proc_directory, name, O_RDONLY | O_CLOEXEC);
+  if (maps < 0 || ioctl(maps, PROCMAP_QUERY, &query) < 0)
+    return -errno;
+  *vma = (struct vma){.start = query.vma_start,
+                      .end = query.vma_end,
+                      .offset = query.vma_offset,
+                      .device = makedev(query.dev_major, query.dev_minor),
+                      .inode = query.inode,
+                      .readable = query.vma_flags & PROCMAP_QUERY_VMA_READABLE,
+                      .writable = query.vma_flags & PROCMAP_QUERY_VMA_WRITABLE,
+                      .executable = query.vma_flags & PROCMAP_QUERY_VMA_EXECUTABLE,
+                      .shared = query.vma_flags & PROCMAP_QUERY_VMA_SHARED};
+  return 0;
 }
