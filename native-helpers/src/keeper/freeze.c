@@ -150,7 +150,7 @@ static int record_task(struct freeze *freeze, struct task *task) {
   if (syscall(SYS_ptrace, PTRACE_GET_RSEQ_CONFIGURATION, task->tid, sizeof(rseq), &rseq) < 0)
     memset(&rseq, 0, sizeof(rseq));
   leave_restartable_sequence(task, &rseq);
-  if ((error = hide_interruption(task)) < 0)
+  if ((error = hide_interruption(freeze->instance, task)) < 0)
     return error;
   if (task->visitor)
     return 0;

@@ -342,7 +342,7 @@ int guard_hold(struct instance *instance, pid_t pid, struct freezing *freezing) 
     held.index++;
   /* A child that has nothing registered has no userfaultfd, and no events. */
   bool has_events = held.index < instance->guarded_count;
-  *freezing = (struct freezing){.deadline_nanos = now_nanos() + STOP_LIMIT, .alone = true};
+  *freezing = (struct freezing){.instance = instance, .deadline_nanos = now_nanos() + STOP_LIMIT, .alone = true};
   int error = freeze_tasks(freezing, &pid, 1, 1, has_events ? drain_one : NULL, &held);
   if (error >= 0 && has_events)
     error = drain_one(&held, freezing);
@@ -351,7 +351,7 @@ int guard_hold(struct instance *instance, pid_t pid, struct freezing *freezing) 
   for (size_t i = 0; i < freezing->count && error >= 0; i++) {
     struct task *task = &freezing->tasks[i];
     if (!task->gone && (task->registers_known || fetch_registers(task) >= 0))
-      hide_interruption(task);
+      hide_interruption(instance, task);
   }
   return error;
 }

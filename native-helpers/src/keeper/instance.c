@@ -63,6 +63,7 @@ static void dispose(struct instance *instance) {
     close_fd(&instance->guarded[i].fd);
   free(instance->guarded);
   free(instance->events);
+  free(instance->waits);
   close_fd(&instance->notifier);
   close_fd(&instance->program);
   close_fd(&instance->pidfd);

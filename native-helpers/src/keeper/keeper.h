@@ -80,6 +80,8 @@ struct guard_event;
 
 struct freeze_job;
 
+struct wait;
+
 struct task {
   pid_t pid, tid;
   bool stopped, gone;
@@ -93,6 +95,7 @@ struct task {
 };
 
 struct freezing {
+  struct instance *instance;
   struct task *tasks;
   size_t count, capacity;
   uint64_t deadline_nanos;
@@ -115,6 +118,9 @@ struct instance {
   struct guarded *guarded; /* address spaces that are guarded: the instance's own, and those of its forked children */
   size_t guarded_count;
   int notifier;               /* of the seccomp filter that goes with the guard, or -1 */
+  struct wait *waits;         /* calls of its tasks that were made again, and that a timeout ends */
+  size_t wait_count;
+  uint32_t last_mark;
   uint64_t filters;           /* seccomp filters that every task has from us */
   uint64_t region_device[2];  /* st_dev of the regions that it maps */
   int program;                /* the file of the program that made it, where it has file ranges; or -1 */
@@ -216,8 +222,8 @@ pid_t inner_tid(const struct task *task);
 int suspend_filters(struct task *task);
 /* A task that runs a program of ours may be stopped by a signal that cannot be blocked: lets it go on, the signal kept. */
 void resume_stopped(struct task *task);
-/* Makes the system call again that a bare stop ended with EINTR. */
-int hide_interruption(struct task *task);
+/* /proc/PID/task/TID/status; the text is the caller's. */
+int read_status(const struct task *task, char **text);
 int task_syscall(struct task *task, uint64_t instruction, long number, const uint64_t args[6], long *result);
 int wait_stopped(struct task *task, uint64_t deadline_nanos);
 int interrupt_task(struct task *task, uint64_t deadline_nanos);
@@ -229,6 +235,11 @@ bool task_has_ended(const struct task *task);
 /* As in /proc/PID/stat: 'D', 'Z', ...; 0 if it is gone. */
 char task_state(pid_t pid, pid_t tid);
 size_t read_tasks(pid_t pid, pid_t *tids, size_t capacity);
+
+/* ---- calls.c ---- */
+
+/* Makes the system call again that a bare stop ended with EINTR, or ends it where its time is up. */
+int hide_interruption(struct instance *instance, struct task *task);
 
 /* ---- maps.c ---- */
 

@@ -38,6 +38,7 @@ int freeze_instance(struct instance *instance, struct freezing *freezing) {
 
   if (instance->yielded)
     return -EBUSY;
+  freezing->instance = instance;
   if (instance->paused) {
     uint64_t deadline = freezing->deadline_nanos;
     *freezing = instance->held;
@@ -89,7 +90,7 @@ static int pause_instance(struct instance *instance) {
   /* The registers that it will go on with are settled now: a debugger or a snapshot is to see those. */
   for (size_t i = 0; i < freezing.count && error >= 0; i++)
     if (!freezing.tasks[i].gone && (error = fetch_registers(&freezing.tasks[i])) >= 0)
-      error = hide_interruption(&freezing.tasks[i]);
+      error = hide_interruption(instance, &freezing.tasks[i]);
   if (error < 0) {
     thaw_tasks(&freezing);
     return error;

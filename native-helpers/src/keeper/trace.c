@@ -280,8 +280,7 @@ int fetch_registers(struct task *task) {
   return error < 0 ? (int)error : 0;
 }
 
-/* /proc/PID/task/TID/status; the text is the caller's. */
-static int read_status(const struct task *task, char **text) {
+int read_status(const struct task *task, char **text) {
   char name[48];
   size_t capacity = 0;
 
@@ -289,36 +288,6 @@ static int read_status(const struct task *task, char **text) {
   snprintf(name, sizeof(name), "%d/task/%d/status", task->pid, task->tid);
   ssize_t length = read_file_at(proc_directory, name, text, &capacity);
   return length < 0 ? (int)length : 0;
-}
-
-/*
- * A system call that a bare stop ended with EINTR (epoll_wait, semtimedop, a receive with a timeout) would be noticed;
- * where no signal is waiting to be delivered, it is made again instead.
- */
-int hide_interruption(struct task *task) {
-  struct user_regs_struct *registers = &task->registers;
-  char *text;
-  uint64_t pending = 0, shared = 0, blocked = 0, ignored = 0;
-
-  if ((long)registers->orig_rax < 0 || (long)registers->rax != -EINTR)
-    return 0;
-  int error = read_status(task, &text);
-  if (error >= 0) {
-    text_number(text, "SigPnd", 16, &pending);
-    text_number(text, "ShdPnd", 16, &shared);
-    text_number(text, "SigBlk", 16, &blocked);
-    text_number(text, "SigIgn", 16, &ignored);
-  }
-  free(text);
-  if (error < 0)
-    return error;
-  if (((pending | shared) & ~blocked & ~ignored) == 0) {
-    registers->rip -= 2; /* the system call instruction */
-    registers->rax = registers->orig_rax;
-    registers->orig_rax = (unsigned long)-1;
-    task->registers_changed = true;
-  }
-  return 0;
 }
 
 static int put_registers(struct task *task, const struct user_regs_struct *registers) {
@@ -344,7 +313,7 @@ void settle_tasks(struct freezing *freezing) {
       interrupt_task(task, now_nanos() + 1000000000u);
     /* Not looked at yet, since freezing failed before; but it was stopped. */
     if (!task->registers_known && !task->gone && fetch_registers(task) >= 0)
-      hide_interruption(task);
+      hide_interruption(freezing->instance, task);
     if (task->registers_changed)
       put_registers(task, &task->registers);
     if (task->mask_changed)

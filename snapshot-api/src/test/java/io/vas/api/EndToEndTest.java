@@ -126,6 +126,30 @@ class EndToEndTest extends CommandLineTest {
   }
 
   @Test
+  void shouldKeepTwentyForksApartFromOneThatWrites() {
+    startRedis("cache");
+    redis("cache", "DEBUG", "POPULATE", "100000", "key", "100");
+    final String digest = redis("cache", "DEBUG", "DIGEST");
+    assertThat(vas("snapshot", "cache", "-t", "cache:warm").exitCode()).isZero();
+    final List<String> forks =
+        vas("fork", "cache:warm", "-n", "20", "--json").objects().stream()
+            .map(fork -> text(fork, "id"))
+            .toList();
+    assertThat(forks).hasSize(20);
+    assertThat(forks).allMatch(fork -> redis(fork, "DEBUG", "DIGEST").equals(digest));
+
+    final String writes =
+        "for i = 1, 10000 do redis.call('SET', 'key:' .. i * 7, 'written ' .. i) end";
+    redis(forks.get(0), "EVAL", writes, "0");
+
+    assertThat(redis(forks.get(0), "DEBUG", "DIGEST")).isNotEqualTo(digest);
+    assertThat(redis(forks.get(0), "GET", "key:70000")).isEqualTo("written 10000");
+    assertThat(forks.subList(1, 20))
+        .allMatch(fork -> redis(fork, "DEBUG", "DIGEST").equals(digest));
+    assertThat(redis("cache", "DEBUG", "DIGEST")).isEqualTo(digest);
+  }
+
+  @Test
   void shouldForkAnInstanceAndSnapshotAFork() {
     startRedis("cache");
     redis("cache", "SET", "key", "1");

@@ -57,6 +57,26 @@ class MemoryVictimsTest {
     host.run(victim).expectToSurvive();
   }
 
+  @Test
+  void shouldLetTimeoutsEndHoweverOftenItIsStopped() {
+    final VictimInstance victim = host.run("call_timeouts");
+    victim.expectOk();
+    snapshotOftenAndAsk(victim, 200);
+    try (VictimSnapshot snapshot = victim.snapshot();
+        VictimInstance fork = snapshot.fork(MemoryStrategy.MAP)) {
+      // Since the original was asked the fork has not been there all the time.
+      fork.ask();
+      snapshotOftenAndAsk(fork, 50);
+    }
+  }
+
+  private static void snapshotOftenAndAsk(final VictimInstance victim, final int times) {
+    for (int i = 0; i < times; i++) {
+      victim.snapshot().close();
+    }
+    victim.expectOk();
+  }
+
   @ParameterizedTest
   @EnumSource
   void shouldWipeOnForkOnly(final MemoryStrategy strategy) {
