@@ -2,6 +2,8 @@
  * vas-keeper SOCKET [LOG]   becomes the init of a new pid namespace and serves the daemon at SOCKET
  * vas-keeper --layout       prints the layouts that C and Java share
  *
+ * VAS_ENDS_WITH=PID in the environment: it ends when that process has, in whatever way that ends.
+ *
  * As the init of a pid namespace the keeper takes all instances with it when it ends: memory that nobody guards would
  * show old bytes, and an end is better.
  */
@@ -11,12 +13,14 @@
 #include <fcntl.h>
 #include <linux/mount.h>
 #include <malloc.h>
+#include <poll.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/auxv.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
@@ -174,6 +178,31 @@ static int fail(const char *what) {
   return 1;
 }
 
+/* Waits for the process to end with. */
+static void *follow(void *pidfd) {
+  struct pollfd process = {.fd = (int)(intptr_t)pidfd, .events = POLLIN};
+
+  while (poll(&process, 1, -1) != 1)
+    ;
+  dprintf(STDERR_FILENO, "the process that the keeper was to end with has ended\n");
+  _exit(0);
+}
+
+static int start_following(int pidfd) {
+  enum { STACK = 64 << 10 };
+  pthread_attr_t attributes;
+  pthread_t thread;
+  void *stack = mmap(NULL, STACK, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK, -1, 0);
+
+  if (stack == MAP_FAILED)
+    return -1;
+  madvise(stack, STACK, MADV_DONTFORK); /* or every spawned child would inherit it */
+  pthread_attr_init(&attributes);
+  pthread_attr_setstack(&attributes, stack, STACK);
+  errno = pthread_create(&thread, &attributes, follow, (void *)(intptr_t)pidfd);
+  return errno == 0 ? 0 : -1;
+}
+
 static int keeper(int listener) {
   struct rlimit files;
 
@@ -255,6 +284,10 @@ int main(int argc, char **argv) {
   host_proc_directory = open("/proc", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   if (host_proc_directory < 0)
     return fail("/proc");
+  const char *followed = getenv("VAS_ENDS_WITH");
+  int pidfd = followed == NULL ? -1 : (int)syscall(SYS_pidfd_open, atoi(followed), 0);
+  if (followed != NULL && pidfd < 0)
+    return fail("the process VAS_ENDS_WITH");
   int listener = listen_at(argv[1]);
   if (listener < 0)
     return fail(argv[1]);
@@ -280,5 +313,7 @@ int main(int argc, char **argv) {
   dup2(log >= 0 ? log : null, STDERR_FILENO);
   if (chdir("/") < 0)
     return fail("/");
+  if (pidfd >= 0 && start_following(pidfd) < 0)
+    return fail("following a process");
   return keeper(listener);
 }

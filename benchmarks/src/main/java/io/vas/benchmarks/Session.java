@@ -10,6 +10,7 @@ import io.vas.api.v1.SnapshotInfo;
 import io.vas.api.v1.Stage;
 import io.vas.api.wire.SocketProbe;
 import io.vas.core.VasException;
+import io.vas.core.keeper.Keeper;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.io.UncheckedIOException;
@@ -58,6 +59,10 @@ final class Session implements AutoCloseable {
     try {
       state =
           running ? StateDirectory.fromEnvironment() : new StateDirectory(directory.resolve("d"));
+      if (!running) {
+        // However the benchmarks end, a daemon in a directory that only they know does, too.
+        System.setProperty(Keeper.BOUND, "true");
+      }
       ownDaemon = !SocketProbe.accepts(state.socket());
       say(ownDaemon ? "starting a daemon" : "using the daemon of " + state.path());
       client = VasClient.connectOrStart(state);

@@ -18,6 +18,7 @@ import io.vas.core.program.Data;
 import io.vas.core.program.ProgramBuilder;
 import io.vas.core.program.Result;
 import io.vas.core.program.SystemCall;
+import io.vas.natives.NativeBinaries;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -213,6 +214,30 @@ class KeeperTest {
       assertThat(Path.of("/proc/" + reply.pid())).doesNotExist();
     } finally {
       second.shutdown();
+    }
+  }
+
+  @Test
+  void shouldEndWithTheProcessItIsBoundTo(@TempDir final Path other) throws Exception {
+    final Process bound = new ProcessBuilder("sleep", "1000").start();
+    final Path socket = other.resolve(Keeper.SOCKET);
+    final ProcessBuilder builder =
+        new ProcessBuilder(NativeBinaries.keeper().toString(), socket.toString());
+    builder.environment().put("VAS_ENDS_WITH", Long.toString(bound.pid()));
+    assertThat(builder.start().waitFor()).isZero();
+    final Keeper second = Keeper.connect(socket);
+    try (ProgramFile file = shell("exec sleep 1000");
+        Fd output = MemFd.create("output", 0, 0)) {
+      final SpawnReply reply = second.spawn(request(18, file, output));
+      assertThat(second.list()).hasSize(1);
+      bound.destroyForcibly().waitFor();
+      assertThat(second.gone()).succeedsWithin(Duration.ofSeconds(10));
+      for (int i = 0; i < 1000 && Files.exists(Path.of("/proc/" + reply.pid())); i++) {
+        Thread.sleep(10);
+      }
+      assertThat(Path.of("/proc/" + reply.pid())).doesNotExist();
+    } finally {
+      second.close();
     }
   }
 
