@@ -102,8 +102,11 @@ static int record_descriptor(const struct plan *plan, struct pages *pages, struc
   for (uint32_t i = 0; i < plan->header->descriptor_rules_count; i++) {
     const char *prefix = plan_string(plan, rules[i].prefix_offset);
     const struct vas_program_header *program = plan_program(plan, rules[i].program);
-    if (program != NULL && strncmp(link, prefix, strlen(prefix)) == 0)
-      run_hosted(program, NULL, 0, &nothing, duplicate, record, VAS_ENTRY_DESCRIPTOR_PROGRAM, pid, (uint32_t)fd);
+    int error = program == NULL || strncmp(link, prefix, strlen(prefix)) != 0
+                    ? 0
+                    : run_hosted(program, NULL, 0, &nothing, duplicate, record, VAS_ENTRY_DESCRIPTOR_PROGRAM, pid, (uint32_t)fd);
+    if (error < 0)
+      return error;
   }
   return 0;
 }

@@ -292,18 +292,30 @@ static struct vas_report *report_of(const struct freeze *freeze, const struct sl
   return (struct vas_report *)(freeze->area + slot->report);
 }
 
+/* Programs of a plan expect each step's failure and record it: this one is not expected, and what is recorded is not all. */
+static int slot_failure(struct freeze *freeze, const struct slot *slot) {
+  const struct vas_report *report = report_of(freeze, slot);
+  if (__atomic_load_n(&report->state, __ATOMIC_ACQUIRE) != VAS_REPORT_FAILED)
+    return 0;
+  freeze->result.failed_tid = inner_tid(slot->task);
+  return report->failed_result < 0 && report->failed_result >= -4095 ? (int)report->failed_result : -EIO;
+}
+
 /* Spins first: to be put to sleep and woken takes longer than the programs run. */
 static int wait_done(struct freeze *freeze, const struct slot *slot) {
   for (unsigned round = 0; __atomic_load_n(&report_of(freeze, slot)->state, __ATOMIC_ACQUIRE) == VAS_REPORT_RUNNING; round++) {
     if (now_nanos() > freeze->freezing.deadline_nanos)
       return -ETIMEDOUT;
-    if (round > 200) /* it takes too long: what could have stopped it? */
+    if (round >= ROUNDS_UNTIL_LOOK) { /* it takes too long: what could have stopped or ended it? */
+      if (is_over(slot->task))
+        return -ESRCH;
       resume_stopped(slot->task);
+    }
     if (slot->task->gone)
       return -ESRCH;
     pause_before_retry(round);
   }
-  return 0;
+  return slot_failure(freeze, slot);
 }
 
 /*

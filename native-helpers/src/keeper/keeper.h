@@ -86,7 +86,7 @@ struct task {
   pid_t pid, tid;
   bool stopped, gone;
   bool group_stopped; /* found stopped by a signal: SIGSTOP and the like */
-  bool dying; /* could not be let go on, and has not been heard of since */
+  bool dying; /* it ends, and has not been heard of since */
   bool visitor; /* stopped for the sake of the cut, not recorded */
   struct user_regs_struct registers; /* as the task will go on */
   bool registers_known, registers_changed;
@@ -234,6 +234,10 @@ int find_syscall_instruction(pid_t pid, uint64_t *address);
 bool task_has_ended(const struct task *task);
 /* As in /proc/PID/stat: 'D', 'Z', ...; 0 if it is gone. */
 char task_state(pid_t pid, pid_t tid);
+/* Whether a task has ended, heard of or not. */
+bool is_over(const struct task *task);
+/* Looking into /proc costs as much as many rounds of waiting. */
+#define ROUNDS_UNTIL_LOOK 200
 size_t read_tasks(pid_t pid, pid_t *tids, size_t capacity);
 
 /* ---- calls.c ---- */

@@ -121,8 +121,40 @@ static void hear_of_ends(struct freezing *freezing, uint64_t deadline_nanos) {
   }
 }
 
-/* Looks once whether a task that was interrupted has stopped. 1: stopped or gone; 0: not yet. */
-static int poll_stopped(struct task *task) {
+/* What stands behind the name in /proc/PID/task/TID/stat; NULL if there is no such task. The text is the caller's. */
+static const char *read_stat(pid_t pid, pid_t tid, char **text) {
+  char name[48];
+  size_t capacity = 0;
+
+  *text = NULL;
+  snprintf(name, sizeof(name), "%d/task/%d/stat", pid, tid);
+  ssize_t length = read_file_at(proc_directory, name, text, &capacity);
+  const char *mark = length > 0 ? strrchr(*text, ')') : NULL;
+  return mark != NULL && mark[1] == ' ' ? mark + 2 : NULL;
+}
+
+char task_state(pid_t pid, pid_t tid) {
+  char *text;
+  const char *stat = read_stat(pid, tid, &text);
+  char state = stat != NULL ? *stat : 0;
+  free(text);
+  return state;
+}
+
+bool is_over(const struct task *task) {
+  enum { EXITING = 0x4 }; /* PF_EXITING: the last task of a pid namespace's first process waits so for the others */
+  char *text, state = 0;
+  unsigned flags = 0;
+  const char *stat = read_stat(task->pid, task->tid, &text);
+
+  if (stat != NULL)
+    sscanf(stat, "%c %*d %*d %*d %*d %*d %u", &state, &flags);
+  free(text);
+  return state == 0 || state == 'Z' || state == 'X' || (flags & EXITING) != 0;
+}
+
+/* Looks whether a task that was interrupted has stopped, in one of several rounds. 1: stopped or gone; 0: not yet. */
+static int poll_stopped(struct task *task, unsigned round) {
   for (;;) {
     int status;
     pid_t pid = look_at(task, &status);
@@ -132,10 +164,12 @@ static int poll_stopped(struct task *task) {
       task->gone = true;
       return 1;
     }
-    if (pid == 0)
+    /* The first task's end is told when the others' have been heard of: look at it instead of waiting for that. */
+    if (pid == 0 && (round < ROUNDS_UNTIL_LOOK || !is_over(task)))
       return 0;
-    if (WIFEXITED(status) || WIFSIGNALED(status)) {
+    if (pid == 0 || WIFEXITED(status) || WIFSIGNALED(status)) {
       task->gone = true;
+      task->dying = pid == 0;
       return 1;
     }
     if (status >> 16 == PTRACE_EVENT_STOP) {
@@ -149,7 +183,7 @@ static int poll_stopped(struct task *task) {
 }
 
 int wait_stopped(struct task *task, uint64_t deadline_nanos) {
-  for (unsigned round = 0; !poll_stopped(task); round++) {
+  for (unsigned round = 0; !poll_stopped(task, round); round++) {
     if (now_nanos() > deadline_nanos)
       return -ETIMEDOUT;
     pause_before_retry(round);
@@ -163,18 +197,6 @@ int interrupt_task(struct task *task, uint64_t deadline_nanos) {
   if (error < 0)
     return (int)error;
   return wait_stopped(task, deadline_nanos);
-}
-
-char task_state(pid_t pid, pid_t tid) {
-  char name[48], *text = NULL;
-  size_t capacity = 0;
-
-  snprintf(name, sizeof(name), "%d/task/%d/stat", pid, tid);
-  ssize_t length = read_file_at(proc_directory, name, &text, &capacity);
-  const char *mark = length > 0 ? strrchr(text, ')') : NULL;
-  char state = mark != NULL && mark[1] == ' ' ? mark[2] : 0;
-  free(text);
-  return state;
 }
 
 static int add_task(struct freezing *freezing, pid_t pid, pid_t tid, bool visitor) {
@@ -254,7 +276,7 @@ int freeze_tasks(struct freezing *freezing, const pid_t *roots, size_t root_coun
       bool all = true;
       for (size_t i = 0; i < freezing->count; i++) {
         struct task *task = &freezing->tasks[i];
-        if (!task->stopped && !task->gone && !poll_stopped(task))
+        if (!task->stopped && !task->gone && !poll_stopped(task, round))
           all = false;
       }
       if (all)
@@ -328,7 +350,8 @@ void thaw_tasks(struct freezing *freezing) {
   bool killed = false;
   for (size_t i = 0; i < freezing->count; i++) {
     struct task *task = &freezing->tasks[i];
-    task->dying = !task->gone && trace(PTRACE_DETACH, task->tid, NULL, NULL) == -ESRCH;
+    if (!task->gone && trace(PTRACE_DETACH, task->tid, NULL, NULL) == -ESRCH)
+      task->dying = true;
     killed |= task->dying;
   }
   if (killed)

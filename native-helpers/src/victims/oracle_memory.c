@@ -137,8 +137,9 @@ static void advise(struct region *region) {
   size_t first = below(region->pages), pages = 1 + below(region->pages - first);
   uint8_t *start = region->start + first * PAGE;
   int what = advice[below(sizeof(advice) / sizeof(advice[0]))];
-  if (what >= 102 && asked == 0)
-    what = MADV_DONTNEED; /* what has guard pages is not mapped */
+  /* What has guard pages is not mapped, and what is wiped is zero in a fork. */
+  if ((what >= 102 || what == 18) && asked == 0)
+    what = MADV_DONTNEED;
   if (below(16) == 0) {
     /* Contents are undefined until written, so all of it is. */
     region->divided = 1;

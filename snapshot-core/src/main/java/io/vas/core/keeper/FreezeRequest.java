@@ -43,6 +43,15 @@ public final class FreezeRequest {
   }
 
   /**
+   * The plan.
+   *
+   * @return a file that tests may change.
+   */
+  public Fd plan() {
+    return plan;
+  }
+
+  /**
    * Values for the parameters of the plan's instance program.
    *
    * @param values of {@link Params#forFreeze}.
