@@ -184,6 +184,8 @@ struct aide_reply {
   int64_t failed_result;
 };
 
+#define SPAWN_VALUES_MAX 1024
+
 /* What a result slot of a program is before it starts. */
 struct spawn_value {
   uint32_t slot;

@@ -35,6 +35,7 @@
 #endif
 
 #define PROGRAM_MAX 65536
+#define AIDE_FDS_MAX 253 /* SCM_MAX_FD */
 
 enum aide_task { AIDE_CLONE = 1, AIDE_RUN = 2 };
 
@@ -43,7 +44,7 @@ struct aide_request {
   uint32_t task;
   uint32_t value_count;
   struct vas_spawn spawn;
-  struct spawn_value values[VAS_MESSAGE_FDS_MAX];
+  struct spawn_value values[SPAWN_VALUES_MAX];
 };
 
 static struct aide launcher = {.name = "vas-launcher", .socket = -1}, assistant = {.name = "vas-assistant", .socket = -1};
@@ -155,7 +156,7 @@ static void serve_run(const struct aide_request *request, const int *fds, int co
 
 static int receive(int socket, struct aide_request *request, int *fds) {
   union {
-    char bytes[CMSG_SPACE(sizeof(int) * VAS_MESSAGE_FDS_MAX)];
+    char bytes[CMSG_SPACE(sizeof(int) * AIDE_FDS_MAX)];
     struct cmsghdr align;
   } control;
   struct iovec part = {request, sizeof(*request)};
@@ -176,7 +177,7 @@ static int receive(int socket, struct aide_request *request, int *fds) {
 
 __attribute__((noreturn)) static void aide_main(int socket, int pid_namespace) {
   static struct aide_request request;
-  int fds[VAS_MESSAGE_FDS_MAX], count;
+  int fds[AIDE_FDS_MAX], count;
   int low = socket < pid_namespace ? socket : pid_namespace, high = socket < pid_namespace ? pid_namespace : socket;
 
   /* What the keeper has open is nobody's business here. Standard error is its log. */
@@ -238,7 +239,7 @@ static int aide_restart(struct aide *aide) {
 
 static int ask(struct aide *aide, struct aide_request *request, const int *fds, int count) {
   union {
-    char bytes[CMSG_SPACE(sizeof(int) * VAS_MESSAGE_FDS_MAX)];
+    char bytes[CMSG_SPACE(sizeof(int) * AIDE_FDS_MAX)];
     struct cmsghdr align;
   } control;
   struct iovec part = {request, offsetof(struct aide_request, values) + request->value_count * sizeof(request->values[0])};
@@ -247,7 +248,7 @@ static int ask(struct aide *aide, struct aide_request *request, const int *fds, 
                            .msg_control = control.bytes,
                            .msg_controllen = CMSG_SPACE(sizeof(int) * (size_t)count)};
 
-  if (count > VAS_MESSAGE_FDS_MAX)
+  if (count > AIDE_FDS_MAX)
     return -E2BIG;
   struct cmsghdr *c = CMSG_FIRSTHDR(&message);
   c->cmsg_level = SOL_SOCKET;
@@ -277,7 +278,7 @@ static int hear(struct aide *aide, struct aide_reply *reply) {
 
 /* The request's descriptors are those of `fds`, then those of the values, whose numbers become indexes. None travels twice. */
 static int add_values(struct aide_request *request, const struct spawn_value *values, uint32_t count, int *fds, int used) {
-  if (count > VAS_MESSAGE_FDS_MAX)
+  if (count > SPAWN_VALUES_MAX)
     return -E2BIG;
   request->value_count = count;
   for (uint32_t i = 0; i < count; i++) {
@@ -287,7 +288,7 @@ static int add_values(struct aide_request *request, const struct spawn_value *va
     int index = 0;
     while (index < used && fds[index] != values[i].descriptor)
       index++;
-    if (index == VAS_MESSAGE_FDS_MAX)
+    if (index == AIDE_FDS_MAX)
       return -E2BIG;
     if (index == used)
       fds[used++] = values[i].descriptor;
@@ -299,7 +300,7 @@ static int add_values(struct aide_request *request, const struct spawn_value *va
 int launcher_ask(const struct vas_spawn *spawn, int program, int report, int control, int visited_pidfd,
                  const struct spawn_value *values, uint32_t value_count) {
   struct aide_request request = {.task = AIDE_CLONE, .spawn = *spawn};
-  int fds[VAS_MESSAGE_FDS_MAX] = {program, report, control, visited_pidfd};
+  int fds[AIDE_FDS_MAX] = {program, report, control, visited_pidfd};
   int count = add_values(&request, values, value_count, fds, spawn->visited ? 4 : 3);
 
   return count < 0 ? count : ask(&launcher, &request, fds, count);
@@ -314,7 +315,7 @@ pid_t launcher_hear(void) {
 
 int assistant_ask(int program, const struct spawn_value *values, uint32_t value_count) {
   struct aide_request request = {.task = AIDE_RUN};
-  int fds[VAS_MESSAGE_FDS_MAX] = {program};
+  int fds[AIDE_FDS_MAX] = {program};
   int count = add_values(&request, values, value_count, fds, 1);
 
   return count < 0 ? count : ask(&assistant, &request, fds, count);

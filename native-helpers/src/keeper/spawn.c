@@ -62,7 +62,7 @@ struct attempt {
   struct instance *instance; /* being made; NULL once it is on its own */
   struct vas_report *report;
   int report_file;
-  struct spawn_value values[VAS_MESSAGE_FDS_MAX];
+  struct spawn_value values[SPAWN_VALUES_MAX];
   int control;       /* our end */
   int child_control; /* the child's */
   struct visited visited;
@@ -102,7 +102,7 @@ static int prepare(struct attempt *attempt) {
 
   if (attempt->request->fd_count < 1 || ((spawn->base | spawn->code_length | spawn->program_length | spawn->stack_length) & (PAGE - 1)))
     return -EINVAL;
-  if (spawn->param_count > VAS_MESSAGE_FDS_MAX)
+  if (spawn->param_count > SPAWN_VALUES_MAX)
     return -E2BIG;
   if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
     return -errno;

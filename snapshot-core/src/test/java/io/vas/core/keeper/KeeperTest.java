@@ -13,8 +13,10 @@ import io.vas.core.linux.FileIo;
 import io.vas.core.linux.FileStatus;
 import io.vas.core.linux.LinuxException;
 import io.vas.core.linux.MemFd;
+import io.vas.core.linux.OpenFlags;
 import io.vas.core.linux.Signals;
 import io.vas.core.program.Data;
+import io.vas.core.program.Program;
 import io.vas.core.program.ProgramBuilder;
 import io.vas.core.program.Result;
 import io.vas.core.program.SystemCall;
@@ -23,13 +25,17 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
 class KeeperTest {
+  private static final int SEEK_END = 2;
   private static final long CLONE_NEWPID = 0x20000000L;
   private static final int STDOUT = 1;
 
@@ -172,6 +178,100 @@ class KeeperTest {
     keeper.drop(7);
     assertThatExceptionOfType(NotFoundException.class).isThrownBy(() -> keeper.take(7));
     assertThatExceptionOfType(NotFoundException.class).isThrownBy(() -> keeper.drop(7));
+  }
+
+  /** A child that has the descriptor at its number, and says so. */
+  private static ProgramFile expecting(final Map<String, Integer> sizes) {
+    final ProgramBuilder b = new ProgramBuilder();
+    final Result control = b.parameter("control");
+    b.resource("files");
+    sizes.forEach(
+        (name, size) ->
+            b.callExpecting(
+                size, "size of " + name, SystemCall.LSEEK, b.parameter(name), 0, SEEK_END));
+    ReadyMessage.send(b, control, List.of());
+    b.call("end", SystemCall.EXIT_GROUP, 5);
+    return ProgramFile.of(b.build());
+  }
+
+  @Test
+  void shouldGiveAChildMoreDescriptorsThanAMessageCarries() throws Exception {
+    final int count = 2 * KeeperProtocolDescriptor.MESSAGE_FDS_MAX;
+    final Map<String, Integer> sizes = new LinkedHashMap<>();
+    for (int i = 1; i <= count; i++) {
+      try (Fd file = MemFd.create("kept", i, 0)) {
+        keeper.hold(i, file);
+      }
+      sizes.put("file " + i, i);
+    }
+    try (ProgramFile file = expecting(sizes)) {
+      final Params params = Params.forSpawn(file.program()).control("control");
+      for (int i = 1; i <= count; i++) {
+        params.held("file " + i, i);
+      }
+      final SpawnReply reply = keeper.spawn(new SpawnRequest(30, file, params));
+      assertThat(reply.exit().get(10, SECONDS).code()).isEqualTo(5);
+    }
+  }
+
+  private static Program sender(final int number) {
+    final ProgramBuilder b = new ProgramBuilder();
+    final Result child = b.parameter("child's socket");
+    b.resource("present");
+    final Result root = b.call("open", number, OpenFlags.AT_FDCWD, b.string("/"), 0);
+    DescriptorMessage.send(b, "send", child, new byte[1], List.of(root));
+    b.call("close", SystemCall.CLOSE, root);
+    return b.build();
+  }
+
+  private SpawnReply spawnWithPresent(final long id, final Program beside) {
+    final ProgramBuilder b = new ProgramBuilder();
+    final Result control = b.parameter("control");
+    b.resource("child");
+    final Result received = DescriptorMessage.receive(b, "receive", control, 1, 1).get(0);
+    b.call("go there", SystemCall.FCHDIR, received);
+    ReadyMessage.send(b, control, List.of());
+    b.call("end", SystemCall.EXIT_GROUP, 6);
+    try (Fd program = MemFd.of("beside", beside.bytes());
+        ProgramFile file = ProgramFile.of(b.build())) {
+      keeper.hold(id, program);
+      final Params params = Params.forSpawn(file.program()).control("control");
+      return keeper.spawn(new SpawnRequest(id, file, params).beside(id, beside));
+    }
+  }
+
+  @Test
+  void shouldRunAProgramBesideTheChildThatMakesThingsForIt() throws Exception {
+    for (int round = 40; round < 43; round++) {
+      final SpawnReply reply = spawnWithPresent(round, sender(SystemCall.OPENAT));
+      assertThat(reply.exit().get(10, SECONDS).code()).isEqualTo(6);
+    }
+  }
+
+  @Test
+  void shouldSayWhichStepBesideTheChildFailedAndLeaveNothing() throws Exception {
+    assertThatExceptionOfType(SpawnException.class)
+        .isThrownBy(() -> spawnWithPresent(50, sender(9999)))
+        .withMessageContaining("present: open")
+        .satisfies(e -> assertThat(e.stage()).isEqualTo(SpawnStage.BESIDE));
+    assertThat(keeper.list()).isEmpty();
+    final SpawnReply reply = spawnWithPresent(51, sender(SystemCall.OPENAT));
+    assertThat(reply.exit().get(10, SECONDS).code()).isEqualTo(6);
+  }
+
+  @Test
+  void shouldGoOnWhenItsLauncherAndAssistantAreKilled() throws Exception {
+    try (Stream<ProcessHandle> aides = ProcessHandle.of(keeper.pid()).orElseThrow().children()) {
+      for (final ProcessHandle aide : aides.toList()) {
+        aide.destroyForcibly();
+        final Path status = Path.of("/proc", Long.toString(aide.pid()), "status");
+        while (!Files.readString(status).contains("State:\tZ")) {
+          Thread.onSpinWait();
+        }
+      }
+    }
+    final SpawnReply reply = spawnWithPresent(60, sender(SystemCall.OPENAT));
+    assertThat(reply.exit().get(10, SECONDS).code()).isEqualTo(6);
   }
 
   @Test
