@@ -50,6 +50,7 @@ final class Snapshots implements AutoCloseable {
   private final Checkpointer checkpointer;
   private final Map<Long, ReentrantLock> locks = new ConcurrentHashMap<>();
   private final Map<Long, String> latest = new ConcurrentHashMap<>();
+  private final Map<Long, Set<String>> cameFrom = new ConcurrentHashMap<>();
   private final Map<String, List<Stage>> stages = new ConcurrentHashMap<>();
   private final Set<Long> frozen = ConcurrentHashMap.newKeySet();
   private final ScheduledExecutorService ticker =
@@ -175,6 +176,10 @@ final class Snapshots implements AutoCloseable {
    * @throws ConflictException if it is another instance's.
    */
   Snapshot target(final Instance instance, final String reference) {
+    // Remembered, because a rollback may change where it comes from, and the way there be removed.
+    final Set<String> ancestors =
+        cameFrom.computeIfAbsent(instance.id(), id -> ConcurrentHashMap.newKeySet());
+    ancestors.addAll(ancestors(instance));
     if (reference.isEmpty()) {
       return store.get(
           position(instance)
@@ -182,8 +187,7 @@ final class Snapshots implements AutoCloseable {
                   () -> new NotFoundException("instance " + instance + " has no snapshot")));
     }
     final Snapshot snapshot = store.get(reference);
-    if (!snapshot.instance().equals(instance.reference())
-        && !ancestors(instance).contains(snapshot.id())) {
+    if (!snapshot.instance().equals(instance.reference()) && !ancestors.contains(snapshot.id())) {
       throw new ConflictException(
           "snapshot "
               + snapshot.label()
@@ -333,6 +337,7 @@ final class Snapshots implements AutoCloseable {
   void forgetInstance(final long instance) {
     locks.remove(instance);
     latest.remove(instance);
+    cameFrom.remove(instance);
   }
 
   @Override

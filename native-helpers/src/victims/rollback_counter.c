@@ -1,0 +1,63 @@
+/*
+ * Keeps one number in memory, in a pipe and, with the argument "files", in a file of its layer, too. SIGUSR2 adds one, SIGUSR1
+ * asks for it: "NUMBER", or what does not agree.
+ */
+#define _GNU_SOURCE
+#include "victim.h"
+
+#include <fcntl.h>
+#include <sys/mman.h>
+
+#define PAGES 64
+
+static uint32_t *numbers; /* one at the begin of each page */
+static int pipes[2], file = -1;
+
+static uint32_t in_pipe(void) {
+  uint32_t number = 0;
+  MUST(read(pipes[0], &number, sizeof(number)));
+  return number;
+}
+
+static void put(uint32_t number) {
+  for (int i = 0; i < PAGES; i++)
+    numbers[i * 1024] = number;
+  MUST(write(pipes[1], &number, sizeof(number)));
+  if (file >= 0)
+    MUST(pwrite(file, &number, sizeof(number), 0));
+}
+
+static void tell(void) {
+  uint32_t number = in_pipe(), filed = number;
+
+  MUST(write(pipes[1], &number, sizeof(number)));
+  for (int i = 0; i < PAGES; i++)
+    EXPECT_EQUAL("a page's number", number, numbers[i * 1024]);
+  if (file >= 0)
+    MUST(pread(file, &filed, sizeof(filed), 0));
+  EXPECT_EQUAL("the file's number", number, filed);
+  if (!victim_failed)
+    victim_say("%u", number);
+}
+
+int main(int argc, char **argv) {
+  sigset_t questions;
+
+  sigemptyset(&questions);
+  sigaddset(&questions, SIGUSR1);
+  sigaddset(&questions, SIGUSR2);
+  pthread_sigmask(SIG_BLOCK, &questions, NULL);
+  numbers = mmap(NULL, PAGES * 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  MUST(numbers == MAP_FAILED ? -1 : 0);
+  MUST(pipe(pipes));
+  if (argc == 2 && strcmp(argv[1], "files") == 0)
+    MUST(file = open("/rollback_counter", O_RDWR | O_CREAT, 0600));
+  put(0);
+  victim_say("ready");
+  for (;;) {
+    victim_failed = false;
+    if (sigwaitinfo(&questions, NULL) == SIGUSR2)
+      put(in_pipe() + 1);
+    tell();
+  }
+}
