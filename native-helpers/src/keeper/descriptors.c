@@ -79,6 +79,12 @@ static int record_descriptor(const struct plan *plan, struct pages *pages, struc
   link[length] = 0;
   file_status(duplicate, &descriptor.status);
   descriptor.flags = (uint32_t)fcntl(duplicate, F_GETFL);
+  /*
+   * A read past the page cache writes into pages that it has pinned, whatever they are protected against: what it brought
+   * after they were copied was not told.
+   */
+  if ((descriptor.flags & O_DIRECT) != 0 && !S_ISFIFO(descriptor.status.mode) && pages_are_tracked(pages))
+    return -ESTALE;
   off_t position = lseek(duplicate, 0, SEEK_CUR);
   descriptor.position = position < 0 ? -errno : position;
   record_begin(record, VAS_ENTRY_DESCRIPTOR, pid, 0, (uint32_t)fd);

@@ -5,6 +5,7 @@
  */
 #include "keeper.h"
 
+#include <dirent.h>
 #include <elf.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -22,6 +23,10 @@
 #define MAP_FIXED_NOREPLACE 0x100000
 #endif
 
+/* A task that does not stop by then waits for another that has: everything goes on, and is frozen again later. */
+#define SEIZE_LIMIT 100000000u /* ns */
+#define ATTEMPTS 20
+
 struct freeze {
   struct instance *instance;
   struct freeze_job *job;
@@ -32,6 +37,7 @@ struct freeze {
   struct vas_frozen result;
   uint32_t stage;
   uint64_t stage_start;
+  bool stuck; /* a task could not be stopped */
   /* The area that programs run in, in the task and here. */
   uint8_t *area;
   uint64_t task_area, area_length;
@@ -138,23 +144,31 @@ static void record_pending(struct record *record, const struct task *task, uint3
   }
 }
 
-static int record_task(struct freeze *freeze, struct task *task) {
-  struct record *record = &freeze->record;
-  uint8_t xstate[16384];
-  struct iovec iov = {xstate, sizeof(xstate)};
-  struct ptrace_rseq_configuration rseq = {0};
+int prepare_task(struct instance *instance, struct task *task, struct ptrace_rseq_configuration *rseq) {
   int error = fetch_registers(task);
 
   if (error < 0)
     return error;
-  if (syscall(SYS_ptrace, PTRACE_GET_RSEQ_CONFIGURATION, task->tid, sizeof(rseq), &rseq) < 0)
-    memset(&rseq, 0, sizeof(rseq));
-  leave_restartable_sequence(task, &rseq);
-  if ((error = hide_interruption(freeze->instance, task)) < 0)
+  if (syscall(SYS_ptrace, PTRACE_GET_RSEQ_CONFIGURATION, task->tid, sizeof(*rseq), rseq) < 0)
+    memset(rseq, 0, sizeof(*rseq));
+  leave_restartable_sequence(task, rseq);
+  return hide_interruption(instance, task);
+}
+
+static int record_task(struct freeze *freeze, struct task *task) {
+  struct record *record = &freeze->record;
+  uint8_t xstate[16384];
+  struct iovec iov = {xstate, sizeof(xstate)};
+  struct ptrace_rseq_configuration rseq;
+  int error = prepare_task(freeze->instance, task, &rseq);
+
+  if (error < 0)
     return error;
   if (task->visitor)
     return 0;
-  record_entry(record, VAS_ENTRY_REGISTERS, task->pid, task->tid, 0, &task->registers, sizeof(task->registers));
+  struct user_regs_struct registers = task->registers;
+  registers.orig_rax = call_of(freeze->instance, task);
+  record_entry(record, VAS_ENTRY_REGISTERS, task->pid, task->tid, 0, &registers, sizeof(registers));
   if (syscall(SYS_ptrace, PTRACE_GETREGSET, task->tid, NT_X86_XSTATE, &iov) < 0)
     return -errno;
   record_entry(record, VAS_ENTRY_XSTATE, task->pid, task->tid, 0, xstate, iov.iov_len);
@@ -468,10 +482,18 @@ static int record_frozen(struct freeze *freeze) {
   struct freezing *freezing = &freeze->freezing;
   int error;
 
-  if ((error = freeze_instance(instance, freezing)) < 0 || (error = refuse_stopped(freeze)) < 0)
+  unsigned doublings = freeze->result.attempts < 7 ? freeze->result.attempts - 1 : 6;
+  uint64_t deadline = freezing->deadline_nanos, limit = now_nanos() + (SEIZE_LIMIT << doublings);
+  freezing->deadline_nanos = limit < deadline ? limit : deadline;
+  if ((error = freeze_instance(instance, freezing)) < 0) {
+    freeze->stuck = error == -ETIMEDOUT;
     return error;
-  if ((error = enter(freeze, VAS_FREEZE_REGISTERS)) < 0)
+  }
+  freezing->deadline_nanos = deadline;
+  if ((error = refuse_stopped(freeze)) < 0 || (error = enter(freeze, VAS_FREEZE_REGISTERS)) < 0)
     return error;
+  if (pages_are_gone(freeze->pages))
+    return -ESTALE;
   for (size_t i = 0; i < freezing->count; i++)
     if (!freezing->tasks[i].gone && (error = record_task(freeze, &freezing->tasks[i])) < 0)
       return error;
@@ -505,16 +527,171 @@ static int record_frozen(struct freeze *freeze) {
   return enter(freeze, VAS_FREEZE_COPY);
 }
 
+static void record_running_files(struct freeze *freeze, uint32_t type) {
+  const struct vas_plan *plan = freeze->plan.header;
+  record_named(freeze, type, freeze->instance->pid, freeze->instance->pid, plan->running_files_offset,
+               plan->running_files_count);
+}
+
+/* Fewer pages than these take less time than freezing does: another round would not make the freeze shorter. */
+#define FEW_PAGES 32
+
+/* So many would make the freeze longer than another stop, to have them tracked, takes. */
+#define MANY_UNTRACKED 512
+
+static int begin_tracking(struct freeze *freeze, uint64_t deadline_nanos) {
+  uint64_t start = now_nanos();
+  int error = tracking_begin(freeze->instance, start + SEIZE_LIMIT < deadline_nanos ? start + SEIZE_LIMIT : deadline_nanos);
+
+  freeze->result.other_nanos += now_nanos() - start;
+  return error;
+}
+
+/* Rounds of copying while the instance runs, until little is left or it gets no less. */
+static int copy_live(struct freeze *freeze, uint64_t deadline_nanos) {
+  struct vas_frozen *result = &freeze->result;
+  uint64_t last = ~0UL;
+  int error = enter(freeze, VAS_FREEZE_LIVE);
+
+  for (bool go_on = true; error >= 0 && go_on && result->rounds < VAS_FREEZE_ROUNDS_MAX;) {
+    /* If it fails there is no tracker any more: all begins anew. */
+    if (result->rounds > 0 && pages_untracked(freeze->pages) > MANY_UNTRACKED && begin_tracking(freeze, deadline_nanos) < 0)
+      return -ESTALE;
+    int64_t copied = pages_round(freeze->pages, deadline_nanos);
+    if (copied < 0)
+      return (int)copied;
+    result->round_pages[result->rounds++] = (uint64_t)copied;
+    if (last == ~0UL) /* while there are rounds to come for what is written meanwhile */
+      record_running_files(freeze, VAS_ENTRY_FILE_BEFORE);
+    go_on = last == ~0UL || ((uint64_t)copied > FEW_PAGES && (uint64_t)copied < last - last / 4);
+    last = (uint64_t)copied;
+  }
+  return error;
+}
+
+/* Whether files are open for reading past the page cache; pipes have the same flag for something else. */
+static bool reads_directly(pid_t pid) {
+  char name[32], link[8];
+  bool found = false;
+
+  snprintf(name, sizeof(name), "%d/fd", pid);
+  cleanup_close int links = openat(proc_directory, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  snprintf(name, sizeof(name), "%d/fdinfo", pid);
+  int list = openat(proc_directory, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  DIR *directory = list < 0 ? NULL : fdopendir(list);
+  if (directory == NULL) {
+    close_fd(&list);
+    return true;
+  }
+  char *text = NULL;
+  size_t capacity = 0;
+  uint64_t flags;
+  for (struct dirent *entry; !found && (entry = readdir(directory)) != NULL;)
+    found = entry->d_name[0] != '.' && read_file_at(dirfd(directory), entry->d_name, &text, &capacity) > 0 &&
+            text_number(text, "flags", 8, &flags) == 0 && (flags & O_DIRECT) != 0 &&
+            (readlinkat(links, entry->d_name, link, sizeof(link)) < 5 || memcmp(link, "pipe:", 5) != 0);
+  free(text);
+  closedir(directory);
+  return found;
+}
+
+/* Everything up to the freeze. */
+static int prepare_freeze(struct freeze *freeze, const struct pages_config *config, uint64_t deadline_nanos) {
+  struct instance *instance = freeze->instance;
+  struct pages_config own = *config;
+  int error = enter(freeze, VAS_FREEZE_PREPARE);
+
+  /* A paused instance writes nothing. A fork's memory has a userfaultfd already, its guard. */
+  bool live = freeze->job->freeze.mode == VAS_FREEZE_MODE_LIVE && !instance->paused && instance->guarded_count == 0 &&
+              !own.record_only && tracking_works() && !reads_directly(instance->pid);
+  if (error >= 0 && live && (error = enter(freeze, VAS_FREEZE_TRACK)) >= 0) {
+    error = has_tracker(instance) ? 0 : begin_tracking(freeze, deadline_nanos);
+    live = error >= 0;
+    if (error != -ESRCH)
+      error = 0; /* where it can't be tracked it is copied as a whole */
+  }
+  own.tracker = live ? instance->tracker : -1;
+  pages_close(freeze->pages);
+  freeze->pages = NULL;
+  freeze->result.rounds = 0;
+  /* What an attempt before has left. */
+  for (int i = 0; i < 2 && error >= 0 && !own.record_only; i++)
+    error = ftruncate(own.regions[i], 0) < 0 ? -errno : 0;
+  if (error < 0 || (error = pages_open(&freeze->pages, &own)) < 0)
+    return error;
+  if (live)
+    return copy_live(freeze, deadline_nanos);
+  if ((error = pages_prepare(freeze->pages)) >= 0)
+    record_running_files(freeze, VAS_ENTRY_FILE_BEFORE);
+  return error;
+}
+
+/* From the stop to the release. */
+static int freeze_once(struct freeze *freeze, uint64_t deadline_nanos) {
+  uint64_t stopped = now_nanos();
+  bool was_paused = freeze->instance->paused;
+  int error;
+
+  freeze->freezing.deadline_nanos = deadline_nanos;
+  freeze->stuck = false;
+  freeze->result.attempts++;
+  error = enter(freeze, VAS_FREEZE_SEIZE);
+  if (error >= 0)
+    error = record_frozen(freeze);
+  /* The copiers read the address space: they must be done before it runs again, also after a failure. */
+  if (error < 0)
+    pages_abandon(freeze->pages, error);
+  int copied = pages_finish(freeze->pages);
+  if (error >= 0)
+    error = copied;
+  uint32_t failed_stage = freeze->stage;
+  int fault = enter(freeze, VAS_FREEZE_THAW);
+  if (error >= 0 && fault < 0)
+    error = fault;
+  else if (error < 0)
+    freeze->stage = failed_stage;
+  if (error >= 0 && !was_paused && (freeze->job->freeze.flags & VAS_FREEZE_KEEP)) {
+    keep_paused(freeze->instance, deadline_nanos);
+    freeze->instance->held_since = stopped;
+  }
+  thaw_instance(freeze->instance, &freeze->freezing);
+  uint64_t frozen = now_nanos() - stopped;
+  if (error < 0)
+    freeze->result.other_nanos += frozen;
+  else
+    freeze->result.frozen_nanos = frozen;
+  freeze->freezing.deadline_nanos = 0;
+  return error;
+}
+
+/*
+ * Another attempt is worth while when a task could not be stopped at once, since the parent of a vfork() waits for its child,
+ * which was stopped with it; and when another program was executed meanwhile, so that what was copied is of no use.
+ */
+static int attempt(struct freeze *freeze, const struct pages_config *config, uint64_t deadline_nanos) {
+  for (unsigned round = 0;; round++) {
+    freeze->record.length = 0;
+    int error = prepare_freeze(freeze, config, deadline_nanos);
+    if (error >= 0)
+      error = freeze_once(freeze, deadline_nanos);
+    bool again = freeze->stuck || error == -ESTALE ||
+                 (error < 0 && freeze->pages != NULL && pages_are_gone(freeze->pages) &&
+                  task_state(freeze->instance->pid, freeze->instance->pid) != 0);
+    if (error >= 0 || !again || now_nanos() > deadline_nanos || round >= ATTEMPTS)
+      return error;
+    pause_before_retry(round + 100);
+  }
+}
+
 void freeze_run(struct instance *instance, struct freeze_job *job) {
   struct freeze freeze = {.instance = instance, .job = job, .stage = VAS_FREEZE_PREPARE, .stage_start = now_nanos()};
-  uint64_t start = freeze.stage_start, stopped = 0;
+  uint64_t start = freeze.stage_start;
   struct pages_config config = {.pid = instance->pid,
                                 .regions = {job->fds[2], job->fds[3]},
                                 .skip_start = instance->area_start,
                                 .skip_end = instance->area_end,
                                 .threads = job->freeze.threads,
                                 .record_only = (job->freeze.flags & VAS_FREEZE_RECORD_ONLY) != 0};
-  bool was_paused = instance->paused;
   int error = plan_open(&freeze.plan, job->fds[0]);
 
   if (error >= 0)
@@ -522,42 +699,16 @@ void freeze_run(struct instance *instance, struct freeze_job *job) {
   if (error >= 0) {
     config.shm_device = freeze.plan.header->shm_device;
     memcpy(config.region_device, freeze.plan.header->region_device, sizeof(config.region_device));
-    error = pages_open(&freeze.pages, &config);
-  }
-  if (error >= 0)
-    error = enter(&freeze, VAS_FREEZE_PREPARE);
-  if (error >= 0)
-    error = pages_prepare(freeze.pages);
-  if (error >= 0) {
-    stopped = now_nanos();
-    freeze.freezing.deadline_nanos = stopped + job->freeze.deadline_micros * 1000;
-    error = enter(&freeze, VAS_FREEZE_SEIZE);
-    if (error >= 0)
-      error = record_frozen(&freeze);
-    /* The copiers read the address space: they must be done before it runs again, also after a failure. */
-    if (error < 0)
-      pages_abandon(freeze.pages, error);
-    int copied = pages_finish(freeze.pages);
-    if (error >= 0)
-      error = copied;
-    uint32_t failed_stage = freeze.stage;
-    int fault = enter(&freeze, VAS_FREEZE_THAW);
-    if (error >= 0 && fault < 0)
-      error = fault;
-    else if (error < 0)
-      freeze.stage = failed_stage;
-    if (error >= 0 && !was_paused && (job->freeze.flags & VAS_FREEZE_KEEP)) {
-      keep_paused(instance, freeze.freezing.deadline_nanos);
-      instance->held_since = stopped;
-    }
-    thaw_instance(instance, &freeze.freezing);
-    freeze.result.frozen_nanos = now_nanos() - stopped;
+    error = attempt(&freeze, &config, start + job->freeze.deadline_micros * 1000);
   }
   if (error >= 0) {
-    pages_record(freeze.pages, &freeze.record);
-    error = freeze.record.error;
+    record_running_files(&freeze, VAS_ENTRY_FILE_AFTER);
+    freeze.result.frozen_pages = pages_copied(freeze.pages);
+    error = pages_record(freeze.pages, &freeze.record);
+    freeze.result.pages = pages_count(freeze.pages);
+    freeze.result.object_pages = pages_objects(freeze.pages, &freeze.result.stage_nanos[VAS_FREEZE_OBJECTS]);
   }
-  freeze.result.pages = freeze.pages ? pages_count(freeze.pages) : 0;
+  freeze.result.tracked = instance->tracker >= 0;
   pages_close(freeze.pages);
   freeze.result.record_length = freeze.record.length;
   record_close(&freeze.record);

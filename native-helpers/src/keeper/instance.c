@@ -68,6 +68,8 @@ static void dispose(struct instance *instance) {
   close_fd(&instance->program);
   close_fd(&instance->pidfd);
   close_fd(&instance->wake);
+  tracking_end(instance);
+  free(instance->calls);
   if (instance->report != NULL)
     munmap(instance->report, PAGE);
   struct ended *record = malloc(sizeof(*record));
@@ -167,6 +169,7 @@ int instance_prepare(uint64_t id, struct instance **prepared) {
   instance->id = id;
   instance->pidfd = -1;
   instance->notifier = instance->program = -1;
+  instance->tracker = instance->tracked_space = -1;
   instance->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
   instance->stack = take_stack();
   if (instance->wake < 0 || instance->stack == NULL) {

@@ -77,8 +77,10 @@ struct guarded {
 };
 
 struct guard_event;
+struct continued_call;
 
 struct freeze_job;
+struct ptrace_rseq_configuration;
 
 struct wait;
 
@@ -99,7 +101,8 @@ struct freezing {
   struct task *tasks;
   size_t count, capacity;
   uint64_t deadline_nanos;
-  bool alone; /* only the tasks of the processes named, not of their children */
+  bool alone;   /* only the tasks of the processes named, not of their children */
+  bool patient; /* to let them go on, waits for as long as it takes until those have stopped that could not be stopped */
 };
 
 enum instance_step { INSTANCE_PREPARED = 0, INSTANCE_BEGUN = 1, INSTANCE_ABANDONED = 2 };
@@ -128,6 +131,10 @@ struct instance {
   uint32_t file_ranges;       /* as of vas_spawn */
   struct guard_event *events; /* read and not yet settled */
   size_t event_count;
+  struct continued_call *calls; /* of tasks that were stopped before */
+  size_t call_count;
+  int tracker;       /* userfaultfd that tells what the first task's address space has written, or -1 */
+  int tracked_space; /* /proc/PID/pagemap of that address space */
   int wake;        /* eventfd: there is a job */
   uint32_t begun;  /* enum instance_step; a futex */
   struct vas_report *report; /* of a program that is held at its release; NULL otherwise */
@@ -226,6 +233,8 @@ int suspend_filters(struct task *task);
 void resume_stopped(struct task *task);
 /* /proc/PID/task/TID/status; the text is the caller's. */
 int read_status(const struct task *task, char **text);
+/* Fetches the registers and makes them such that the task can run something else before it goes on. */
+int prepare_task(struct instance *instance, struct task *task, struct ptrace_rseq_configuration *rseq);
 int task_syscall(struct task *task, uint64_t instruction, long number, const uint64_t args[6], long *result);
 int wait_stopped(struct task *task, uint64_t deadline_nanos);
 int interrupt_task(struct task *task, uint64_t deadline_nanos);
@@ -247,12 +256,20 @@ size_t read_tasks(pid_t pid, pid_t *tids, size_t capacity);
 /* Makes the system call again that a bare stop ended with EINTR, or ends it where its time is up. */
 int hide_interruption(struct instance *instance, struct task *task);
 
+/* ---- continued.c ---- */
+
+/* The number of the call that a stopped task is in, or -1; of one that has been stopped in it before, too. */
+uint64_t call_of(const struct instance *instance, const struct task *task);
+/* To be called before tasks go on, when their registers are known. */
+void remember_calls(struct instance *instance, const struct freezing *freezing);
+
 /* ---- maps.c ---- */
 
 struct vma {
   uint64_t start, end, offset, device, inode;
   bool readable, writable, executable, shared;
-  bool special; /* [vvar], [vdso], [vsyscall] */
+  bool special;   /* [vvar], [vdso], [vsyscall] */
+  bool anonymous; /* private, and none of its pages can be a file's or the kernel's */
 };
 /* Parses /proc/PID/maps. *list is malloc'ed. */
 ssize_t read_vmas(pid_t pid, struct vma **list);
@@ -281,11 +298,59 @@ void record_entry(struct record *record, uint32_t type, pid_t pid, pid_t tid, ui
 void record_file(struct record *record, uint32_t type, pid_t pid, pid_t tid, uint32_t index, int directory,
                  const char *name);
 
+/* ---- scan.c: PAGEMAP_SCAN ---- */
+
+/* linux/fs.h, Linux 6.7 */
+struct page_region {
+  uint64_t start, end, categories;
+};
+#define PAGE_IS_WPALLOWED (1 << 0) /* the VMA is registered with a userfaultfd that has WP_ASYNC */
+#define PAGE_IS_WRITTEN (1 << 1)   /* not armed: written since it was, or zapped, or never armed */
+#define PAGE_IS_FILE (1 << 2)
+#define PAGE_IS_PRESENT (1 << 3)
+#define PAGE_IS_SWAPPED (1 << 4)
+#define PAGE_IS_PFNZERO (1 << 5)
+#define PAGE_IS_GUARD (1 << 8) /* Linux 6.15: put there by MADV_GUARD_INSTALL */
+
+struct scan {
+  uint64_t without;  /* categories that a page must not have */
+  uint64_t with;     /* that it must have */
+  uint64_t any;      /* of which it must have at least one; 0: does not matter */
+  uint64_t returned; /* that are told, and tell runs apart */
+  uint64_t limit;    /* ends after so many pages; 0: does not */
+  bool arm;          /* write-protects what is found */
+};
+/* Calls use() for each run of pages found. A negative result of it ends the scan. */
+int pagemap_scan(int pagemap, const struct scan *scan, uint64_t start, uint64_t end,
+                 int (*use)(void *context, const struct page_region *found), void *context);
+/* PAGE_IS_GUARD, or 0 if this kernel does not know it. */
+uint64_t guard_category(void);
+
+/* ---- tracking.c: what an address space has written ---- */
+
+/* Whether the kernel tells of written and of zapped pages. */
+bool tracking_works(void);
+/* Whether an instance has a tracker for the address space that it has now. */
+bool has_tracker(const struct instance *instance);
+/*
+ * Makes the tracker of an instance, unless it has one, and registers all of its anonymous memory that is not registered yet.
+ * For that the instance stands still for a moment. -EBUSY: it uses userfaultfd itself.
+ */
+int tracking_begin(struct instance *instance, uint64_t deadline_nanos);
+void tracking_end(struct instance *instance);
+/* From now on writes to a VMA are told; to be told, pages must be armed. To be called when all stands still. */
+int tracking_register(int tracker, uint64_t start, uint64_t end);
+/* 1: all of the range is tracked. 0: some of it is not. */
+int is_tracked(int pagemap, uint64_t start, uint64_t end);
+/* Whether the process has executed another program since its pagemap was opened. */
+bool space_is_gone(int pagemap);
+
 /* ---- pages.c ---- */
 
 struct pages;
 struct pages_config {
   pid_t pid;
+  int tracker; /* or -1 */
   int regions[2];
   uint64_t shm_device;
   uint64_t region_device[2];
@@ -294,20 +359,28 @@ struct pages_config {
   uint32_t threads;
 };
 int pages_open(struct pages **pages, const struct pages_config *config);
-int pages_prepare(struct pages *pages);       /* live: lay out, make space */
+int pages_prepare(struct pages *pages);       /* while it runs: lay out, make space */
+/* While it runs, with a tracker: one round. Arms and copies what is not known. Returns how many pages it copied. */
+int64_t pages_round(struct pages *pages, uint64_t deadline_nanos);
 int pages_start(struct pages *pages, uint64_t deadline_nanos); /* frozen: lay out what is new, let the copiers begin */
 int pages_finish(struct pages *pages);        /* help copying, wait for all of it */
 void pages_abandon(struct pages *pages, int error); /* let copying end early */
 int pages_object(struct pages *pages, int fd, struct record *record, const struct vas_file_status *status);
-void pages_record(struct pages *pages, struct record *record); /* after the thaw */
-uint64_t pages_count(const struct pages *pages);
+int pages_record(struct pages *pages, struct record *record); /* after the thaw */
+uint64_t pages_count(const struct pages *pages);  /* stored */
+bool pages_are_tracked(const struct pages *pages);
+/* In the last look: pages that could be tracked, if they were registered. */
+uint64_t pages_untracked(const struct pages *pages);
+uint64_t pages_objects(const struct pages *pages, uint64_t *nanos);
+uint64_t pages_copied(const struct pages *pages); /* since pages_start() */
+bool pages_are_gone(const struct pages *pages);   /* another program was executed since pages_open() */
 /* Whether a VMA is of the executor's own area, which is no part of a snapshot. */
 bool pages_skips(const struct pages *pages, const struct vma *vma);
 const struct vma *pages_vmas(const struct pages *pages, size_t *count);
 void pages_close(struct pages *pages);
 enum page_kind { PAGE_DATA, PAGE_ZERO, PAGE_GUARD };
-/* Calls use() for each run of pages that are a process's own. */
-int scan_pages(int pagemap, uint64_t start, uint64_t end,
+/* Calls use() for each run of pages of a part of a VMA that are the process's own. */
+int scan_pages(int pagemap, const struct vma *vma, uint64_t start, uint64_t end,
                int (*use)(void *context, uint64_t start, uint64_t end, enum page_kind kind), void *context);
 
 /* ---- descriptors.c, host.c ---- */

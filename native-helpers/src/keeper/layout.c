@@ -197,6 +197,11 @@ int vas_print_layout(void) {
   CONSTANT(VAS_FREEZE_OBJECTS);
   CONSTANT(VAS_FREEZE_INSTANCE);
   CONSTANT(VAS_FREEZE_THAW);
+  CONSTANT(VAS_FREEZE_TRACK);
+  CONSTANT(VAS_FREEZE_LIVE);
+  CONSTANT(VAS_FREEZE_MODE_STOP);
+  CONSTANT(VAS_FREEZE_MODE_LIVE);
+  CONSTANT(VAS_FREEZE_ROUNDS_MAX);
   CONSTANT(VAS_FAULT_NONE);
   CONSTANT(VAS_FAULT_ERRNO);
   CONSTANT(VAS_FAULT_DEADLINE);
@@ -207,7 +212,7 @@ int vas_print_layout(void) {
   FIELD(vas_freeze, fault);
   FIELD(vas_freeze, threads);
   FIELD(vas_freeze, flags);
-  FIELD(vas_freeze, reserved);
+  FIELD(vas_freeze, mode);
   SIZE(vas_freeze);
   FIELD(vas_frozen, record_length);
   FIELD(vas_frozen, frozen_nanos);
@@ -215,6 +220,13 @@ int vas_print_layout(void) {
   FIELD(vas_frozen, pages);
   FIELD(vas_frozen, stage_nanos);
   FIELD(vas_frozen, failed_tid);
+  FIELD(vas_frozen, tracked);
+  FIELD(vas_frozen, frozen_pages);
+  FIELD(vas_frozen, object_pages);
+  FIELD(vas_frozen, other_nanos);
+  FIELD(vas_frozen, attempts);
+  FIELD(vas_frozen, rounds);
+  FIELD(vas_frozen, round_pages);
   SIZE(vas_frozen);
   CONSTANT(VAS_FREEZE_RECORD_ONLY);
   CONSTANT(VAS_FREEZE_KEEP);
@@ -269,6 +281,8 @@ int vas_print_layout(void) {
   FIELD(vas_plan, instance_program);
   FIELD(vas_plan, descriptor_rules_offset);
   FIELD(vas_plan, descriptor_rules_count);
+  FIELD(vas_plan, running_files_offset);
+  FIELD(vas_plan, running_files_count);
   FIELD(vas_plan, reserved);
   FIELD(vas_plan, shm_device);
   FIELD(vas_plan, region_device);
@@ -296,6 +310,8 @@ int vas_print_layout(void) {
   CONSTANT(VAS_ENTRY_MAPPED_FILE);
   CONSTANT(VAS_ENTRY_PAGES);
   CONSTANT(VAS_ENTRY_OBJECT);
+  CONSTANT(VAS_ENTRY_FILE_BEFORE);
+  CONSTANT(VAS_ENTRY_FILE_AFTER);
   CONSTANT(VAS_PENDING_AT_CUT);
   CONSTANT(VAS_PENDING_AFTER_PROGRAMS);
   FIELD(vas_entry, type);

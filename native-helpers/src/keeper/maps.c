@@ -58,6 +58,9 @@ ssize_t read_vmas(pid_t pid, struct vma **list) {
     vma.inode = strtoull(at, &end, 10);
     at = end + strspn(end, " ");
     vma.special = strncmp(at, "[v", 2) == 0;
+    vma.anonymous = !vma.shared && vma.inode == 0 &&
+                    (*at == '\n' || strncmp(at, "[heap]", 6) == 0 || strncmp(at, "[stack]", 7) == 0 ||
+                     strncmp(at, "[anon:", 6) == 0);
     at = strchrnul(at, '\n');
     if (*at)
       at++;

@@ -376,7 +376,7 @@ static int mend_vma(struct mend *mend, const struct vma *vma, uint32_t *run) {
       if (mend->files[i].inode == vma->inode && mend->files[i].device == vma->device)
         range.file = i;
   }
-  int error = scan_pages(mend->pagemap, vma->start, vma->end, mend_own, &range);
+  int error = scan_pages(mend->pagemap, vma, vma->start, vma->end, mend_own, &range);
   if (error >= 0)
     error = mend_until(&range, vma->end, false, PAGE_DATA);
   if (error >= 0)

@@ -1,13 +1,18 @@
 /*
  * Finding and copying the pages of an address space.
  *
- * Every private VMA that has pages of its own gets a place in one of two region files, linear: the page at address a lies
- * at offset + (a - start). VMAs that are dense in 2 MiB blocks go to the file with huge pages, at an offset that lets huge
- * pages be mapped (congruent modulo 2 MiB); the others to the file with small pages, where holes cost nothing.
+ * Address ranges that have pages of their own get extents in one of two region files, linear: the page at address a lies
+ * at offset + (a - start), whatever VMA it belongs to. Ranges that are dense in 2 MiB blocks go to the file with huge pages,
+ * at an offset that lets huge pages be mapped (congruent modulo 2 MiB); the others to the file with small pages, where holes
+ * cost nothing.
  *
- * The places are laid out and filled with memory while the instance still runs. Frozen, only what is new is laid out,
- * then several copiers take pieces of at most PIECE bytes, scan them (PAGEMAP_SCAN), copy what is there by
- * process_vm_readv() and note which pages are not zero while they are still in the cache.
+ * The extents are laid out and filled with memory while the instance still runs. With a tracker, rounds of copying follow,
+ * while it runs, too: what a round finds it arms, so that the next one finds only what has been written since. Frozen, what
+ * is new is laid out, then several copiers take pieces of at most PIECE bytes and copy what is not known.
+ *
+ * A page is known when what an extent says of it (stored, or zero, or not there) is what it was when it was last armed. So
+ * what counts at the cut is known and not written since. All else is looked at and copied again; without a tracker, that is
+ * everything.
  */
 #include "keeper.h"
 
@@ -16,48 +21,42 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
-/* linux/fs.h, Linux 6.7 */
-struct pm_scan_arg {
-  uint64_t size, flags, start, end, walk_end, vec, vec_len, max_pages;
-  uint64_t category_inverted, category_mask, category_anyof_mask, return_mask;
-};
-struct page_region {
-  uint64_t start, end, categories;
-};
-#define PAGEMAP_SCAN _IOWR('f', 16, struct pm_scan_arg)
-#define PAGE_IS_FILE (1 << 2)
-#define PAGE_IS_PRESENT (1 << 3)
-#define PAGE_IS_SWAPPED (1 << 4)
-#define PAGE_IS_PFNZERO (1 << 5)
-#define PAGE_IS_GUARD (1 << 8) /* Linux 6.15: put there by MADV_GUARD_INSTALL */
-
 #define PIECE (16UL << 20)
 #define CHUNK (256UL << 10) /* copied, then looked at, while in the second-level cache */
 #define REGION_SPACE (1UL << 42) /* address space reserved for a region's mapping */
-#define SCAN_REGIONS 512
 #define IOVS 64
 #define GROWTH (64UL << 20) /* offsets left free behind a VMA that may grow before the cut */
 
-struct place {
-  struct vma vma;
-  uint64_t reserved_end; /* offsets are set aside up to this address */
+#define RESIDENT (PAGE_IS_PRESENT | PAGE_IS_SWAPPED)
+
+/* Addresses that have offsets. Pages are numbered from its start on. */
+struct extent {
+  uint64_t start, end;
   uint64_t offset;
   int region;
-  bool seen;       /* in the last look at the maps */
-  bool backed;     /* maps an older region */
-  uint64_t *bits;  /* one a page: stored */
-  uint64_t *zeros; /* one a page of a VMA with a file: is zero now; or NULL */
-  uint64_t *guards; /* one a page: is a guard page */
+  bool warm;
+  uint64_t *known;
+  uint64_t *stored;
+  uint64_t *zeros;  /* is zero now, in a VMA with a file; NULL until there is one */
+  uint64_t *guards; /* is a guard page */
+  uint64_t *ever;   /* was stored once, so that the region holds something there */
+};
+
+/* What a VMA and an extent have in common, as of the last look at the maps. */
+struct span {
+  const struct vma *vma;
+  struct extent *extent;
+  uint64_t start, end;
+  bool tracked;
 };
 
 struct piece {
-  struct place *place;
+  const struct span *span;
   uint64_t start, end;
 };
 
@@ -71,20 +70,27 @@ struct pages {
   uint8_t *map[2];
   uint64_t cursor[2]; /* first free offset */
   uint64_t size[2];   /* of the file */
-  struct place **places;
-  size_t place_count, place_capacity;
+  struct extent **extents; /* by address */
+  size_t extent_count, extent_capacity;
   struct vma *vmas; /* of the last look */
   size_t vma_count;
+  struct span *spans;
+  size_t span_count, span_capacity;
   struct piece *pieces;
   size_t piece_count;
   size_t next_piece;
   pthread_t copiers[64];
   uint32_t copier_count;
+  bool frozen;
   uint64_t deadline_nanos;
   int error;
+  uint64_t copied;    /* in this round, or frozen */
+  uint64_t untracked; /* anonymous, but not registered */
+  bool registered;    /* something was, in the last look */
   uint64_t stored;
   struct object *objects;
   size_t object_count;
+  uint64_t object_pages, object_nanos;
 };
 
 int pages_open(struct pages **result, const struct pages_config *config) {
@@ -125,15 +131,19 @@ void pages_close(struct pages *pages) {
   for (int i = 0; i < 2; i++)
     if (pages->map[i] != NULL)
       munmap(pages->map[i], REGION_SPACE);
-  for (size_t i = 0; i < pages->place_count; i++) {
-    free(pages->places[i]->bits);
-    free(pages->places[i]->zeros);
-    free(pages->places[i]->guards);
-    free(pages->places[i]);
+  for (size_t i = 0; i < pages->extent_count; i++) {
+    struct extent *extent = pages->extents[i];
+    free(extent->known);
+    free(extent->stored);
+    free(extent->zeros);
+    free(extent->guards);
+    free(extent->ever);
+    free(extent);
   }
   close_fd(&pages->pagemap);
   close_fd(&pages->memory);
-  free(pages->places);
+  free(pages->extents);
+  free(pages->spans);
   free(pages->pieces);
   free(pages->vmas);
   free(pages->objects);
@@ -145,7 +155,20 @@ const struct vma *pages_vmas(const struct pages *pages, size_t *count) {
   return pages->vmas;
 }
 
-uint64_t pages_count(const struct pages *pages) { return pages->stored; }
+uint64_t pages_count(const struct pages *pages) { return pages->stored + pages->object_pages; }
+
+uint64_t pages_objects(const struct pages *pages, uint64_t *nanos) {
+  *nanos = pages->object_nanos;
+  return pages->object_pages;
+}
+
+uint64_t pages_copied(const struct pages *pages) { return pages->copied + pages->object_pages; }
+
+uint64_t pages_untracked(const struct pages *pages) { return pages->untracked; }
+
+bool pages_are_tracked(const struct pages *pages) { return pages->config.tracker >= 0; }
+
+bool pages_are_gone(const struct pages *pages) { return space_is_gone(pages->pagemap); }
 
 static int backing_region(const struct pages *pages, const struct vma *vma) {
   for (int i = 0; i < 2; i++)
@@ -162,46 +185,37 @@ static bool wanted(const struct pages *pages, const struct vma *vma) {
   return !vma->special && !vma->shared && !pages_skips(pages, vma);
 }
 
-int scan_pages(int pagemap, uint64_t start, uint64_t end,
+/* ---- pages of the process's own ---- */
+
+struct own_scan {
+  int (*use)(void *context, uint64_t start, uint64_t end, enum page_kind kind);
+  void *context;
+};
+
+static int use_own(void *context, const struct page_region *found) {
+  const struct own_scan *own = context;
+  enum page_kind kind = found->categories & PAGE_IS_GUARD     ? PAGE_GUARD
+                        : found->categories & PAGE_IS_PFNZERO ? PAGE_ZERO
+                                                              : PAGE_DATA;
+  return own->use(own->context, found->start, found->end, kind);
+}
+
+/* To tell a file's pages from a process's own makes the kernel look at each page, not only at its entry. */
+int scan_pages(int pagemap, const struct vma *vma, uint64_t start, uint64_t end,
                int (*use)(void *context, uint64_t start, uint64_t end, enum page_kind kind), void *context) {
-  static uint64_t guard_category = PAGE_IS_GUARD;
-  struct page_region found[SCAN_REGIONS];
-
-  while (start < end) {
-    uint64_t guard = __atomic_load_n(&guard_category, __ATOMIC_RELAXED);
-    struct pm_scan_arg arg = {.size = sizeof(arg),
-                              .start = start,
-                              .end = end,
-                              .vec = (uintptr_t)found,
-                              .vec_len = SCAN_REGIONS,
-                              .category_inverted = PAGE_IS_FILE,
-                              .category_mask = PAGE_IS_FILE,
-                              .category_anyof_mask = PAGE_IS_PRESENT | PAGE_IS_SWAPPED,
-                              .return_mask = PAGE_IS_PFNZERO | guard};
-    int n = ioctl(pagemap, PAGEMAP_SCAN, &arg);
-    if (n < 0 && errno == EINVAL && guard != 0) {
-      __atomic_store_n(&guard_category, 0, __ATOMIC_RELAXED); /* this kernel does not know it */
-      continue;
-    }
-    if (n < 0)
-      return -errno;
-    for (int i = 0; i < n; i++) {
-      enum page_kind kind = found[i].categories & PAGE_IS_GUARD     ? PAGE_GUARD
-                            : found[i].categories & PAGE_IS_PFNZERO ? PAGE_ZERO
-                                                                    : PAGE_DATA;
-      int error = use(context, found[i].start, found[i].end, kind);
-      if (error < 0)
-        return error;
-    }
-    start = arg.walk_end;
-  }
-  return 0;
+  const struct scan scan = {.without = vma->anonymous ? 0 : PAGE_IS_FILE,
+                            .any = RESIDENT,
+                            .returned = PAGE_IS_PFNZERO | guard_category()};
+  struct own_scan own = {use, context};
+  return pagemap_scan(pagemap, &scan, start, end, use_own, &own);
 }
 
-static int scan(struct pages *pages, uint64_t start, uint64_t end,
-                int (*use)(void *context, uint64_t start, uint64_t end, enum page_kind kind), void *context) {
-  return scan_pages(pages->pagemap, start, end, use, context);
+static int scan_own(const struct pages *pages, const struct vma *vma, uint64_t start, uint64_t end,
+                    int (*use)(void *context, uint64_t start, uint64_t end, enum page_kind kind), void *context) {
+  return scan_pages(pages->pagemap, vma, start, end, use, context);
 }
+
+/* ---- the layout ---- */
 
 struct density {
   uint64_t pages, blocks, last_block;
@@ -239,6 +253,13 @@ static int make_size(struct pages *pages, int region, uint64_t size) {
   return 0;
 }
 
+static int make_sizes(struct pages *pages) {
+  int error = 0;
+  for (int i = 0; i < 2 && error >= 0; i++)
+    error = make_size(pages, i, ALIGN_UP(pages->cursor[i], HUGE_PAGE));
+  return error;
+}
+
 static uint64_t take_offsets(struct pages *pages, int region, uint64_t start, uint64_t length) {
   uint64_t offset = region == VAS_REGION_HUGE ? ALIGN_UP(pages->cursor[region], HUGE_PAGE) + (start & (HUGE_PAGE - 1))
                                               : pages->cursor[region];
@@ -246,115 +267,136 @@ static uint64_t take_offsets(struct pages *pages, int region, uint64_t start, ui
   return offset;
 }
 
-static struct place *find_place(struct pages *pages, const struct vma *vma) {
-  for (size_t i = 0; i < pages->place_count; i++) {
-    struct place *place = pages->places[i];
-    if (place->vma.start == vma->start && vma->end <= place->reserved_end)
-      return place;
-  }
-  return NULL;
-}
-
-static bool overlaps_huge(const struct pages *pages, const struct vma *vma) {
-  for (size_t i = 0; i < pages->place_count; i++) {
-    const struct place *place = pages->places[i];
-    if (place->region == VAS_REGION_HUGE && place->vma.start < vma->end && vma->start < place->vma.end)
-      return true;
-  }
-  return false;
-}
-
-static int add_place(struct pages *pages, const struct vma *vma, uint64_t next_start, int region, struct place **added) {
-  if (pages->place_count == pages->place_capacity) {
-    size_t capacity = pages->place_capacity ? pages->place_capacity * 2 : 128;
-    struct place **moved = realloc(pages->places, capacity * sizeof(*moved));
-    if (moved == NULL)
-      return -ENOMEM;
-    pages->places = moved;
-    pages->place_capacity = capacity;
-  }
-  struct place *place = calloc(1, sizeof(*place));
-  if (place == NULL)
+/* Makes room for one more element, of the given size. */
+static int make_room(void **array, size_t count, size_t *capacity, size_t size) {
+  if (count < *capacity)
+    return 0;
+  size_t grown = *capacity ? *capacity * 2 : 128;
+  void *moved = realloc(*array, grown * size);
+  if (moved == NULL)
     return -ENOMEM;
-  uint64_t growth = next_start - vma->end < GROWTH ? next_start - vma->end : GROWTH;
-  place->vma = *vma;
-  place->region = region;
-  place->reserved_end = vma->end + growth;
-  place->offset = take_offsets(pages, region, vma->start, place->reserved_end - vma->start);
-  place->backed = backing_region(pages, vma) >= 0;
-  pages->places[pages->place_count++] = place;
-  *added = place;
+  *array = moved;
+  *capacity = grown;
   return 0;
 }
 
-/* Looks at the maps and gives a place to every VMA that has pages and has none. */
-static int lay_out(struct pages *pages, bool live) {
+static uint64_t *make_bits(const struct extent *extent) {
+  return calloc((extent->end - extent->start) / PAGE / 64 + 1, sizeof(uint64_t));
+}
+
+static int add_extent(struct pages *pages, size_t index, uint64_t start, uint64_t end, int region) {
+  int error = make_room((void **)&pages->extents, pages->extent_count, &pages->extent_capacity, sizeof(*pages->extents));
+  struct extent *extent = error < 0 ? NULL : calloc(1, sizeof(*extent));
+  if (extent == NULL)
+    return -ENOMEM;
+  extent->start = start;
+  extent->end = end;
+  extent->region = region;
+  extent->known = make_bits(extent);
+  extent->stored = make_bits(extent);
+  extent->guards = make_bits(extent);
+  extent->ever = make_bits(extent);
+  memmove(&pages->extents[index + 1], &pages->extents[index], (pages->extent_count - index) * sizeof(*pages->extents));
+  pages->extents[index] = extent;
+  pages->extent_count++;
+  if (extent->known == NULL || extent->stored == NULL || extent->guards == NULL || extent->ever == NULL)
+    return -ENOMEM;
+  extent->offset = take_offsets(pages, region, start, end - start);
+  return 0;
+}
+
+static int add_span(struct pages *pages, const struct vma *vma, struct extent *extent, uint64_t start, uint64_t end) {
+  int error = make_room((void **)&pages->spans, pages->span_count, &pages->span_capacity, sizeof(*pages->spans));
+  if (error < 0)
+    return error;
+  if (vma->inode != 0 && extent->zeros == NULL && (extent->zeros = make_bits(extent)) == NULL)
+    return -ENOMEM;
+  pages->spans[pages->span_count++] = (struct span){.vma = vma, .extent = extent, .start = start, .end = end};
+  return 0;
+}
+
+/* Gives offsets to a part of a VMA that has none, unless nothing is there. 1: it has some now. */
+static int cover(struct pages *pages, size_t index, const struct vma *vma, uint64_t start, uint64_t end, uint64_t limit) {
+  int backing = backing_region(pages, vma);
+  struct density density = {.last_block = ~0UL};
+  int error = scan_own(pages, vma, start, end, measure, &density);
+  if (error < 0)
+    return error;
+  if (density.pages == 0 && !density.guarded && backing < 0)
+    return 0;
+  /* What a backed VMA leaves unwritten comes from the older region, so its shape decides. */
+  int region = backing >= 0 ? backing : is_dense(&density) ? VAS_REGION_HUGE : VAS_REGION_SMALL;
+  uint64_t growth = limit - end < GROWTH ? limit - end : GROWTH;
+  error = add_extent(pages, index, start, end + growth, region);
+  return error < 0 ? error : 1;
+}
+
+/* Looks at the maps, and gives offsets to all that has pages and has none. */
+static int lay_out(struct pages *pages) {
   free(pages->vmas);
   pages->vmas = NULL;
-  pages->vma_count = 0;
+  pages->vma_count = pages->span_count = 0;
   ssize_t count = read_vmas(pages->config.pid, &pages->vmas);
   if (count < 0)
     return (int)count;
   pages->vma_count = (size_t)count;
-  for (size_t i = 0; i < pages->place_count; i++)
-    pages->places[i]->seen = false;
+  size_t index = 0; /* the first extent that does not end before `at` */
   for (size_t i = 0; i < pages->vma_count; i++) {
     const struct vma *vma = &pages->vmas[i];
     if (!wanted(pages, vma) || (pages->config.record_only && backing_region(pages, vma) < 0))
       continue;
-    struct place *place = find_place(pages, vma);
-    if (place == NULL) {
-      int region = overlaps_huge(pages, vma) ? VAS_REGION_HUGE : VAS_REGION_SMALL;
-      bool backed = backing_region(pages, vma) >= 0;
-      if (live || backed) {
-        struct density density = {.last_block = ~0UL};
-        int error = scan(pages, vma->start, vma->end, measure, &density);
-        if (error < 0)
-          return error;
-        if (density.pages == 0 && !density.guarded && !backed)
-          continue;
-        /* What a backed VMA leaves unwritten comes from the older region, so its shape decides. */
-        region = backed ? backing_region(pages, vma) : is_dense(&density) ? VAS_REGION_HUGE : VAS_REGION_SMALL;
+    for (uint64_t at = vma->start; at < vma->end;) {
+      while (index < pages->extent_count && pages->extents[index]->end <= at)
+        index++;
+      struct extent *next = index < pages->extent_count ? pages->extents[index] : NULL;
+      uint64_t end = vma->end;
+      if (next != NULL && next->start > at) {
+        end = next->start < end ? next->start : end;
+        next = NULL;
+      } else if (next != NULL) {
+        end = next->end < end ? next->end : end;
       }
-      uint64_t next = i + 1 < pages->vma_count ? pages->vmas[i + 1].start : vma->end;
-      int error = add_place(pages, vma, next, region, &place);
+      if (next == NULL) {
+        uint64_t limit = i + 1 < pages->vma_count ? pages->vmas[i + 1].start : vma->end;
+        if (index < pages->extent_count && pages->extents[index]->start < limit)
+          limit = pages->extents[index]->start;
+        int covered = cover(pages, index, vma, at, end, limit < end ? end : limit);
+        if (covered < 0)
+          return covered;
+        next = covered ? pages->extents[index] : NULL;
+      }
+      int error = next == NULL ? 0 : add_span(pages, vma, next, at, end);
       if (error < 0)
         return error;
+      at = end;
     }
-    place->vma = *vma;
-    place->seen = true;
   }
-  for (int i = 0; i < 2; i++) {
-    int error = make_size(pages, i, ALIGN_UP(pages->cursor[i], HUGE_PAGE));
-    if (error < 0)
-      return error;
-  }
-  return 0;
+  return make_sizes(pages);
 }
 
 struct warming {
   struct pages *pages;
-  struct place *place;
+  const struct extent *extent;
   uint64_t done; /* offsets below have memory */
 };
 
 /* Takes the memory now, so that a full store fails here, and maps it, so that copying does not fault. */
 static int warm(void *context, uint64_t start, uint64_t end, enum page_kind kind) {
   struct warming *warming = context;
-  struct place *place = warming->place;
+  const struct extent *extent = warming->extent;
   if (kind != PAGE_DATA)
     return 0;
-  uint64_t unit = place->region == VAS_REGION_HUGE ? HUGE_PAGE : PAGE;
-  uint64_t from = ALIGN_DOWN(place->offset + (start - place->vma.start), unit);
-  uint64_t to = ALIGN_UP(place->offset + (end - place->vma.start), unit);
+  uint64_t unit = extent->region == VAS_REGION_HUGE ? HUGE_PAGE : PAGE;
+  uint64_t from = ALIGN_DOWN(extent->offset + (start - extent->start), unit);
+  uint64_t to = ALIGN_UP(extent->offset + (end - extent->start), unit);
   if (from < warming->done)
     from = warming->done;
   if (from >= to)
     return 0;
   warming->done = to;
-  if (fallocate(warming->pages->config.regions[place->region], FALLOC_FL_KEEP_SIZE, (off_t)from, (off_t)(to - from)) < 0)
+  if (fallocate(warming->pages->config.regions[extent->region], FALLOC_FL_KEEP_SIZE, (off_t)from, (off_t)(to - from)) < 0)
     return -errno;
-  if (madvise(warming->pages->map[place->region] + from, to - from, MADV_POPULATE_WRITE) < 0)
+  if (madvise(warming->pages->map[extent->region] + from, to - from, MADV_POPULATE_WRITE) < 0)
     return errno == EFAULT ? -ENOSPC : -errno;
   return 0;
 }
@@ -362,11 +404,15 @@ static int warm(void *context, uint64_t start, uint64_t end, enum page_kind kind
 int pages_prepare(struct pages *pages) {
   if (pages->config.record_only)
     return 0;
-  int error = lay_out(pages, true);
-  for (size_t i = 0; error >= 0 && i < pages->place_count; i++) {
-    struct warming warming = {.pages = pages, .place = pages->places[i]};
-    error = scan(pages, pages->places[i]->vma.start, pages->places[i]->vma.end, warm, &warming);
+  int error = lay_out(pages);
+  for (size_t i = 0; error >= 0 && i < pages->span_count; i++) {
+    struct span *span = &pages->spans[i];
+    struct warming warming = {.pages = pages, .extent = span->extent};
+    if (!span->extent->warm)
+      error = scan_own(pages, span->vma, span->start, span->end, warm, &warming);
   }
+  for (size_t i = 0; i < pages->span_count; i++)
+    pages->spans[i].extent->warm = true;
   return error;
 }
 
@@ -385,89 +431,142 @@ static bool is_zero(const uint8_t *page) {
   return true;
 }
 
-static void set_bit(uint64_t *bits, uint64_t index) {
-  __atomic_fetch_or(&bits[index / 64], 1ULL << (index % 64), __ATOMIC_RELAXED);
+/* Copiers may work on two VMAs whose pages share a word. */
+static void set_bits(uint64_t *bits, uint64_t from, uint64_t to, bool value) {
+  while (from < to) {
+    uint64_t in_word = 64 - from % 64, count = to - from < in_word ? to - from : in_word;
+    uint64_t mask = (count == 64 ? ~0ULL : (1ULL << count) - 1) << (from % 64);
+    uint64_t *word = &bits[from / 64], old = __atomic_load_n(word, __ATOMIC_RELAXED);
+    /* What was never written takes no memory. */
+    if (value && (old & mask) != mask)
+      __atomic_fetch_or(word, mask, __ATOMIC_RELAXED);
+    else if (!value && (old & mask) != 0)
+      __atomic_fetch_and(word, ~mask, __ATOMIC_RELAXED);
+    from += count;
+  }
 }
+
+static bool is_set(const uint64_t *bits, uint64_t index) { return bits[index / 64] >> (index % 64) & 1; }
+
+/* The first index from `from` on whose bit has the value; `to` if there is none. */
+static uint64_t find_bit(const uint64_t *bits, uint64_t from, uint64_t to, bool value) {
+  while (from < to) {
+    uint64_t word = (value ? bits[from / 64] : ~bits[from / 64]) >> (from % 64);
+    if (word != 0) {
+      from += (uint64_t)__builtin_ctzll(word);
+      break;
+    }
+    from += 64 - from % 64;
+  }
+  return from < to ? from : to;
+}
+
+static uint64_t page_number(const struct extent *extent, uint64_t address) { return (address - extent->start) / PAGE; }
 
 /* The runs of a chunk, gathered until they are worth a call. */
 struct batch {
   struct pages *pages;
-  struct place *place;
+  const struct span *span;
   struct iovec local[IOVS], remote[IOVS];
   int count;
   uint64_t bytes;
-  uint64_t stored;
+  uint64_t copied;
+  uint64_t found; /* bytes of the range that is looked at */
 };
 
-static uint8_t *place_address(const struct pages *pages, const struct place *place, uint64_t address) {
-  return pages->map[place->region] + place->offset + (address - place->vma.start);
+static uint8_t *extent_address(const struct pages *pages, const struct extent *extent, uint64_t address) {
+  return pages->map[extent->region] + extent->offset + (address - extent->start);
 }
 
-/* A copy that failed with EFAULT: for want of memory here, or of the page there? */
-static int why_not_copied(const struct batch *batch) {
+static void note_copied(struct batch *batch, uint64_t address, const uint8_t *copy, uint64_t length) {
+  struct extent *extent = batch->span->extent;
+  uint64_t page = page_number(extent, address);
+
+  for (uint64_t end = page + length / PAGE; page < end; page++, copy += PAGE) {
+    if (!is_zero(copy)) {
+      set_bits(extent->stored, page, page + 1, true);
+      set_bits(extent->ever, page, page + 1, true);
+      batch->copied++;
+    } else if (extent->zeros != NULL) {
+      set_bits(extent->zeros, page, page + 1, true);
+    }
+  }
+}
+
+static int read_once(const struct batch *batch, const struct iovec *local, const struct iovec *remote, int count) {
+  struct pages *pages = batch->pages;
+
+  if (batch->span->vma->readable) {
+    ssize_t n = process_vm_readv(pages->config.pid, local, (unsigned long)count, remote, (unsigned long)count, 0);
+    ssize_t wanted_bytes = 0;
+    for (int i = 0; i < count; i++)
+      wanted_bytes += (ssize_t)local[i].iov_len;
+    return n == wanted_bytes ? 0 : n < 0 ? -errno : -EFAULT;
+  }
+  /* process_vm_readv() respects PROT_NONE; /proc/PID/mem does not. */
+  for (int i = 0; i < count; i++) {
+    ssize_t n = pread(pages->memory, local[i].iov_base, local[i].iov_len, (off_t)(uintptr_t)remote[i].iov_base);
+    if (n < 0 || (size_t)n != local[i].iov_len)
+      return n < 0 && errno != EIO ? -errno : -EFAULT;
+  }
+  return 0;
+}
+
+/* A copy that failed with EFAULT: for want of memory here, or of the page there? That may go while the instance runs. */
+static int copy_one_by_one(struct batch *batch) {
+  struct extent *extent = batch->span->extent;
+
   for (int i = 0; i < batch->count; i++)
-    if (madvise(batch->local[i].iov_base, batch->local[i].iov_len, MADV_POPULATE_WRITE) < 0)
-      return -ENOSPC;
-  return -EFAULT;
+    for (uint64_t at = 0; at < batch->local[i].iov_len; at += PAGE) {
+      struct iovec local = {(uint8_t *)batch->local[i].iov_base + at, PAGE};
+      struct iovec remote = {(uint8_t *)batch->remote[i].iov_base + at, PAGE};
+      uint64_t address = (uintptr_t)remote.iov_base;
+      int error = read_once(batch, &local, &remote, 1);
+      if (error == -EFAULT && madvise(local.iov_base, PAGE, MADV_POPULATE_WRITE) < 0)
+        return -ENOSPC;
+      if (error == -EFAULT && !batch->pages->frozen) {
+        uint64_t page = page_number(extent, address);
+        set_bits(extent->known, page, page + 1, false);
+        set_bits(extent->ever, page, page + 1, true); /* part of it may have been copied */
+        continue;
+      }
+      if (error < 0)
+        return error;
+      note_copied(batch, address, local.iov_base, PAGE);
+    }
+  return 0;
 }
 
 static int copy_out(struct batch *batch) {
-  struct pages *pages = batch->pages;
-  struct place *place = batch->place;
-
   if (batch->count == 0)
     return 0;
-  if (place->vma.readable) {
-    ssize_t n = process_vm_readv(pages->config.pid, batch->local, (unsigned long)batch->count, batch->remote,
-                                 (unsigned long)batch->count, 0);
-    if (n < 0 && errno != EFAULT)
-      return -errno;
-    if (n < 0 || (uint64_t)n != batch->bytes)
-      return why_not_copied(batch);
-  } else {
-    /* process_vm_readv() respects PROT_NONE; /proc/PID/mem does not. */
-    for (int i = 0; i < batch->count; i++) {
-      ssize_t n = pread(pages->memory, batch->local[i].iov_base, batch->local[i].iov_len,
-                        (off_t)(uintptr_t)batch->remote[i].iov_base);
-      if (n < 0 && errno != EFAULT)
-        return -errno;
-      if (n < 0 || (size_t)n != batch->local[i].iov_len)
-        return why_not_copied(batch);
-    }
-  }
-  for (int i = 0; i < batch->count; i++) {
-    uint64_t first = ((uintptr_t)batch->remote[i].iov_base - place->vma.start) / PAGE;
-    for (uint64_t page = 0; page < batch->local[i].iov_len / PAGE; page++) {
-      bool zero = is_zero((uint8_t *)batch->local[i].iov_base + page * PAGE);
-      if (!zero) {
-        set_bit(place->bits, first + page);
-        batch->stored++;
-      } else if (place->zeros != NULL) {
-        set_bit(place->zeros, first + page);
-      }
-    }
-  }
+  int error = read_once(batch, batch->local, batch->remote, batch->count);
+  if (error == -EFAULT)
+    error = copy_one_by_one(batch);
+  else if (error >= 0)
+    for (int i = 0; i < batch->count; i++)
+      note_copied(batch, (uintptr_t)batch->remote[i].iov_base, batch->local[i].iov_base, batch->local[i].iov_len);
   batch->count = 0;
   batch->bytes = 0;
-  return 0;
+  return error;
 }
 
 static int copy_run(void *context, uint64_t start, uint64_t end, enum page_kind kind) {
   struct batch *batch = context;
-  struct place *place = batch->place;
+  struct extent *extent = batch->span->extent;
 
+  batch->found += end - start;
   if (kind != PAGE_DATA) {
-    uint64_t *bits = kind == PAGE_GUARD ? place->guards : place->zeros;
+    uint64_t *bits = kind == PAGE_GUARD ? extent->guards : extent->zeros;
     if (bits != NULL)
-      for (uint64_t a = start; a < end; a += PAGE)
-        set_bit(bits, (a - place->vma.start) / PAGE);
+      set_bits(bits, page_number(extent, start), page_number(extent, end), true);
     return 0;
   }
   while (start < end) {
     uint64_t length = end - start;
     if (length > CHUNK - batch->bytes)
       length = CHUNK - batch->bytes;
-    batch->local[batch->count] = (struct iovec){place_address(batch->pages, place, start), length};
+    batch->local[batch->count] = (struct iovec){extent_address(batch->pages, extent, start), length};
     batch->remote[batch->count] = (struct iovec){(void *)(uintptr_t)start, length};
     batch->count++;
     batch->bytes += length;
@@ -483,6 +582,61 @@ static int copy_run(void *context, uint64_t start, uint64_t end, enum page_kind 
   return 0;
 }
 
+/* Looks at a range anew: afterwards it is known. */
+static int take(struct batch *batch, uint64_t start, uint64_t end) {
+  const struct span *span = batch->span;
+  struct extent *extent = span->extent;
+  uint64_t from = page_number(extent, start), to = page_number(extent, end);
+  struct own_scan own = {copy_run, batch};
+
+  set_bits(extent->known, from, to, true);
+  set_bits(extent->stored, from, to, false);
+  set_bits(extent->guards, from, to, false);
+  if (extent->zeros != NULL)
+    set_bits(extent->zeros, from, to, false);
+  if (!span->tracked)
+    return scan_own(batch->pages, span->vma, start, end, copy_run, batch);
+  /* Armed, then copied: what is written from now on will be told. Guard pages can't be written, and are not armed. */
+  const struct scan arm = {
+      .without = guard_category(), .any = RESIDENT, .returned = PAGE_IS_PFNZERO, .arm = true};
+  batch->found = 0;
+  int error = pagemap_scan(batch->pages->pagemap, &arm, start, end, use_own, &own);
+  if (error < 0 || !batch->pages->frozen || guard_category() == 0 || batch->found == end - start)
+    return error;
+  const struct scan guards = {.with = guard_category(), .returned = guard_category()};
+  return pagemap_scan(batch->pages->pagemap, &guards, start, end, use_own, &own);
+}
+
+static int forget(void *context, const struct page_region *found) {
+  struct extent *extent = context;
+  set_bits(extent->known, page_number(extent, found->start), page_number(extent, found->end), false);
+  return 0;
+}
+
+static int copy_piece(struct batch *batch, const struct piece *piece) {
+  static const struct scan written = {.with = PAGE_IS_WRITTEN, .returned = PAGE_IS_WRITTEN};
+  const struct span *span = piece->span;
+  struct extent *extent = span->extent;
+  uint64_t at = page_number(extent, piece->start), end = page_number(extent, piece->end);
+
+  batch->span = span;
+  if (span->tracked) {
+    int error = pagemap_scan(batch->pages->pagemap, &written, piece->start, piece->end, forget, extent);
+    if (error < 0)
+      return error;
+  } else {
+    set_bits(extent->known, at, end, false);
+  }
+  while ((at = find_bit(extent->known, at, end, false)) < end) {
+    uint64_t to = find_bit(extent->known, at, end, true);
+    int error = take(batch, extent->start + at * PAGE, extent->start + to * PAGE);
+    if (error < 0)
+      return error;
+    at = to;
+  }
+  return copy_out(batch);
+}
+
 static void *copy_pieces(void *argument) {
   struct pages *pages = argument;
   struct batch batch = {.pages = pages};
@@ -491,52 +645,107 @@ static void *copy_pieces(void *argument) {
     size_t index = __atomic_fetch_add(&pages->next_piece, 1, __ATOMIC_RELAXED);
     if (index >= pages->piece_count)
       break;
-    struct piece *piece = &pages->pieces[index];
-    batch.place = piece->place;
-    int error = scan(pages, piece->start, piece->end, copy_run, &batch);
-    if (error >= 0)
-      error = copy_out(&batch);
+    int error = copy_piece(&batch, &pages->pieces[index]);
     if (error < 0)
       fail(pages, error);
   }
-  __atomic_fetch_add(&pages->stored, batch.stored, __ATOMIC_RELAXED);
+  __atomic_fetch_add(&pages->copied, batch.copied, __ATOMIC_RELAXED);
   return NULL;
 }
 
-int pages_start(struct pages *pages, uint64_t deadline_nanos) {
-  int error = lay_out(pages, false);
-  if (error < 0)
-    return error;
-  pages->deadline_nanos = deadline_nanos;
-  if (pages->config.record_only)
-    return 0;
+static int count_pages(void *context, uint64_t start, uint64_t end, enum page_kind kind) {
+  (void)kind;
+  *(uint64_t *)context += (end - start) / PAGE;
+  return 0;
+}
+
+/*
+ * Whether writes to a VMA are told. If not, nothing of it is known. It is registered when all stands still only: what is
+ * mapped may have changed since it was looked at, and a mapping that is registered in part becomes several, which mremap()
+ * does not take for one.
+ */
+static int track(struct pages *pages, struct span *spans, size_t count) {
+  const struct vma *vma = spans[0].vma;
+  int tracked = is_tracked(pages->pagemap, vma->start, vma->end);
+
+  if (tracked < 0)
+    return tracked;
+  for (size_t i = 0; i < count && tracked == 0; i++) {
+    const struct page_region all = {.start = spans[i].start, .end = spans[i].end};
+    forget(spans[i].extent, &all);
+  }
+  if (tracked == 0 && pages->frozen) {
+    tracked = tracking_register(pages->config.tracker, vma->start, vma->end) >= 0;
+    pages->registered |= tracked > 0;
+  }
+  for (size_t i = 0; i < count; i++)
+    spans[i].tracked = tracked > 0;
+  return tracked > 0 ? 0 : scan_own(pages, vma, vma->start, vma->end, count_pages, &pages->untracked);
+}
+
+static int track_spans(struct pages *pages) {
+  pages->untracked = 0;
+  pages->registered = false;
+  for (size_t i = 0, count; pages->config.tracker >= 0 && i < pages->span_count; i += count) {
+    for (count = 1; i + count < pages->span_count && pages->spans[i + count].vma == pages->spans[i].vma; count++)
+      ;
+    int error = pages->spans[i].vma->anonymous ? track(pages, &pages->spans[i], count) : 0;
+    if (error < 0)
+      return error;
+  }
+  return 0;
+}
+
+static int cut_pieces(struct pages *pages) {
   size_t count = 0;
-  for (size_t i = 0; i < pages->place_count; i++)
-    if (pages->places[i]->seen)
-      count += (pages->places[i]->vma.end - pages->places[i]->vma.start) / PIECE + 2;
+
+  for (size_t i = 0; i < pages->span_count; i++)
+    count += (pages->spans[i].end - pages->spans[i].start) / PIECE + 2;
+  free(pages->pieces);
+  pages->piece_count = pages->next_piece = 0;
   pages->pieces = calloc(count ? count : 1, sizeof(*pages->pieces));
   if (pages->pieces == NULL)
     return -ENOMEM;
-  for (size_t i = 0; i < pages->place_count; i++) {
-    struct place *place = pages->places[i];
-    if (!place->seen)
+  for (size_t i = 0; i < pages->span_count; i++) {
+    const struct span *span = &pages->spans[i];
+    /* A file's memory is not tracked: to copy it before the cut would be in vain. */
+    if (!pages->frozen && !span->tracked)
       continue;
-    size_t words = (place->vma.end - place->vma.start) / PAGE / 64 + 1;
-    place->bits = calloc(words, sizeof(uint64_t));
-    place->guards = calloc(words, sizeof(uint64_t));
-    /* Where a file lies underneath, a page of zeros is not the same as no page. */
-    if (place->vma.inode != 0)
-      place->zeros = calloc(words, sizeof(uint64_t));
-    if (place->bits == NULL || place->guards == NULL || (place->vma.inode != 0 && place->zeros == NULL))
-      return -ENOMEM;
-    for (uint64_t a = place->vma.start; a < place->vma.end;) {
-      uint64_t end = ALIGN_UP(a + 1, PIECE);
-      if (end > place->vma.end)
-        end = place->vma.end;
-      pages->pieces[pages->piece_count++] = (struct piece){place, a, end};
+    for (uint64_t a = span->start; a < span->end;) {
+      uint64_t end = span->extent->start + ALIGN_UP(a + 1 - span->extent->start, PIECE);
+      if (end > span->end)
+        end = span->end;
+      pages->pieces[pages->piece_count++] = (struct piece){span, a, end};
       a = end;
     }
   }
+  return 0;
+}
+
+int64_t pages_round(struct pages *pages, uint64_t deadline_nanos) {
+  int error = pages_prepare(pages);
+
+  pages->deadline_nanos = deadline_nanos;
+  pages->copied = 0;
+  if (error < 0 || (error = track_spans(pages)) < 0 || (error = cut_pieces(pages)) < 0)
+    return error;
+  copy_pieces(pages);
+  return pages->error < 0 ? pages->error : (int64_t)pages->copied;
+}
+
+int pages_start(struct pages *pages, uint64_t deadline_nanos) {
+  int error;
+
+  pages->frozen = true;
+  pages->deadline_nanos = deadline_nanos;
+  pages->copied = 0;
+  if ((error = lay_out(pages)) < 0 || pages->config.record_only || (error = track_spans(pages)) < 0)
+    return error;
+  /* A mapping that is registered becomes one with its neighbours that were already. */
+  if (pages->registered && ((error = lay_out(pages)) < 0 || (error = track_spans(pages)) < 0))
+    return error;
+  if ((error = cut_pieces(pages)) < 0)
+    return error;
   /* More copiers than pieces, or for a small process, cost more than they bring. */
   uint32_t wanted_copiers = pages->config.threads ? pages->config.threads : (uint32_t)sysconf(_SC_NPROCESSORS_ONLN);
   uint64_t bytes = pages->cursor[0];
@@ -572,10 +781,7 @@ static int remember_object(struct pages *pages, uint64_t device, uint64_t inode)
   return 1;
 }
 
-int pages_object(struct pages *pages, int fd, struct record *record, const struct vas_file_status *status) {
-  int fresh = remember_object(pages, status->device, status->inode);
-  if (fresh <= 0)
-    return fresh;
+static int copy_object(struct pages *pages, int fd, struct record *record, const struct vas_file_status *status) {
   uint64_t offset = take_offsets(pages, VAS_REGION_SMALL, 0, ALIGN_UP(status->size, PAGE));
   int error = make_size(pages, VAS_REGION_SMALL, ALIGN_UP(pages->cursor[VAS_REGION_SMALL], HUGE_PAGE));
   if (error < 0)
@@ -608,7 +814,7 @@ int pages_object(struct pages *pages, int fd, struct record *record, const struc
     struct vas_run run = {(uint64_t)data, (uint64_t)(hole - data)};
     record_append(record, &run, sizeof(run));
     object.run_count++;
-    pages->stored += ALIGN_UP(run.length, PAGE) / PAGE;
+    pages->object_pages += ALIGN_UP(run.length, PAGE) / PAGE;
     at = hole;
   }
   if (!record->error)
@@ -617,52 +823,149 @@ int pages_object(struct pages *pages, int fd, struct record *record, const struc
   return 0;
 }
 
+int pages_object(struct pages *pages, int fd, struct record *record, const struct vas_file_status *status) {
+  uint64_t start = now_nanos();
+  int fresh = remember_object(pages, status->device, status->inode);
+  int error = fresh <= 0 ? fresh : copy_object(pages, fd, record, status);
+  pages->object_nanos += now_nanos() - start;
+  return error;
+}
+
 /* ---- the result ---- */
 
-static uint32_t append_runs(struct record *record, const struct place *place, const uint64_t *bits, uint64_t mark) {
-  uint64_t pages = (place->vma.end - place->vma.start) / PAGE, run_start = 0;
-  uint32_t count = 0;
-  bool in_run = false;
+static int clear(struct pages *pages, const struct extent *extent, uint64_t from, uint64_t to) {
+  uint64_t start = extent->offset + from * PAGE, end = extent->offset + to * PAGE;
 
-  for (uint64_t page = 0; page <= pages; page++) {
-    bool set = page < pages && (bits[page / 64] >> (page % 64) & 1);
-    if (set && !in_run)
-      run_start = page;
-    if (!set && in_run) {
-      struct vas_run run = {place->vma.start + run_start * PAGE, ((page - run_start) * PAGE) | mark};
-      record_append(record, &run, sizeof(run));
-      count++;
-    }
-    in_run = set;
+  if (extent->region == VAS_REGION_HUGE) {
+    /* A hole within a huge page would split it. */
+    uint64_t first = ALIGN_UP(start, HUGE_PAGE), last = ALIGN_DOWN(end, HUGE_PAGE);
+    if (first >= last)
+      first = last = end;
+    memset(pages->map[extent->region] + start, 0, first - start);
+    memset(pages->map[extent->region] + last, 0, end - last);
+    start = first;
+    end = last;
+  }
+  return start < end && fallocate(pages->config.regions[extent->region], FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
+                                  (off_t)start, (off_t)(end - start)) < 0
+             ? -errno
+             : 0;
+}
+
+/* What was copied and is not there any more, or is zero, must read as zero in the region. */
+static int clear_leftovers(struct pages *pages, struct extent *extent) {
+  uint64_t count = (extent->end - extent->start) / PAGE;
+
+  for (uint64_t at = 0; (at = find_bit(extent->ever, at, count, true)) < count;) {
+    uint64_t end = find_bit(extent->ever, at, count, false);
+    uint64_t from = find_bit(extent->stored, at, end, false);
+    at = from < end ? find_bit(extent->stored, from, end, true) : end;
+    int error = from < at ? clear(pages, extent, from, at) : 0;
+    if (error < 0)
+      return error;
+  }
+  return 0;
+}
+
+/* Copies what is stored of a span to another extent, which has the same addresses. */
+static int move_stored(struct pages *pages, const struct span *span, struct extent *to) {
+  struct extent *from = span->extent;
+  uint64_t end = page_number(from, span->end), distance = page_number(to, span->start) - page_number(from, span->start);
+
+  for (uint64_t page = page_number(from, span->start); page < end; page++) {
+    if (from->zeros != NULL && is_set(from->zeros, page))
+      set_bits(to->zeros, page + distance, page + distance + 1, true);
+    if (is_set(from->guards, page))
+      set_bits(to->guards, page + distance, page + distance + 1, true);
+    if (!is_set(from->stored, page))
+      continue;
+    uint64_t address = from->start + page * PAGE;
+    uint8_t *target = extent_address(pages, to, address);
+    if (madvise(target, PAGE, MADV_POPULATE_WRITE) < 0)
+      return -ENOSPC;
+    memcpy(target, extent_address(pages, from, address), PAGE);
+    set_bits(to->stored, page + distance, page + distance + 1, true);
+    set_bits(from->stored, page, page + 1, false);
+  }
+  return 0;
+}
+
+/* A VMA that was put together while it was being copied lies in several extents: it gets one of its own. */
+static int make_linear(struct pages *pages, size_t first, size_t count) {
+  const struct vma *vma = pages->spans[first].vma;
+  size_t last = pages->extent_count;
+  int error = add_extent(pages, last, vma->start, vma->end, pages->spans[first].extent->region);
+
+  if (error < 0 || (error = make_sizes(pages)) < 0)
+    return error;
+  struct extent *extent = pages->extents[last];
+  if (vma->inode != 0 && (extent->zeros = make_bits(extent)) == NULL)
+    return -ENOMEM;
+  for (size_t i = first; i < first + count && error >= 0; i++) {
+    error = move_stored(pages, &pages->spans[i], extent);
+    pages->spans[i].extent = extent;
+  }
+  pages->spans[first].start = vma->start;
+  pages->spans[first].end = vma->end;
+  return error;
+}
+
+static uint32_t append_runs(struct record *record, const struct span *span, const uint64_t *bits, uint64_t mark) {
+  const struct extent *extent = span->extent;
+  uint64_t at = page_number(extent, span->start), end = page_number(extent, span->end);
+  uint32_t count = 0;
+
+  while ((at = find_bit(bits, at, end, true)) < end) {
+    uint64_t to = find_bit(bits, at, end, false);
+    struct vas_run run = {extent->start + at * PAGE, ((to - at) * PAGE) | mark};
+    record_append(record, &run, sizeof(run));
+    count++;
+    at = to;
   }
   return count;
 }
 
-void pages_record(struct pages *pages, struct record *record) {
-  for (size_t i = 0; i < pages->place_count; i++) {
-    const struct place *place = pages->places[i];
-    if (!place->seen)
-      continue;
-    int backing = backing_region(pages, &place->vma);
-    struct vas_stored_pages stored = {.start = place->vma.start,
-                                      .end = place->vma.end,
-                                      .offset = place->offset,
-                                      .region = (uint32_t)place->region,
-                                      .flags = place->backed ? VAS_PAGES_REGION_BACKED : 0,
-                                      .backing_inode = place->vma.inode,
-                                      .backing_offset = place->vma.offset,
-                                      .backing_region = backing < 0 ? 0 : (uint32_t)backing};
-    record_begin(record, VAS_ENTRY_PAGES, pages->config.pid, 0, 0);
-    size_t header = record->length;
-    record_append(record, &stored, sizeof(stored));
-    if (place->bits != NULL)
-      stored.run_count = append_runs(record, place, place->bits, 0);
-    if (place->zeros != NULL)
-      stored.run_count += append_runs(record, place, place->zeros, VAS_RUN_ZERO);
-    if (place->guards != NULL)
-      stored.run_count += append_runs(record, place, place->guards, VAS_RUN_GUARD);
-    if (!record->error)
-      memcpy(record->base + header, &stored, sizeof(stored));
-    record_end(record);
+static void record_span(struct pages *pages, const struct span *span, struct record *record) {
+  const struct extent *extent = span->extent;
+  const struct vma *vma = span->vma;
+  int backing = backing_region(pages, vma);
+  struct vas_stored_pages stored = {.start = vma->start,
+                                    .end = vma->end,
+                                    .offset = extent->offset + (vma->start - extent->start),
+                                    .region = (uint32_t)extent->region,
+                                    .flags = backing >= 0 ? VAS_PAGES_REGION_BACKED : 0,
+                                    .backing_inode = vma->inode,
+                                    .backing_offset = vma->offset,
+                                    .backing_region = backing < 0 ? 0 : (uint32_t)backing};
+  record_begin(record, VAS_ENTRY_PAGES, pages->config.pid, 0, 0);
+  size_t header = record->length;
+  record_append(record, &stored, sizeof(stored));
+  stored.run_count = append_runs(record, span, extent->stored, 0);
+  if (extent->zeros != NULL && vma->inode != 0)
+    stored.run_count += append_runs(record, span, extent->zeros, VAS_RUN_ZERO);
+  stored.run_count += append_runs(record, span, extent->guards, VAS_RUN_GUARD);
+  if (!record->error)
+    memcpy(record->base + header, &stored, sizeof(stored));
+  record_end(record);
+}
+
+int pages_record(struct pages *pages, struct record *record) {
+  for (size_t i = 0, count; i < pages->span_count; i += count) {
+    struct span *span = &pages->spans[i];
+    for (count = 1; i + count < pages->span_count && pages->spans[i + count].vma == span->vma; count++)
+      ;
+    bool whole = span->start == span->vma->start && span->end == span->vma->end;
+    int error = whole ? 0 : make_linear(pages, i, count);
+    if (error < 0)
+      return error;
+    record_span(pages, span, record);
+    for (uint64_t page = page_number(span->extent, span->start), end = page_number(span->extent, span->end); page < end; page++)
+      pages->stored += is_set(span->extent->stored, page);
   }
+  for (size_t i = 0; i < pages->extent_count; i++) {
+    int error = clear_leftovers(pages, pages->extents[i]);
+    if (error < 0)
+      return error;
+  }
+  return record->error;
 }

@@ -329,7 +329,7 @@ static int block_signals(struct task *task) {
 void settle_tasks(struct freezing *freezing) {
   for (size_t i = 0; i < freezing->count; i++) {
     struct task *task = &freezing->tasks[i];
-    if (task->gone)
+    if (task->gone || (!task->stopped && !task->registers_changed))
       continue;
     if (!task->stopped)
       interrupt_task(task, now_nanos() + 1000000000u);
@@ -347,9 +347,27 @@ void settle_tasks(struct freezing *freezing) {
 void thaw_tasks(struct freezing *freezing) {
   /* First everything as it was, then everything goes: nobody runs while another still has foreign registers. */
   settle_tasks(freezing);
-  bool killed = false;
+  bool killed = false, left = false;
   for (size_t i = 0; i < freezing->count; i++) {
     struct task *task = &freezing->tasks[i];
+    if (!task->gone && !task->stopped) {
+      left = true;
+      continue;
+    }
+    if (!task->gone && trace(PTRACE_DETACH, task->tid, NULL, NULL) == -ESRCH)
+      task->dying = true;
+    killed |= task->dying;
+    task->gone = true;
+  }
+  /* The parent of a vfork() stops when its child, which has just been let go on, lets it: then it can be detached from. */
+  for (size_t i = 0; i < freezing->count && left; i++) {
+    struct task *task = &freezing->tasks[i];
+    if (task->gone)
+      continue;
+    while (wait_stopped(task, now_nanos() + 1000000000u) == -ETIMEDOUT && freezing->patient)
+      ;
+    if (!task->gone && fetch_registers(task) >= 0 && hide_interruption(freezing->instance, task) >= 0 && task->registers_changed)
+      put_registers(task, &task->registers);
     if (!task->gone && trace(PTRACE_DETACH, task->tid, NULL, NULL) == -ESRCH)
       task->dying = true;
     killed |= task->dying;

@@ -178,6 +178,13 @@ enum vas_freeze_stage {
   VAS_FREEZE_OBJECTS = 9,
   VAS_FREEZE_INSTANCE = 10,
   VAS_FREEZE_THAW = 11,
+  VAS_FREEZE_TRACK = 12, /* live mode only: the tracker is made, for which the instance stops for a moment */
+  VAS_FREEZE_LIVE = 13,  /* live mode only: pages are copied while the instance runs */
+};
+
+enum vas_freeze_mode {
+  VAS_FREEZE_MODE_STOP = 0, /* all pages are copied while the instance is frozen */
+  VAS_FREEZE_MODE_LIVE = 1, /* most of them before, where its writes can be tracked */
 };
 
 /* For tests: make the given stage fail. */
@@ -195,11 +202,13 @@ struct vas_freeze {
   uint32_t fault;
   uint32_t threads; /* that copy pages; 0: one a processor */
   uint32_t flags;   /* VAS_FREEZE_RECORD_ONLY | VAS_FREEZE_KEEP */
-  uint32_t reserved;
+  uint32_t mode;    /* enum vas_freeze_mode */
 };
 
 #define VAS_FREEZE_RECORD_ONLY 1u /* no pages are copied, nor contents of files; the regions may be any descriptors */
 #define VAS_FREEZE_KEEP 2u        /* it stays paused, until the deadline at most; the frozen time is told later */
+
+#define VAS_FREEZE_ROUNDS_MAX 16
 
 struct vas_frozen {
   uint64_t record_length; /* bytes */
@@ -208,7 +217,13 @@ struct vas_frozen {
   uint64_t pages; /* stored */
   uint64_t stage_nanos[16]; /* by enum vas_freeze_stage */
   int32_t failed_tid;       /* of the task that a failure is about, as the instance sees it; 0: of none */
-  uint32_t reserved;
+  uint32_t tracked;         /* 1: the instance's memory is registered with the keeper's userfaultfd */
+  uint64_t frozen_pages;    /* of those, copied while the instance was frozen */
+  uint64_t object_pages;    /* of those, of objects: their writes can not be tracked */
+  uint64_t other_nanos;     /* that it stood still before: to make the tracker, and when it could not be frozen at once */
+  uint32_t attempts;        /* to freeze it */
+  uint32_t rounds;          /* of copying while it ran; 0: its writes were not tracked */
+  uint64_t round_pages[VAS_FREEZE_ROUNDS_MAX]; /* copied in each */
 };
 
 /* ---- mend: what a paused instance is to be ---- */
@@ -287,6 +302,8 @@ struct vas_plan {
   uint32_t instance_program; /* run in the keeper, with the freeze's params */
   uint32_t descriptor_rules_offset;
   uint32_t descriptor_rules_count;
+  uint32_t running_files_offset; /* below /proc/PID/: read before the freeze and after it */
+  uint32_t running_files_count;
   uint32_t reserved;
   uint64_t shm_device;       /* st_dev of memfds and shared anonymous memory: their contents are copied */
   uint64_t region_device[2]; /* st_dev of the region mounts, huge and small */
@@ -321,6 +338,8 @@ enum vas_entry_type {
   VAS_ENTRY_MAPPED_FILE = 18, /* payload: u64 start of a VMA that maps it, vas_file_status, path */
   VAS_ENTRY_PAGES = 19,       /* payload: vas_stored_pages, vas_run[] */
   VAS_ENTRY_OBJECT = 20,      /* contents of a file that lives with the instance; payload: vas_object, vas_run[] */
+  VAS_ENTRY_FILE_BEFORE = 21, /* a running file; index: which name of the plan; payload: contents before the freeze */
+  VAS_ENTRY_FILE_AFTER = 22,  /* and after it */
 };
 
 /* Timers go on while the instance is frozen: what has come after the programs read them is told apart. */

@@ -9,6 +9,8 @@ import io.vas.api.v1.MemoryRange;
 import io.vas.api.v1.RollbackInfo;
 import io.vas.api.v1.SnapshotDetails;
 import io.vas.api.v1.SnapshotInfo;
+import io.vas.api.v1.SnapshotMode;
+import io.vas.api.v1.SnapshotReport;
 import io.vas.api.v1.Stage;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
@@ -43,6 +45,17 @@ final class JsonViews {
         "pages", info.getPages(),
         "pages_copied", info.getPagesCopied(),
         "bytes", info.getBytes());
+  }
+
+  static Map<String, Object> takenSnapshot(final SnapshotInfo info) {
+    final SnapshotReport report = info.getReport();
+    final Map<String, Object> taken = new LinkedHashMap<>(snapshot(info));
+    taken.put("mode", report.getMode() == SnapshotMode.LIVE ? "live" : "stop");
+    taken.put("rounds", report.getRoundPagesList());
+    taken.put("frozen_pages", report.getFrozenPages());
+    taken.put("object_pages", report.getObjectPages());
+    taken.put("other_frozen_us", report.getOtherFrozenUs());
+    return taken;
   }
 
   static Map<String, Object> listedSnapshot(final SnapshotInfo info) {

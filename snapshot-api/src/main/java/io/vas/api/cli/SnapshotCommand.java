@@ -28,7 +28,10 @@ final class SnapshotCommand extends Verb {
       names = "--mode",
       paramLabel = "MODE",
       defaultValue = "stop",
-      description = "stop: frozen while pages are copied. live is not there yet.")
+      description = {
+        "live: pages are copied while the instance runs; frozen, those that it has written since.",
+        "stop: it is frozen while all are copied."
+      })
   private String mode;
 
   @Mixin private TimeoutOption timeout;
@@ -61,7 +64,7 @@ final class SnapshotCommand extends Verb {
                           progress.getStage(), progress.getDoneBytes(), progress.getTotalBytes()));
     }
     if (json()) {
-      printJson(JsonViews.snapshot(snapshot));
+      printJson(JsonViews.takenSnapshot(snapshot));
     } else {
       new Table("ID", "NAME", ">FROZEN", ">TOTAL", ">PAGES", ">COPIED", ">SIZE")
           .add(

@@ -18,6 +18,7 @@ import io.vas.api.v1.RollbackRequest;
 import io.vas.api.v1.RunRequest;
 import io.vas.api.v1.SnapshotDetails;
 import io.vas.api.v1.SnapshotInfo;
+import io.vas.api.v1.SnapshotMode;
 import io.vas.api.v1.SnapshotRequest;
 import io.vas.api.v1.Stage;
 import io.vas.core.ConflictException;
@@ -30,6 +31,7 @@ import io.vas.core.diff.SnapshotComparison;
 import io.vas.core.instance.Instance;
 import io.vas.core.instance.Instances;
 import io.vas.core.instance.Instances.Start;
+import io.vas.core.keeper.FreezeMode;
 import io.vas.core.keeper.Keeper;
 import io.vas.core.keeper.MendException;
 import io.vas.core.keeper.MendReply;
@@ -222,6 +224,7 @@ public final class LocalEngine implements Engine {
       final SnapshotDetails.Builder details =
           Views.details(snapshot, CompiledSnapshots.image(use))
               .addAllStages(snapshots.stages(snapshot.id()));
+      snapshots.report(snapshot.id()).ifPresent(details.getInfoBuilder()::setReport);
       instances.list().stream()
           .filter(LocalEngine::isRunning)
           .filter(instance -> instance.snapshot().equals(Optional.of(snapshot.id())))
@@ -358,12 +361,19 @@ public final class LocalEngine implements Engine {
         request.getName().isEmpty()
             ? Optional.empty()
             : Optional.of(SnapshotName.parse(request.getName()));
-    return Views.info(take(instances.find(request.getInstance()), name, progress, time));
+    final FreezeMode mode =
+        request.getMode() == SnapshotMode.LIVE ? FreezeMode.LIVE : FreezeMode.STOP;
+    final Snapshot snapshot =
+        take(instances.find(request.getInstance()), name, mode, progress, time);
+    final SnapshotInfo.Builder info = Views.info(snapshot).toBuilder();
+    snapshots.report(snapshot.id()).ifPresent(info::setReport);
+    return info.build();
   }
 
   private Snapshot take(
       final Instance instance,
       final Optional<SnapshotName> name,
+      final FreezeMode mode,
       final Consumer<Progress> progress,
       final CallTime time) {
     if (!isRunning(instance)) {
@@ -380,7 +390,7 @@ public final class LocalEngine implements Engine {
       instance.setOrigin(
           new Subject.Origin(CompiledSnapshots.image(origin.get()), origin.get(), 0, 0));
     }
-    final Snapshot snapshot = snapshots.take(instance, origin, name, progress, time);
+    final Snapshot snapshot = snapshots.take(instance, origin, name, mode, progress, time);
     LOG.info(
         "snapshot {} of instance {}: frozen for {} us, {} pages",
         snapshot.label(),
@@ -427,7 +437,7 @@ public final class LocalEngine implements Engine {
         throw new NotFoundException(
             "there is no snapshot or instance '" + request.getSource() + "'", e);
       }
-      return take(instance.get(), Optional.empty(), progress -> {}, time).id();
+      return take(instance.get(), Optional.empty(), FreezeMode.STOP, progress -> {}, time).id();
     }
   }
 

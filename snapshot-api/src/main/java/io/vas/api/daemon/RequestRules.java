@@ -4,10 +4,8 @@ import io.vas.api.v1.ExecStart;
 import io.vas.api.v1.ForkRequest;
 import io.vas.api.v1.MemoryStrategy;
 import io.vas.api.v1.RunRequest;
-import io.vas.api.v1.SnapshotMode;
 import io.vas.api.v1.SnapshotRequest;
 import io.vas.core.InvalidRequestException;
-import io.vas.core.UnsupportedException;
 import io.vas.store.SnapshotName;
 import java.util.Map;
 
@@ -41,12 +39,6 @@ public final class RequestRules {
     checkReference(request.getInstance(), "instance");
     if (!request.getName().isEmpty()) {
       final var unused = SnapshotName.parse(request.getName());
-    }
-    if (request.getMode() == SnapshotMode.LIVE) {
-      throw new UnsupportedException(
-          "snapshot "
-              + request.getInstance()
-              + ": mode live is not there yet; --mode stop is, and the default");
     }
   }
 

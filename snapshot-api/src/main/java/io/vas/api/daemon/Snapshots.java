@@ -1,6 +1,8 @@
 package io.vas.api.daemon;
 
 import io.vas.api.v1.Progress;
+import io.vas.api.v1.SnapshotMode;
+import io.vas.api.v1.SnapshotReport;
 import io.vas.api.v1.Stage;
 import io.vas.core.ConflictException;
 import io.vas.core.DeadlineException;
@@ -14,6 +16,7 @@ import io.vas.core.image.ObjectImage;
 import io.vas.core.image.ProcessImage;
 import io.vas.core.image.VmaImage;
 import io.vas.core.instance.Instance;
+import io.vas.core.keeper.FreezeMode;
 import io.vas.core.linux.Fd;
 import io.vas.core.linux.FileSystemStatus;
 import io.vas.core.linux.OpenFlags;
@@ -51,7 +54,7 @@ final class Snapshots implements AutoCloseable {
   private final Map<Long, ReentrantLock> locks = new ConcurrentHashMap<>();
   private final Map<Long, String> latest = new ConcurrentHashMap<>();
   private final Map<Long, Set<String>> cameFrom = new ConcurrentHashMap<>();
-  private final Map<String, List<Stage>> stages = new ConcurrentHashMap<>();
+  private final Map<String, Taken> taken = new ConcurrentHashMap<>();
   private final Set<Long> frozen = ConcurrentHashMap.newKeySet();
   private final ScheduledExecutorService ticker =
       Executors.newSingleThreadScheduledExecutor(
@@ -60,6 +63,8 @@ final class Snapshots implements AutoCloseable {
             thread.setDaemon(true);
             return thread;
           });
+
+  private record Taken(List<Stage> stages, SnapshotReport report) {}
 
   Snapshots(final SnapshotStore store, final Checkpointer checkpointer) {
     this.store = store;
@@ -84,6 +89,7 @@ final class Snapshots implements AutoCloseable {
    * @param instance that runs.
    * @param origin what it was forked from; empty if it was started by a command.
    * @param name of the snapshot, if it is to have one.
+   * @param mode when pages are copied.
    * @param progress is told how far it is.
    * @param time of the call.
    * @return the snapshot, which is in the store.
@@ -92,9 +98,11 @@ final class Snapshots implements AutoCloseable {
       final Instance instance,
       final Optional<SnapshotUse> origin,
       final Optional<SnapshotName> name,
+      final FreezeMode mode,
       final Consumer<Progress> progress,
       final CallTime time) {
-    return exclusively(instance, time, () -> takeAlone(instance, origin, name, progress, time));
+    return exclusively(
+        instance, time, () -> takeAlone(instance, origin, name, mode, progress, time));
   }
 
   /**
@@ -120,10 +128,11 @@ final class Snapshots implements AutoCloseable {
       final Instance instance,
       final Optional<SnapshotUse> origin,
       final Optional<SnapshotName> name,
+      final FreezeMode mode,
       final Consumer<Progress> progress,
       final CallTime time) {
     try (Draft draft = store.draft(request(instance, origin, name))) {
-      final Checkpoint checkpoint = freeze(instance, draft, progress, time);
+      final Checkpoint checkpoint = freeze(instance, draft, mode, progress, time);
       final Image image =
           checkpoint.image().toBuilder().addPieces(CommandPiece.of(instance.spec())).build();
       if (time.remaining().isZero()) {
@@ -137,7 +146,7 @@ final class Snapshots implements AutoCloseable {
               new SnapshotFacts(
                   checkpoint.frozenNanos() / 1000, time.elapsedMicros(), pages, pages, "map"));
       latest.put(instance.id(), snapshot.id());
-      stages.put(snapshot.id(), stages(checkpoint));
+      taken.put(snapshot.id(), new Taken(stages(checkpoint), report(checkpoint)));
       return snapshot;
     } catch (final VasException e) {
       throw Named.error("instance " + instance.name(), e);
@@ -252,6 +261,7 @@ final class Snapshots implements AutoCloseable {
   private Checkpoint freeze(
       final Instance instance,
       final Draft draft,
+      final FreezeMode mode,
       final Consumer<Progress> progress,
       final CallTime time) {
     final long total = MemoryUse.stored(instance.pid());
@@ -269,7 +279,7 @@ final class Snapshots implements AutoCloseable {
             TimeUnit.MILLISECONDS);
     frozen.add(instance.id());
     try {
-      return checkpointer.take(instance, draft, time.remaining());
+      return checkpointer.take(instance, draft, time.remaining(), mode);
     } finally {
       frozen.remove(instance.id());
       ticks.cancel(false);
@@ -300,6 +310,16 @@ final class Snapshots implements AutoCloseable {
         .toList();
   }
 
+  private static SnapshotReport report(final Checkpoint checkpoint) {
+    return SnapshotReport.newBuilder()
+        .setMode(checkpoint.roundPages().isEmpty() ? SnapshotMode.STOP : SnapshotMode.LIVE)
+        .addAllRoundPages(checkpoint.roundPages())
+        .setFrozenPages(checkpoint.frozenPages())
+        .setObjectPages(checkpoint.objectPages())
+        .setOtherFrozenUs(checkpoint.otherFrozenNanos() / 1000)
+        .build();
+  }
+
   /**
    * Whether a snapshot of an instance is being taken.
    *
@@ -317,7 +337,17 @@ final class Snapshots implements AutoCloseable {
    * @return empty if it was taken by an earlier daemon.
    */
   List<Stage> stages(final String snapshot) {
-    return stages.getOrDefault(snapshot, List.of());
+    return Optional.ofNullable(taken.get(snapshot)).map(Taken::stages).orElse(List.of());
+  }
+
+  /**
+   * How a snapshot was taken.
+   *
+   * @param snapshot its id.
+   * @return empty if it was taken by an earlier daemon.
+   */
+  Optional<SnapshotReport> report(final String snapshot) {
+    return Optional.ofNullable(taken.get(snapshot)).map(Taken::report);
   }
 
   /**
@@ -326,7 +356,7 @@ final class Snapshots implements AutoCloseable {
    * @param snapshot its id.
    */
   void forgetSnapshot(final String snapshot) {
-    stages.remove(snapshot);
+    taken.remove(snapshot);
   }
 
   /**

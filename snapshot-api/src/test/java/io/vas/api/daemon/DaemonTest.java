@@ -11,14 +11,12 @@ import io.vas.api.v1.ExecStart;
 import io.vas.api.v1.ForkInfo;
 import io.vas.api.v1.LogsRequest;
 import io.vas.api.v1.SnapshotInfo;
-import io.vas.api.v1.SnapshotMode;
 import io.vas.api.v1.SnapshotRequest;
 import io.vas.api.wire.SocketProbe;
 import io.vas.core.ConflictException;
 import io.vas.core.DeadlineException;
 import io.vas.core.InvalidRequestException;
 import io.vas.core.NotFoundException;
-import io.vas.core.UnsupportedException;
 import io.vas.core.VasException;
 import java.io.ByteArrayInputStream;
 import java.io.ByteArrayOutputStream;
@@ -225,15 +223,6 @@ class DaemonTest {
       assertThatThrownBy(() -> client.kill("web", 65)).isInstanceOf(InvalidRequestException.class);
       assertThatThrownBy(() -> client.snapshot("web", "a:b:c"))
           .isInstanceOf(InvalidRequestException.class);
-      assertThatThrownBy(
-              () ->
-                  client.snapshot(
-                      SnapshotRequest.newBuilder()
-                          .setInstance("web")
-                          .setMode(SnapshotMode.LIVE)
-                          .build(),
-                      progress -> {}))
-          .isInstanceOf(UnsupportedException.class);
     }
     assertThat(engine.time()).isNull();
   }

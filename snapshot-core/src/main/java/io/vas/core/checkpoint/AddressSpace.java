@@ -33,6 +33,7 @@ import org.agrona.DirectBuffer;
 /** Interprets what was recorded of a process's address space. */
 final class AddressSpace {
   private static final String SMAPS = "smaps";
+  private static final String MAPS = "maps";
   private static final String STAT = "stat";
   private static final String AUXV = "auxv";
   private static final String EXE = "exe";
@@ -48,6 +49,7 @@ final class AddressSpace {
   private final HostFiles hostFiles;
   private final long areaStart;
   private final long areaEnd;
+  private final boolean isTracked;
   private final Map<FileKey, InstanceRecord.MappedFile> mappedFiles = new HashMap<>();
   private final Map<Long, InstanceRecord.StoredPages> pages = new HashMap<>();
 
@@ -63,6 +65,7 @@ final class AddressSpace {
    * @param hostFiles tells which files are mapped.
    * @param areaStart where the executor's area begins that a fork keeps; 0 if there is none.
    * @param areaEnd where it ends.
+   * @param isTracked whether the keeper tracks its writes with a userfaultfd.
    */
   AddressSpace(
       final ProcessRecord process,
@@ -70,17 +73,30 @@ final class AddressSpace {
       final InstanceRecord record,
       final HostFiles hostFiles,
       final long areaStart,
-      final long areaEnd) {
+      final long areaEnd,
+      final boolean isTracked) {
     this.process = process;
     this.context = context;
     this.record = record;
     this.hostFiles = hostFiles;
     this.areaStart = areaStart;
     this.areaEnd = areaEnd;
+    this.isTracked = isTracked;
   }
 
-  static void plan(final PlanBuilder plan) {
-    plan.processFile(SMAPS);
+  /**
+   * Ask for what is interpreted.
+   *
+   * @param plan to be asked for it.
+   * @param frozen whether smaps is to be read while the process is frozen.
+   */
+  static void plan(final PlanBuilder plan, final boolean frozen) {
+    if (frozen) {
+      plan.processFile(SMAPS);
+    } else {
+      plan.processFile(MAPS);
+      plan.runningFile(SMAPS);
+    }
     plan.processFile(STAT);
     plan.processFile(AUXV);
     plan.processLink(EXE);
@@ -96,7 +112,7 @@ final class AddressSpace {
    * @throws io.vas.core.UnsupportedException if there is a mapping that can not be restored.
    */
   MemoryImage capture() {
-    final List<Vma> vmas = ProcMaps.parse(process.file(SMAPS));
+    final List<Vma> vmas = vmas();
     indexRecord(vmas);
     final MemoryImage.Builder image = MemoryImage.newBuilder();
     for (final Vma vma : vmas) {
@@ -115,6 +131,16 @@ final class AddressSpace {
       image.addVmas(capture(vma));
     }
     return image.setLayout(layout()).build();
+  }
+
+  private List<Vma> vmas() {
+    final DirectBuffer smaps = process.file(SMAPS);
+    if (smaps.capacity() > 0) {
+      return ProcMaps.parse(smaps);
+    }
+    return new RunningFlags(
+            ProcMaps.parse(record.fileBefore(SMAPS)), ProcMaps.parse(record.fileAfter(SMAPS)))
+        .addTo(ProcMaps.parse(process.file(MAPS)));
   }
 
   private void indexRecord(final List<Vma> vmas) {
@@ -138,7 +164,7 @@ final class AddressSpace {
             .setEnd(vma.end())
             .setProtection(vma.protection())
             .setShared(vma.shared())
-            .setFlags(String.join(" ", vma.flags().stream().sorted().toList()))
+            .setFlags(String.join(" ", flags(vma)))
             .setName(vma.name().startsWith("[") ? vma.name() : "");
     if (vma.hasFile() && (stored == null || !stored.backed())) {
       captureFile(vma, image);
@@ -148,6 +174,11 @@ final class AddressSpace {
       image.addAllGuards(guards(stored).encode(vma.start()));
     }
     return image.build();
+  }
+
+  /** Without what the keeper has set to track writes. */
+  private static List<String> flags(final Vma vma) {
+    return vma.flags().stream().filter(flag -> !flag.equals(VmFlag.UFFD_WP)).sorted().toList();
   }
 
   private void checkFlags(final Vma vma) {
@@ -165,7 +196,7 @@ final class AddressSpace {
     }
     // In a fork the keeper's guard is registered.
     final boolean isFork = areaEnd != 0;
-    if (vma.has(VmFlag.UFFD_WP)
+    if ((vma.has(VmFlag.UFFD_WP) && !isTracked)
         || vma.has(VmFlag.UFFD_MINOR)
         || (vma.has(VmFlag.UFFD_MISSING) && !isFork)) {
       throw refuse(vma, "registered with a userfaultfd of its own");

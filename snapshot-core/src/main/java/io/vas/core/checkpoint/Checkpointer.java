@@ -16,6 +16,7 @@ import io.vas.core.image.ProcessImage;
 import io.vas.core.image.TaskImage;
 import io.vas.core.image.VmaImage;
 import io.vas.core.keeper.FreezeException;
+import io.vas.core.keeper.FreezeMode;
 import io.vas.core.keeper.FreezeReply;
 import io.vas.core.keeper.FreezeRequest;
 import io.vas.core.keeper.FreezeStage;
@@ -87,7 +88,8 @@ public final class Checkpointer {
   private static final int ATTEMPTS = 3;
 
   private final DeviceNumber sharedMemory;
-  private final Plan plan;
+  private final Plan livePlan;
+  private final Plan stopPlan;
   private final Plan comparingPlan;
   private UnaryOperator<FreezeRequest> changes = UnaryOperator.identity();
 
@@ -96,12 +98,13 @@ public final class Checkpointer {
     try (Fd probe = MemFd.create("vas-probe", 0, 0)) {
       sharedMemory = FileStatus.of(probe).device();
     }
-    plan = plan(new PlanBuilder());
+    livePlan = plan(new PlanBuilder(), false);
+    stopPlan = plan(new PlanBuilder(), true);
     comparingPlan = comparingPlan(new PlanBuilder());
   }
 
-  private Plan plan(final PlanBuilder builder) {
-    return Plan.ofAllResources(builder, sharedMemory, Checkpointer::planBesides);
+  private Plan plan(final PlanBuilder builder, final boolean frozen) {
+    return Plan.ofAllResources(builder, sharedMemory, more -> planBesides(more, frozen));
   }
 
   private Plan comparingPlan(final PlanBuilder builder) {
@@ -109,18 +112,18 @@ public final class Checkpointer {
         builder,
         sharedMemory,
         more -> {
-          planState(more);
+          planState(more, true);
           more.instanceProgram().compareTrees(COMPARE_FILES, more.upper(), more.layer());
         });
   }
 
-  private static void planBesides(final PlanBuilder builder) {
-    planState(builder);
+  private static void planBesides(final PlanBuilder builder, final boolean frozen) {
+    planState(builder, frozen);
     builder.instanceProgram().copyTree(COPY_FILES, builder.upper(), builder.layer());
   }
 
-  private static void planState(final PlanBuilder builder) {
-    AddressSpace.plan(builder);
+  private static void planState(final PlanBuilder builder, final boolean frozen) {
+    AddressSpace.plan(builder, frozen);
     builder.taskFile("status");
     builder.taskFile(CHILDREN);
     builder.instanceProgram().resource("files");
@@ -158,7 +161,7 @@ public final class Checkpointer {
   }
 
   /**
-   * Take a snapshot. Whatever happens, the instance goes on as if nothing had been.
+   * Take a snapshot in live mode. Whatever happens, the instance goes on as if nothing had been.
    *
    * @param instance of which.
    * @param sink where its pages and files go; if this fails, what is there is to be thrown away.
@@ -169,10 +172,40 @@ public final class Checkpointer {
    * @throws VasException if it fails otherwise.
    */
   public Checkpoint take(final Subject instance, final PageSink sink, final Duration deadline) {
+    return take(instance, sink, deadline, FreezeMode.LIVE);
+  }
+
+  /**
+   * Take a snapshot. Whatever happens, the instance goes on as if nothing had been.
+   *
+   * @param instance of which.
+   * @param sink where its pages and files go; if this fails, what is there is to be thrown away.
+   * @param deadline how long the instance may be frozen.
+   * @param mode when pages are copied.
+   * @return the snapshot.
+   * @throws UnsupportedException if the instance has something that can not be restored.
+   * @throws DeadlineException if time ran out.
+   * @throws VasException if it fails otherwise.
+   */
+  public Checkpoint take(
+      final Subject instance, final PageSink sink, final Duration deadline, final FreezeMode mode) {
     try {
-      return take(instance, plan, sink, deadline);
+      return take(instance, mode == FreezeMode.LIVE ? livePlan : stopPlan, sink, deadline, mode);
+    } catch (final RunningFlags.UncertainException e) {
+      // It costs frozen time, but is certain.
+      clear(sink.layer());
+      return takeCertainly(instance, sink, deadline, mode);
     } catch (final PlanOutdatedException e) {
-      return takeWithOwnPlan(instance, sink, deadline, ATTEMPTS);
+      return takeWithOwnPlan(instance, sink, deadline, mode, ATTEMPTS);
+    }
+  }
+
+  private Checkpoint takeCertainly(
+      final Subject instance, final PageSink sink, final Duration deadline, final FreezeMode mode) {
+    try {
+      return take(instance, stopPlan, sink, deadline, mode);
+    } catch (final PlanOutdatedException e) {
+      return takeWithOwnPlan(instance, sink, deadline, mode, ATTEMPTS);
     }
   }
 
@@ -180,16 +213,20 @@ public final class Checkpointer {
    * The sink's files are used again: pages are written over, and what is not listed is not read.
    */
   private Checkpoint takeWithOwnPlan(
-      final Subject instance, final PageSink sink, final Duration deadline, final int attempts) {
+      final Subject instance,
+      final PageSink sink,
+      final Duration deadline,
+      final FreezeMode mode,
+      final int attempts) {
     try {
       final Path process = Path.of("/proc", Integer.toString(instance.pid()));
       clear(sink.layer());
-      return take(instance, plan(new PlanBuilder(process)), sink, deadline);
+      return take(instance, plan(new PlanBuilder(process), true), sink, deadline, mode);
     } catch (final PlanOutdatedException e) {
       if (attempts == 1) {
         throw e;
       }
-      return takeWithOwnPlan(instance, sink, deadline, attempts - 1);
+      return takeWithOwnPlan(instance, sink, deadline, mode, attempts - 1);
     }
   }
 
@@ -209,7 +246,11 @@ public final class Checkpointer {
   }
 
   private Checkpoint take(
-      final Subject instance, final Plan by, final PageSink sink, final Duration deadline) {
+      final Subject instance,
+      final Plan by,
+      final PageSink sink,
+      final Duration deadline,
+      final FreezeMode mode) {
     for (final RegionKind kind : RegionKind.values()) {
       FileIo.truncate(sink.region(kind), 0);
     }
@@ -217,13 +258,22 @@ public final class Checkpointer {
             MemFd.of(
                 "vas-plan", by.bytes(sink.device(RegionKind.HUGE), sink.device(RegionKind.SMALL)));
         Fd recordFile = MemFd.create("vas-record", 0, 0)) {
-      final FreezeReply reply = freeze(instance, by, sink, deadline, planFile, recordFile);
+      final FreezeReply reply = freeze(instance, by, sink, deadline, mode, planFile, recordFile);
       try (MappedMemory memory = MappedMemory.mapReadOnly(recordFile, 0, reply.recordLength())) {
         final InstanceRecord record =
             new InstanceRecord(by, memory, reply.recordLength(), instance.pid());
         final Image image =
-            new Interpretation(instance, layersOf(instance, sink), record).image(sink);
-        return new Checkpoint(image, reply.frozenNanos(), reply.pages(), reply.stageNanos());
+            new Interpretation(instance, layersOf(instance, sink), record, reply.tracked())
+                .image(sink);
+        return new Checkpoint(
+            image,
+            reply.frozenNanos(),
+            reply.pages(),
+            reply.stageNanos(),
+            reply.frozenPages(),
+            reply.objectPages(),
+            reply.otherNanos(),
+            reply.roundPages());
       }
     }
   }
@@ -300,7 +350,7 @@ public final class Checkpointer {
         final InstanceRecord record =
             new InstanceRecord(by, memory, reply.recordLength(), instance.pid());
         return new Inspection(
-            new Interpretation(instance, layers, record).imageWithoutPages(),
+            new Interpretation(instance, layers, record, reply.tracked()).imageWithoutPages(),
             record.keeperTids(),
             record.program().result(COMPARE_FILES) == 0);
       }
@@ -312,6 +362,7 @@ public final class Checkpointer {
       final Plan by,
       final PageSink sink,
       final Duration deadline,
+      final FreezeMode mode,
       final Fd planFile,
       final Fd recordFile) {
     final FreezeRequest request =
@@ -322,6 +373,7 @@ public final class Checkpointer {
                 sink.region(RegionKind.HUGE),
                 sink.region(RegionKind.SMALL),
                 deadline)
+            .mode(mode)
             .params(
                 Params.forFreeze(by.instanceProgram())
                     .kept(PlanBuilder.UPPER, Sandbox.KEPT_UPPER)
@@ -368,11 +420,17 @@ public final class Checkpointer {
     private final InstanceRecord record;
     private final List<StoredObject> objects;
     private final FileStatus log;
+    private final boolean isTracked;
 
     /** The others are the executor's own, which a fork makes anew. */
     private final Set<Integer> usedObjects = new HashSet<>();
 
-    Interpretation(final Subject instance, final List<Fd> layers, final InstanceRecord record) {
+    Interpretation(
+        final Subject instance,
+        final List<Fd> layers,
+        final InstanceRecord record,
+        final boolean isTracked) {
+      this.isTracked = isTracked;
       this.instance = instance;
       this.layers = List.copyOf(layers);
       this.record = record;
@@ -538,7 +596,8 @@ public final class Checkpointer {
               record,
               new HostFiles("/", layers()),
               instance.origin().map(Subject.Origin::areaStart).orElse(0L),
-              instance.origin().map(Subject.Origin::areaEnd).orElse(0L));
+              instance.origin().map(Subject.Origin::areaEnd).orElse(0L),
+              isTracked);
       result.setMemory(pages.apply(space.capture()));
       return result.build();
     }

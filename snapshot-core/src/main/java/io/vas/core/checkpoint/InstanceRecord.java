@@ -45,6 +45,8 @@ final class InstanceRecord {
   private final List<MappedFile> mappedFiles = new ArrayList<>();
   private final List<StoredObject> objects = new ArrayList<>();
   private final List<DirectBuffer> bytes = new ArrayList<>();
+  private final Map<String, DirectBuffer> filesBefore = new HashMap<>();
+  private final Map<String, DirectBuffer> filesAfter = new HashMap<>();
   private ProgramResults program;
 
   /**
@@ -176,6 +178,10 @@ final class InstanceRecord {
                   entry.getLong(0, LITTLE_ENDIAN),
                   status(entry, Long.BYTES),
                   text(entry, Long.BYTES + RecordDescriptor.FILE_STATUS_LENGTH)));
+      case RecordDescriptor.ENTRY_FILE_BEFORE ->
+          filesBefore.put(plan.runningFiles().get(index), entry);
+      case RecordDescriptor.ENTRY_FILE_AFTER ->
+          filesAfter.put(plan.runningFiles().get(index), entry);
       case RecordDescriptor.ENTRY_PAGES -> pages.add(storedPages(entry));
       case RecordDescriptor.ENTRY_OBJECT -> objects.add(storedObject(entry));
       default -> throw new VasException("the keeper recorded an entry of unknown type " + type);
@@ -297,6 +303,16 @@ final class InstanceRecord {
   /** All processes, the root process first. */
   List<RecordedProcess> processes() {
     return processes;
+  }
+
+  /** A file of the root process as it was shortly before the freeze; empty if it was not read. */
+  DirectBuffer fileBefore(final String name) {
+    return filesBefore.getOrDefault(name, EMPTY);
+  }
+
+  /** A file of the root process as it was shortly after the freeze; empty if it was not read. */
+  DirectBuffer fileAfter(final String name) {
+    return filesAfter.getOrDefault(name, EMPTY);
   }
 
   /** Pages that were copied, by VMA. */

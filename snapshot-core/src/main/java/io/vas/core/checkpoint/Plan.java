@@ -28,6 +28,7 @@ import org.agrona.concurrent.UnsafeBuffer;
 public final class Plan {
   private final List<String> processFiles;
   private final List<String> taskFiles;
+  private final List<String> runningFiles;
   private final List<String> processLinks;
   private final Program processProgram;
   private final Program taskProgram;
@@ -46,6 +47,7 @@ public final class Plan {
   private Plan(final PlanBuilder builder, final DeviceNumber sharedMemory) {
     processFiles = builder.processFiles();
     taskFiles = builder.taskFiles();
+    runningFiles = builder.runningFiles();
     processLinks = builder.processLinks();
     processProgram = build(builder.processProgram());
     taskProgram = build(builder.taskProgram());
@@ -96,6 +98,10 @@ public final class Plan {
 
   List<String> taskFiles() {
     return taskFiles;
+  }
+
+  List<String> runningFiles() {
+    return runningFiles;
   }
 
   List<String> processLinks() {
@@ -159,6 +165,8 @@ public final class Plan {
     }
     encoder.putInt(PlanDescriptor.DESCRIPTOR_RULES_OFFSET_OFFSET, rules);
     encoder.putInt(PlanDescriptor.DESCRIPTOR_RULES_COUNT_OFFSET, descriptorRules.size());
+    encoder.putInt(PlanDescriptor.RUNNING_FILES_OFFSET_OFFSET, encoder.names(runningFiles));
+    encoder.putInt(PlanDescriptor.RUNNING_FILES_COUNT_OFFSET, runningFiles.size());
     encoder.putLong(PlanDescriptor.SHM_DEVICE_OFFSET, sharedMemory.encoded());
     return encoder.finish();
   }

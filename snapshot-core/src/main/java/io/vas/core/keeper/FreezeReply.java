@@ -1,5 +1,6 @@
 package io.vas.core.keeper;
 
+import java.util.List;
 import java.util.Map;
 
 /**
@@ -10,10 +11,23 @@ import java.util.Map;
  * @param totalNanos of all the keeper did.
  * @param pages that were stored.
  * @param stageNanos how long each stage took.
+ * @param frozenPages of those that were stored, copied while it was frozen.
+ * @param objectPages of those, of files whose writes can not be tracked.
+ * @param otherNanos that it stood still before: to make what tracks its writes, and when it could
+ *     not be frozen at once.
+ * @param attempts to freeze it.
+ * @param roundPages how many pages each round copied while it ran; empty if there were no rounds.
+ * @param tracked whether its memory is registered with a userfaultfd of the keeper's.
  */
 public record FreezeReply(
     long recordLength,
     long frozenNanos,
     long totalNanos,
     long pages,
-    Map<FreezeStage, Long> stageNanos) {}
+    Map<FreezeStage, Long> stageNanos,
+    long frozenPages,
+    long objectPages,
+    long otherNanos,
+    int attempts,
+    List<Long> roundPages,
+    boolean tracked) {}

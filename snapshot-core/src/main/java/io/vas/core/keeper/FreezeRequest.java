@@ -16,6 +16,7 @@ public final class FreezeRequest {
   int fault = KeeperProtocolDescriptor.FAULT_NONE;
   int threads;
   int flags;
+  FreezeMode mode = FreezeMode.STOP;
 
   /**
    * A freeze.
@@ -70,6 +71,17 @@ public final class FreezeRequest {
    */
   public FreezeRequest threads(final int count) {
     threads = count;
+    return this;
+  }
+
+  /**
+   * When pages are copied.
+   *
+   * @param how before the freeze or in it.
+   * @return this.
+   */
+  public FreezeRequest mode(final FreezeMode how) {
+    mode = how;
     return this;
   }
 

@@ -1,6 +1,9 @@
 package io.vas.core.keeper;
 
-/** What the keeper does to freeze and record an instance, in this order. */
+/**
+ * What the keeper does to freeze and record an instance, in this order; but {@link #TRACK} and
+ * {@link #LIVE} come before {@link #SEIZE}.
+ */
 public enum FreezeStage {
   /** Not told. */
   UNKNOWN(0),
@@ -36,7 +39,13 @@ public enum FreezeStage {
   INSTANCE(KeeperProtocolDescriptor.FREEZE_INSTANCE),
 
   /** The tasks are let go. */
-  THAW(KeeperProtocolDescriptor.FREEZE_THAW);
+  THAW(KeeperProtocolDescriptor.FREEZE_THAW),
+
+  /** Live mode only: what tells the written pages is made. The instance stops for a moment. */
+  TRACK(KeeperProtocolDescriptor.FREEZE_TRACK),
+
+  /** Live mode only: pages are copied while the instance runs. */
+  LIVE(KeeperProtocolDescriptor.FREEZE_LIVE);
 
   private final int number;
 

@@ -10,15 +10,23 @@ import static io.vas.core.keeper.KeeperProtocolDescriptor.FREEZE_FAULT_OFFSET;
 import static io.vas.core.keeper.KeeperProtocolDescriptor.FREEZE_FAULT_STAGE_OFFSET;
 import static io.vas.core.keeper.KeeperProtocolDescriptor.FREEZE_FLAGS_OFFSET;
 import static io.vas.core.keeper.KeeperProtocolDescriptor.FREEZE_LENGTH;
+import static io.vas.core.keeper.KeeperProtocolDescriptor.FREEZE_MODE_OFFSET;
 import static io.vas.core.keeper.KeeperProtocolDescriptor.FREEZE_PARAM_COUNT_OFFSET;
 import static io.vas.core.keeper.KeeperProtocolDescriptor.FREEZE_THREADS_OFFSET;
+import static io.vas.core.keeper.KeeperProtocolDescriptor.FROZEN_ATTEMPTS_OFFSET;
 import static io.vas.core.keeper.KeeperProtocolDescriptor.FROZEN_FAILED_TID_OFFSET;
 import static io.vas.core.keeper.KeeperProtocolDescriptor.FROZEN_FROZEN_NANOS_OFFSET;
+import static io.vas.core.keeper.KeeperProtocolDescriptor.FROZEN_FROZEN_PAGES_OFFSET;
 import static io.vas.core.keeper.KeeperProtocolDescriptor.FROZEN_LENGTH;
+import static io.vas.core.keeper.KeeperProtocolDescriptor.FROZEN_OBJECT_PAGES_OFFSET;
+import static io.vas.core.keeper.KeeperProtocolDescriptor.FROZEN_OTHER_NANOS_OFFSET;
 import static io.vas.core.keeper.KeeperProtocolDescriptor.FROZEN_PAGES_OFFSET;
 import static io.vas.core.keeper.KeeperProtocolDescriptor.FROZEN_RECORD_LENGTH_OFFSET;
+import static io.vas.core.keeper.KeeperProtocolDescriptor.FROZEN_ROUNDS_OFFSET;
+import static io.vas.core.keeper.KeeperProtocolDescriptor.FROZEN_ROUND_PAGES_OFFSET;
 import static io.vas.core.keeper.KeeperProtocolDescriptor.FROZEN_STAGE_NANOS_OFFSET;
 import static io.vas.core.keeper.KeeperProtocolDescriptor.FROZEN_TOTAL_NANOS_OFFSET;
+import static io.vas.core.keeper.KeeperProtocolDescriptor.FROZEN_TRACKED_OFFSET;
 import static io.vas.core.keeper.KeeperProtocolDescriptor.HELLO;
 import static io.vas.core.keeper.KeeperProtocolDescriptor.HELLO_LENGTH;
 import static io.vas.core.keeper.KeeperProtocolDescriptor.HELLO_PID_OFFSET;
@@ -504,6 +512,7 @@ public final class Keeper implements AutoCloseable {
     body.putInt(FREEZE_FAULT_OFFSET, request.fault, LITTLE_ENDIAN);
     body.putInt(FREEZE_THREADS_OFFSET, request.threads, LITTLE_ENDIAN);
     body.putInt(FREEZE_FLAGS_OFFSET, request.flags, LITTLE_ENDIAN);
+    body.putInt(FREEZE_MODE_OFFSET, request.mode.number(), LITTLE_ENDIAN);
     encode(params, body, FREEZE_LENGTH);
     final List<Fd> descriptors = new ArrayList<>();
     descriptors.addAll(
@@ -541,12 +550,22 @@ public final class Keeper implements AutoCloseable {
           stage,
           reply.getLong(FROZEN_STAGE_NANOS_OFFSET + stage.number() * Long.BYTES, LITTLE_ENDIAN));
     }
+    final List<Long> rounds = new ArrayList<>();
+    for (int i = 0; i < reply.getInt(FROZEN_ROUNDS_OFFSET, LITTLE_ENDIAN); i++) {
+      rounds.add(reply.getLong(FROZEN_ROUND_PAGES_OFFSET + i * Long.BYTES, LITTLE_ENDIAN));
+    }
     return new FreezeReply(
         reply.getLong(FROZEN_RECORD_LENGTH_OFFSET, LITTLE_ENDIAN),
         reply.getLong(FROZEN_FROZEN_NANOS_OFFSET, LITTLE_ENDIAN),
         reply.getLong(FROZEN_TOTAL_NANOS_OFFSET, LITTLE_ENDIAN),
         reply.getLong(FROZEN_PAGES_OFFSET, LITTLE_ENDIAN),
-        stages);
+        stages,
+        reply.getLong(FROZEN_FROZEN_PAGES_OFFSET, LITTLE_ENDIAN),
+        reply.getLong(FROZEN_OBJECT_PAGES_OFFSET, LITTLE_ENDIAN),
+        reply.getLong(FROZEN_OTHER_NANOS_OFFSET, LITTLE_ENDIAN),
+        reply.getInt(FROZEN_ATTEMPTS_OFFSET, LITTLE_ENDIAN),
+        rounds,
+        reply.getInt(FROZEN_TRACKED_OFFSET, LITTLE_ENDIAN) != 0);
   }
 
   /**

@@ -564,6 +564,20 @@ public final class KeeperProtocolDescriptor {
   /** Freeze thaw. */
   public static final int FREEZE_THAW = 11;
 
+  /** Live mode only: the tracker is made, for which the instance stops for a moment. */
+  public static final int FREEZE_TRACK = 12;
+
+  /** Live mode only: pages are copied while the instance runs. */
+  public static final int FREEZE_LIVE = 13;
+
+  // ---- enum vas_freeze_mode
+
+  /** All pages are copied while the instance is frozen. */
+  public static final int FREEZE_MODE_STOP = 0;
+
+  /** Most of them before, where its writes can be tracked. */
+  public static final int FREEZE_MODE_LIVE = 1;
+
   // ---- enum vas_fault: For tests: make the given stage fail.
 
   /** Fault none. */
@@ -598,11 +612,11 @@ public final class KeeperProtocolDescriptor {
   /** u32: FREEZE_RECORD_ONLY, FREEZE_KEEP. */
   public static final int FREEZE_FLAGS_OFFSET = FREEZE_THREADS_OFFSET + Integer.BYTES;
 
-  /** u32. */
-  public static final int FREEZE_RESERVED_OFFSET = FREEZE_FLAGS_OFFSET + Integer.BYTES;
+  /** u32: enum vas_freeze_mode. */
+  public static final int FREEZE_MODE_OFFSET = FREEZE_FLAGS_OFFSET + Integer.BYTES;
 
   /** Bytes of a struct vas_freeze. */
-  public static final int FREEZE_LENGTH = FREEZE_RESERVED_OFFSET + Integer.BYTES;
+  public static final int FREEZE_LENGTH = FREEZE_MODE_OFFSET + Integer.BYTES;
 
   /** No pages are copied, nor contents of files; the regions may be any descriptors. */
   public static final int FREEZE_RECORD_ONLY = 1;
@@ -732,6 +746,9 @@ public final class KeeperProtocolDescriptor {
 
   // ---- struct vas_frozen
 
+  /** Rounds of copying while the instance runs. */
+  public static final int FREEZE_ROUNDS_MAX = 16;
+
   /** u64: bytes. */
   public static final int FROZEN_RECORD_LENGTH_OFFSET = 0;
 
@@ -750,8 +767,30 @@ public final class KeeperProtocolDescriptor {
   /** i32: of the task that a failure is about, as the instance sees it; 0: of none. */
   public static final int FROZEN_FAILED_TID_OFFSET = FROZEN_STAGE_NANOS_OFFSET + 16 * Long.BYTES;
 
+  /** u32: 1: the instance's memory is registered with the keeper's userfaultfd. */
+  public static final int FROZEN_TRACKED_OFFSET = FROZEN_FAILED_TID_OFFSET + Integer.BYTES;
+
+  /** u64: of those, copied while the instance was frozen. */
+  public static final int FROZEN_FROZEN_PAGES_OFFSET = FROZEN_TRACKED_OFFSET + Integer.BYTES;
+
+  /** u64: of those, of objects: their writes can not be tracked. */
+  public static final int FROZEN_OBJECT_PAGES_OFFSET = FROZEN_FROZEN_PAGES_OFFSET + Long.BYTES;
+
+  /** u64: that it stood still before: to make the tracker, and when it could not be frozen. */
+  public static final int FROZEN_OTHER_NANOS_OFFSET = FROZEN_OBJECT_PAGES_OFFSET + Long.BYTES;
+
+  /** u32: to freeze it. */
+  public static final int FROZEN_ATTEMPTS_OFFSET = FROZEN_OTHER_NANOS_OFFSET + Long.BYTES;
+
+  /** u32: of copying while it ran; 0: its writes were not tracked. */
+  public static final int FROZEN_ROUNDS_OFFSET = FROZEN_ATTEMPTS_OFFSET + Integer.BYTES;
+
+  /** u64[FREEZE_ROUNDS_MAX]: copied in each. */
+  public static final int FROZEN_ROUND_PAGES_OFFSET = FROZEN_ROUNDS_OFFSET + Integer.BYTES;
+
   /** Bytes of a struct vas_frozen. */
-  public static final int FROZEN_LENGTH = FROZEN_FAILED_TID_OFFSET + 2 * Integer.BYTES;
+  public static final int FROZEN_LENGTH =
+      FROZEN_ROUND_PAGES_OFFSET + FREEZE_ROUNDS_MAX * Long.BYTES;
 
   private KeeperProtocolDescriptor() {}
 }

@@ -40,6 +40,10 @@ package io.vas.core.keeper;
  *  +---------------------------------------------------------------+
  *  |                     descriptor_rules_count                    |
  *  +---------------------------------------------------------------+
+ *  |                      running_files_offset                     |
+ *  +---------------------------------------------------------------+
+ *  |                      running_files_count                      |
+ *  +---------------------------------------------------------------+
  *  |                            reserved                           |
  *  +---------------------------------------------------------------+
  *  |                           shm_device                          |
@@ -105,8 +109,15 @@ public final class PlanDescriptor {
   public static final int DESCRIPTOR_RULES_COUNT_OFFSET =
       DESCRIPTOR_RULES_OFFSET_OFFSET + Integer.BYTES;
 
+  /** u32: below /proc/PID/: read before the freeze and after it. */
+  public static final int RUNNING_FILES_OFFSET_OFFSET =
+      DESCRIPTOR_RULES_COUNT_OFFSET + Integer.BYTES;
+
   /** u32. */
-  public static final int RESERVED_OFFSET = DESCRIPTOR_RULES_COUNT_OFFSET + Integer.BYTES;
+  public static final int RUNNING_FILES_COUNT_OFFSET = RUNNING_FILES_OFFSET_OFFSET + Integer.BYTES;
+
+  /** u32. */
+  public static final int RESERVED_OFFSET = RUNNING_FILES_COUNT_OFFSET + Integer.BYTES;
 
   /** u64: st_dev of memfds and shared anonymous memory: their contents are copied. */
   public static final int SHM_DEVICE_OFFSET = RESERVED_OFFSET + Integer.BYTES;

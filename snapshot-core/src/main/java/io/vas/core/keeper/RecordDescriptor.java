@@ -192,6 +192,12 @@ public final class RecordDescriptor {
   /** Contents of a file that lives with the instance; payload: vas_object, vas_run[]. */
   public static final int ENTRY_OBJECT = 20;
 
+  /** A running file; index: which name of the plan; payload: contents before the freeze. */
+  public static final int ENTRY_FILE_BEFORE = 21;
+
+  /** And after it. */
+  public static final int ENTRY_FILE_AFTER = 22;
+
   // ---- struct vas_entry
 
   /** u32. */

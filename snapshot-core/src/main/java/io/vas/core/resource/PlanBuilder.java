@@ -28,6 +28,7 @@ import org.agrona.concurrent.UnsafeBuffer;
 public final class PlanBuilder {
   private final Set<String> processFiles = new LinkedHashSet<>();
   private final Set<String> taskFiles = new LinkedHashSet<>();
+  private final Set<String> runningFiles = new LinkedHashSet<>();
   private final Set<String> processLinks = new LinkedHashSet<>();
   private final ProgramBuilder processProgram = new ProgramBuilder();
   private final ProgramBuilder taskProgram = new ProgramBuilder();
@@ -94,6 +95,16 @@ public final class PlanBuilder {
    */
   public void processFile(final String name) {
     processFiles.add(name);
+  }
+
+  /**
+   * Record a file of the first process twice, before it is frozen and after it: reading it takes
+   * too long for that to happen in between.
+   *
+   * @param name below /proc/PID, for example {@code smaps}.
+   */
+  public void runningFile(final String name) {
+    runningFiles.add(name);
   }
 
   /**
@@ -207,6 +218,15 @@ public final class PlanBuilder {
    */
   public List<String> processFiles() {
     return new ArrayList<>(processFiles);
+  }
+
+  /**
+   * What {@link #runningFile} was called with.
+   *
+   * @return names, in the order of the first calls.
+   */
+  public List<String> runningFiles() {
+    return new ArrayList<>(runningFiles);
   }
 
   /**

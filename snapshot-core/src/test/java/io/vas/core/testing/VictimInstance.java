@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import io.vas.core.checkpoint.Checkpoint;
 import io.vas.core.checkpoint.Subject;
 import io.vas.core.keeper.ExitStatus;
+import io.vas.core.keeper.FreezeMode;
 import io.vas.core.keeper.Keeper;
 import io.vas.core.keeper.SpawnReply;
 import io.vas.core.linux.FileStatus;
@@ -162,8 +163,18 @@ public final class VictimInstance implements Subject, AutoCloseable {
    * @return the snapshot.
    */
   public VictimSnapshot snapshot() {
+    return snapshot(FreezeMode.LIVE);
+  }
+
+  /**
+   * Take a snapshot.
+   *
+   * @param mode when pages are copied.
+   * @return the snapshot.
+   */
+  public VictimSnapshot snapshot(final FreezeMode mode) {
     final TestStore.Entry entry = host.store().newEntry();
-    final Checkpoint checkpoint = host.checkpointer().take(this, entry, VictimHost.DEADLINE);
+    final Checkpoint checkpoint = host.checkpointer().take(this, entry, VictimHost.DEADLINE, mode);
     entry.publish(snapshot.map(origin -> origin.entry().layers()).orElse(List.of()));
     return new VictimSnapshot(host, checkpoint, entry);
   }
