@@ -5,6 +5,7 @@ import io.grpc.netty.shaded.io.netty.util.internal.logging.JdkLoggerFactory;
 import io.vas.core.VasException;
 import java.io.PrintStream;
 import java.io.PrintWriter;
+import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -205,6 +206,10 @@ public final class Main implements Runnable {
     if (error instanceof VasException e) {
       err.println(name + ": " + e.getMessage());
       return e.exitCode();
+    }
+    if (error instanceof UncheckedIOException) {
+      err.println(name + ": " + error.getMessage());
+      return 1;
     }
     err.println(name + ": internal error: " + error + "; VAS_DEBUG=1 shows where");
     return 1;

@@ -9,6 +9,7 @@ import io.vas.core.VasException;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.io.OutputStream;
+import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.util.LinkedHashMap;
@@ -32,7 +33,7 @@ import picocli.CommandLine.Parameters;
       "",
       "Example:",
       "  vas run -d --name cache -- redis-server --save ''",
-      "  vas run -- sh -c 'echo I am pid $$'"
+      "  vas run -- sh -c 'echo I am pid $$$$'"
     })
 final class RunCommand extends Verb {
   private static final Duration GRACE = Duration.ofSeconds(10);
@@ -127,8 +128,14 @@ final class RunCommand extends Verb {
                 interrupts.incrementAndGet() == 1 ? GRACE : Duration.ZERO));
     final ByteArrayOutputStream kept = new ByteArrayOutputStream();
     final OutputStream out = json() ? kept : console().out();
-    client.logs(
-        LogsRequest.newBuilder().setInstance(instance.getId()).setFollow(true).build(), out);
+    try {
+      client.logs(
+          LogsRequest.newBuilder().setInstance(instance.getId()).setFollow(true).build(), out);
+    } catch (final UncheckedIOException e) {
+      // Nobody reads on: as SIGPIPE would end a command that is not in an instance.
+      end(client, instance.getId(), GRACE);
+      throw e;
+    }
     final int exitCode = client.waitFor(instance.getId());
     if (json()) {
       final Map<String, Object> result =

@@ -146,7 +146,9 @@ final class ExecCall implements StreamObserver<ExecInput> {
   private void pump(final InputStream in, final Function<ByteString, ExecOutput> message) {
     final byte[] chunk = new byte[CHUNK_BYTES];
     try (in) {
-      for (int n = in.read(chunk); n > 0; n = in.read(chunk)) {
+      // When the client has gone the pipe is closed, so that SIGPIPE ends what the visitor started:
+      // its descendants hold the other end, and nobody else ends them.
+      for (int n = in.read(chunk); n > 0 && !sender.isCancelled(); n = in.read(chunk)) {
         sender.send(message.apply(ByteString.copyFrom(chunk, 0, n)));
       }
     } catch (final IOException e) {

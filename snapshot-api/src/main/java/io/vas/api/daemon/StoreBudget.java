@@ -31,6 +31,10 @@ final class StoreBudget {
     }
     final String unit = matcher.group(2);
     final int power = unit.isEmpty() ? 0 : "kmgt".indexOf(unit) + 1;
-    return Math.multiplyExact(Long.parseLong(matcher.group(1)), 1L << (10 * power));
+    try {
+      return Math.multiplyExact(Long.parseLong(matcher.group(1)), 1L << (10 * power));
+    } catch (final ArithmeticException e) {
+      throw new InvalidRequestException(VARIABLE + " is more than there can be: " + size, e);
+    }
   }
 }

@@ -8,6 +8,7 @@ import com.google.protobuf.util.JsonFormat;
 import io.vas.api.StateDirectory;
 import java.io.ByteArrayInputStream;
 import java.io.ByteArrayOutputStream;
+import java.io.OutputStream;
 import java.io.PrintStream;
 import java.nio.charset.StandardCharsets;
 import java.util.List;
@@ -31,6 +32,21 @@ public record CommandLineRun(int exitCode, String out, String err) {
   public static CommandLineRun of(
       final StateDirectory state, final String input, final String... args) {
     final ByteArrayOutputStream out = new ByteArrayOutputStream();
+    final CommandLineRun run = run(out, state, input, args);
+    return new CommandLineRun(run.exitCode(), out.toString(StandardCharsets.UTF_8), run.err());
+  }
+
+  /** Runs a command without input whose output goes elsewhere. */
+  static CommandLineRun into(
+      final OutputStream out, final StateDirectory state, final String... args) {
+    return run(out, state, "", args);
+  }
+
+  private static CommandLineRun run(
+      final OutputStream out,
+      final StateDirectory state,
+      final String input,
+      final String... args) {
     final ByteArrayOutputStream err = new ByteArrayOutputStream();
     final Console console =
         new Console(
@@ -40,8 +56,7 @@ public record CommandLineRun(int exitCode, String out, String err) {
             false,
             () -> state);
     final int exitCode = Main.run(console, args);
-    return new CommandLineRun(
-        exitCode, out.toString(StandardCharsets.UTF_8), err.toString(StandardCharsets.UTF_8));
+    return new CommandLineRun(exitCode, "", err.toString(StandardCharsets.UTF_8));
   }
 
   /**

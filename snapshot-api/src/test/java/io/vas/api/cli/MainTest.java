@@ -9,6 +9,7 @@ import io.vas.api.daemon.Daemon;
 import io.vas.api.daemon.TestEngine;
 import io.vas.core.StoreFullException;
 import io.vas.core.UnsupportedException;
+import java.io.FileOutputStream;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -38,6 +39,18 @@ class MainTest {
   @AfterEach
   void endDaemon() {
     daemon.close();
+  }
+
+  @ParameterizedTest
+  @ValueSource(
+      strings = {"ps", "ps --json", "logs web", "logs -f web", "logs --json web"})
+  void shouldFailWhenItsOutputCannotBeWritten(final String line) throws IOException {
+    try (FileOutputStream full = new FileOutputStream("/dev/full")) {
+      final CommandLineRun failed =
+          CommandLineRun.into(new ResultStream(full), state, line.split(" ", -1));
+      assertThat(failed.err()).startsWith("vas").contains("standard output").hasLineCount(1);
+      assertThat(failed.exitCode()).isEqualTo(1);
+    }
   }
 
   @ParameterizedTest

@@ -50,6 +50,8 @@ class SmallStoreEndToEndTest {
     assertThat(StoreBudget.bytes("8g")).isEqualTo(8L << 30);
     assertThat(StoreBudget.bytes("12345")).isEqualTo(12345);
     assertThatThrownBy(() -> StoreBudget.bytes("much")).isInstanceOf(InvalidRequestException.class);
+    assertThatThrownBy(() -> StoreBudget.bytes("999999999999t"))
+        .isInstanceOf(InvalidRequestException.class);
   }
 
   private static InstanceInfo awaitLarge(final VasClient client) {
