@@ -3,10 +3,11 @@ package io.vas.api.cli;
 import io.vas.core.VasException;
 import java.lang.reflect.InvocationHandler;
 import java.lang.reflect.Proxy;
+import java.util.List;
 
 /**
- * Ctrl-C, taken by a handler instead of ending this process. A shutdown hook would not do: it runs
- * for the first Ctrl-C only, and the exit code is lost.
+ * Ctrl-C and its kin, SIGTERM and SIGHUP, taken by a handler instead of ending this process. A
+ * shutdown hook would not do: it runs for the first Ctrl-C only, and the exit code is lost.
  *
  * <p>By reflection, since the compiler warns of {@code sun.misc.Signal} and can't be told not to;
  * the module jdk.unsupported promises it.
@@ -15,7 +16,7 @@ final class Interrupts {
   private Interrupts() {}
 
   /**
-   * Calls a handler for each SIGINT from now on.
+   * Calls a handler for each of these signals from now on.
    *
    * @param handler called by a thread of its own each time.
    */
@@ -42,10 +43,12 @@ final class Interrupts {
       final Object adapter =
           Proxy.newProxyInstance(
               Interrupts.class.getClassLoader(), new Class<?>[] {handlerType}, invoked);
-      final Object sigint = signal.getConstructor(String.class).newInstance("INT");
-      final Object previous =
-          signal.getMethod("handle", signal, handlerType).invoke(null, sigint, adapter);
-      assert previous != null;
+      for (final String name : List.of("INT", "TERM", "HUP")) {
+        final Object taken = signal.getConstructor(String.class).newInstance(name);
+        final Object previous =
+            signal.getMethod("handle", signal, handlerType).invoke(null, taken, adapter);
+        assert previous != null;
+      }
     } catch (final ReflectiveOperationException e) {
       throw new VasException("cannot handle Ctrl-C: " + e, e);
     }

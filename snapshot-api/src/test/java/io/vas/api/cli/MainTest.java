@@ -42,8 +42,7 @@ class MainTest {
   }
 
   @ParameterizedTest
-  @ValueSource(
-      strings = {"ps", "ps --json", "logs web", "logs -f web", "logs --json web"})
+  @ValueSource(strings = {"ps", "ps --json", "logs web", "logs -f web", "logs --json web"})
   void shouldFailWhenItsOutputCannotBeWritten(final String line) throws IOException {
     try (FileOutputStream full = new FileOutputStream("/dev/full")) {
       final CommandLineRun failed =
