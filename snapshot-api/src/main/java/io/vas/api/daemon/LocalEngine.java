@@ -645,7 +645,6 @@ public final class LocalEngine implements Engine {
   private static List<Stage> stages(final SpawnReply reply, final CallTime time) {
     final List<Stage> stages = new ArrayList<>();
     stages.add(stage("request", reply.receivedNanos() - time.arrivalNanos()));
-    stages.add(stage("clone", reply.clonedNanos() - reply.receivedNanos()));
     ForkStage.nanos(reply)
         .forEach((part, nanos) -> stages.add(stage(part.name().toLowerCase(Locale.ROOT), nanos)));
     stages.add(stage("release", reply.releasedNanos() - reply.readyNanos()));

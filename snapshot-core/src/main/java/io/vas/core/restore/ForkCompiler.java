@@ -101,6 +101,7 @@ public final class ForkCompiler {
   private final ProgramBuilder program = new ProgramBuilder();
   private final Numbers numbers;
   private final long base;
+  private Sandbox sandbox;
 
   private ForkCompiler(final Image image, final PageSource pages, final MemoryStrategy strategy) {
     this.image = image;
@@ -161,10 +162,13 @@ public final class ForkCompiler {
   }
 
   private ForkProgram compile() throws InvalidProtocolBufferException {
+    program.resource("sandbox");
+    ForkStage.CLONE.end(program);
     final List<String> layers = enterSandbox();
     restoreProcess(Phase.SANDBOX);
     ForkStage.SANDBOX.end(program);
     restoreMemory();
+    finishSandbox();
     restoreProcess(Phase.MEMORY);
     ForkStage.MEMORY.end(program);
     restoreDescriptors();
@@ -213,8 +217,7 @@ public final class ForkCompiler {
       layerNames.add("layer " + i);
       layers.add(program.parameter("layer " + i));
     }
-    final Sandbox.Entered entered =
-        Sandbox.enter(program, control, SandboxPiece.read(image), List.copyOf(layers));
+    sandbox = Sandbox.begin(program, SandboxPiece.read(image), List.copyOf(layers));
 
     program.resource("descriptors");
     // First above all fixed numbers, for the kernel's choices may be anywhere among them.
@@ -223,13 +226,20 @@ public final class ForkCompiler {
     moved.put(numbers.log(), moveUp("log", log));
     regions.forEach(
         (kind, region) -> moved.put(numbers.region(kind), moveUp("region " + kind, region)));
-    moved.put(numbers.upper(), moveUp("upper directory", entered.upper()));
-    moved.put(numbers.sockDiag(), moveUp("sock_diag socket", entered.sockDiag()));
-    moved.put(numbers.root(), moveUp("root directory", entered.root()));
+    moved.put(numbers.upper(), moveUp("upper directory", sandbox.upper()));
+    moved.put(numbers.root(), moveUp("root directory", sandbox.root()));
     closeRange("close what is the keeper's and the sandbox's", 0, numbers.end() - 1);
     moved.forEach((number, high) -> moveTo("descriptor " + number, high, number));
     closeRange("close duplicates", numbers.end(), HIGHEST_DESCRIPTOR);
     return layerNames;
+  }
+
+  /** Not before the address space is there: by then the net namespace has been made. */
+  private void finishSandbox() {
+    final Result sockDiag = sandbox.finish(Value.of(numbers.control()));
+    program.resource("descriptors");
+    moveTo("sock_diag socket", sockDiag, numbers.sockDiag());
+    program.call("close duplicate of the sock_diag socket", SystemCall.CLOSE, sockDiag);
   }
 
   private Result moveUp(final String what, final Value descriptor) {

@@ -5,8 +5,10 @@ import io.vas.core.program.ProgramBuilder;
 import java.util.EnumMap;
 import java.util.Map;
 
-/** The parts of a fork's program, in their order: where its time goes. */
+/** The parts of a fork, in their order: where its time goes. */
 public enum ForkStage {
+  /** By the keeper and its launcher, until the child's program begins. */
+  CLONE(6),
   /** Mounts, network, and what the keeper keeps of them. */
   SANDBOX(0),
   /** The address space. */
@@ -26,7 +28,7 @@ public enum ForkStage {
     this.stamp = stamp;
   }
 
-  /** Lets the program note when it has done this. The last stage ends when the keeper knows. */
+  /** Lets the program note when this is done. The last stage ends when the keeper knows. */
   void end(final ProgramBuilder program) {
     program.stamp(stamp);
   }
@@ -39,7 +41,7 @@ public enum ForkStage {
    */
   public static Map<ForkStage, Long> nanos(final SpawnReply reply) {
     final Map<ForkStage, Long> nanos = new EnumMap<>(ForkStage.class);
-    long begin = reply.clonedNanos();
+    long begin = reply.receivedNanos();
     for (final ForkStage stage : values()) {
       final long end = stage == GUARD ? reply.readyNanos() : reply.stampNanos().get(stage.stamp);
       nanos.put(stage, end - begin);

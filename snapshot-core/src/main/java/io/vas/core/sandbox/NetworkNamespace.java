@@ -87,6 +87,7 @@ final class NetworkNamespace {
     final List<Result> received =
         DescriptorMessage.receive(b, "receive it", control, MESSAGE.length, 2);
     b.call("enter it", SystemCall.SETNS, received.get(1), CLONE_NEWNET);
+    b.call("close it", SystemCall.CLOSE, received.get(1));
     return received.get(0);
   }
 }

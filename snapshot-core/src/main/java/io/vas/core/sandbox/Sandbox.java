@@ -112,13 +112,12 @@ public final class Sandbox {
   private static final String LAST = "sys";
 
   private final ProgramBuilder b;
-  private final Value control;
   private final SandboxSpec spec;
+  private Result upper;
   private Result root;
 
-  private Sandbox(final ProgramBuilder b, final Value control, final SandboxSpec spec) {
+  private Sandbox(final ProgramBuilder b, final SandboxSpec spec) {
     this.b = b;
-    this.control = control;
     this.spec = spec;
   }
 
@@ -141,7 +140,7 @@ public final class Sandbox {
   }
 
   /**
-   * Add the steps. When they have run, the child is in the root directory of its new root.
+   * Add all steps: {@link #begin} and {@link #finish}.
    *
    * @param b the program.
    * @param control number of the child's socket to the keeper.
@@ -155,39 +154,84 @@ public final class Sandbox {
       final Value control,
       final SandboxSpec spec,
       final List<Value> layers) {
-    return new Sandbox(b, control, spec).enter(layers);
+    final Sandbox sandbox = begin(b, spec, layers);
+    return new Entered(sandbox.upper, sandbox.finish(control), sandbox.root);
   }
 
-  private Entered enter(final List<Value> layers) {
+  /**
+   * Add the steps that need no net namespace, which takes longer to be made than these take. When
+   * they have run, absolute paths are the instance's; the current directory must stay as it is
+   * until the sandbox is finished.
+   *
+   * @param b the program.
+   * @param spec what the sandbox is like.
+   * @param layers as for {@link #enter}.
+   * @return the sandbox, to be finished.
+   */
+  public static Sandbox begin(
+      final ProgramBuilder b, final SandboxSpec spec, final List<Value> layers) {
+    final Sandbox sandbox = new Sandbox(b, spec);
+    sandbox.begin(layers);
+    return sandbox;
+  }
+
+  private void begin(final List<Value> layers) {
     b.resource("sandbox");
     final Result namespace = b.parameter(SandboxBase.NAMESPACE_PARAMETER);
     final Result hostRoot = b.parameter(SandboxBase.HOST_ROOT_PARAMETER);
     final List<Result> hostMounts = cloneHostMounts();
     b.call("enter the base", SystemCall.SETNS, namespace, CLONE_NEWNS);
     b.call("own mount namespace", SystemCall.UNSHARE, CLONE_NEWNS);
-    final Result upper = overlay(layers, hostRoot);
+    upper = overlay(layers, hostRoot);
     changeRoot();
     proc();
     dev();
     attachHostMounts(hostMounts);
-    final Result sockDiag = NetworkNamespace.enter(b, control);
-    b.resource("sandbox");
-    // It shows the devices of the net namespace that it is mounted in.
-    sys();
-    b.call("go to the root", SystemCall.CHDIR, b.string("/"));
     b.call(
         "host name",
         SystemCall.SETHOSTNAME,
         b.string(spec.hostname()),
         RawText.encode(spec.hostname()).length);
-    return new Entered(upper, sockDiag, root);
+  }
+
+  /**
+   * Add the other steps. When they have run, the child is in the root directory of its new root.
+   *
+   * @param control number of the child's socket to the keeper.
+   * @return number of a NETLINK_SOCK_DIAG socket of the net namespace.
+   */
+  public Result finish(final Value control) {
+    final Result sockDiag = NetworkNamespace.enter(b, control);
+    b.resource("sandbox");
+    // It shows the devices of the net namespace that it is mounted in.
+    sys();
+    b.call("go to the root", SystemCall.CHDIR, b.string("/"));
+    return sockDiag;
+  }
+
+  /**
+   * The directory with the files that the instance changes.
+   *
+   * @return its number.
+   */
+  public Value upper() {
+    return upper;
+  }
+
+  /**
+   * The root directory, opened with O_PATH.
+   *
+   * @return its number.
+   */
+  public Value root() {
+    return root;
   }
 
   private Result overlay(final List<Value> layers, final Value hostRoot) {
     final Result scratch = mount(context("tmpfs", "tmpfs"), "tmpfs");
     b.call("make upper", SystemCall.MKDIRAT, scratch, b.string("upper"), 0755);
     b.call("make work", SystemCall.MKDIRAT, scratch, b.string("work"), 0700);
-    final Result upper = open("upper", scratch, "upper", 0);
+    final Result writable = open("upper", scratch, "upper", 0);
     final Result work = open("work", scratch, "work", O_PATH);
     final Result base = open("base's layer", Value.of(AT_FDCWD), SandboxBase.LAYER, O_PATH);
     final Result overlay = context("root", "overlay");
@@ -197,11 +241,11 @@ public final class Sandbox {
     }
     setDescriptor(overlay, "base's layer", "lowerdir+", base);
     setDescriptor(overlay, "lowest layer", "lowerdir+", hostRoot);
-    setDescriptor(overlay, "upper layer", "upperdir", upper);
+    setDescriptor(overlay, "upper layer", "upperdir", writable);
     setDescriptor(overlay, "work directory", "workdir", work);
     root = mount(overlay, "root");
     attach("root", root, SandboxBase.ROOT);
-    return upper;
+    return writable;
   }
 
   /**
