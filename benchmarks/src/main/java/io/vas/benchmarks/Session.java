@@ -34,7 +34,6 @@ import java.util.stream.Stream;
  */
 final class Session implements AutoCloseable {
   private static final long DAEMON_END_SECONDS = 20;
-  private static final Path SHARED_MEMORY = Path.of("/dev/shm");
   private static final long LINES_SECONDS = 10;
 
   /** A request that is under way when the first sweep begins is done after this. */
@@ -89,12 +88,9 @@ final class Session implements AutoCloseable {
     return session;
   }
 
-  /** On a tmpfs where there is one, as /run/vas is, the daemon's own. */
   private static Path makeDirectory() {
     try {
-      return Files.isWritable(SHARED_MEMORY)
-          ? Files.createTempDirectory(SHARED_MEMORY, "vas-bench-")
-          : Files.createTempDirectory("vas-bench-");
+      return Files.createTempDirectory("vas-bench-");
     } catch (final IOException e) {
       throw new UncheckedIOException(e);
     }
