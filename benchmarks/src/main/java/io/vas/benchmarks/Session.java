@@ -10,7 +10,7 @@ import io.vas.api.v1.SnapshotInfo;
 import io.vas.api.v1.Stage;
 import io.vas.api.wire.SocketProbe;
 import io.vas.core.VasException;
-import io.vas.core.keeper.Keeper;
+import io.vas.core.keeper.KeeperBond;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.io.UncheckedIOException;
@@ -61,7 +61,7 @@ final class Session implements AutoCloseable {
           running ? StateDirectory.fromEnvironment() : new StateDirectory(directory.resolve("d"));
       if (!running) {
         // However the benchmarks end, a daemon in a directory that only they know does, too.
-        System.setProperty(Keeper.BOUND, "true");
+        System.setProperty(KeeperBond.BOUND, "true");
       }
       ownDaemon = !SocketProbe.accepts(state.socket());
       say(ownDaemon ? "starting a daemon" : "using the daemon of " + state.path());

@@ -4,7 +4,7 @@ import io.vas.api.LogTail;
 import io.vas.api.StateDirectory;
 import io.vas.api.wire.SocketProbe;
 import io.vas.core.VasException;
-import io.vas.core.keeper.Keeper;
+import io.vas.core.keeper.KeeperBond;
 import java.io.File;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -40,7 +40,7 @@ final class DaemonLauncher {
     builder.environment().put(StateDirectory.VARIABLE, directory.path().toString());
     // The daemon is to be of the same build as its client.
     builder.environment().put("VAS_CLASSPATH", absoluteClassPath());
-    Keeper.bind(builder.environment());
+    KeeperBond.bind(builder.environment());
     // Options are for the process they were given to: a debugger's port, for example.
     builder.environment().remove("VAS_JAVA_OPTS");
     try {

@@ -156,14 +156,6 @@ public final class Keeper implements AutoCloseable {
   /** The name of the keeper's log in the state directory. */
   public static final String LOG = "keeper.log";
 
-  /**
-   * A system property: whether keepers end with the process that starts them, however it ends. For
-   * tests and benchmarks, whose keepers nobody else would ever use again.
-   */
-  public static final String BOUND = "vas.keeper.bound";
-
-  private static final String ENDS_WITH = "VAS_ENDS_WITH";
-
   private static final Logger LOGGER = LoggerFactory.getLogger(Keeper.class);
 
   /** What an answer may take beyond a request's own deadline before the keeper counts as stuck. */
@@ -211,17 +203,6 @@ public final class Keeper implements AutoCloseable {
   }
 
   /**
-   * Where {@link #BOUND} is set, lets keepers end with this process that a child process starts.
-   *
-   * @param environment of the child.
-   */
-  public static void bind(final Map<String, String> environment) {
-    if (Boolean.getBoolean(BOUND)) {
-      environment.put(ENDS_WITH, Long.toString(ProcessHandle.current().pid()));
-    }
-  }
-
-  /**
    * Start a keeper and connect to it.
    *
    * @param stateDirectory an existing directory of the daemon's own, where the keeper's socket and
@@ -238,7 +219,7 @@ public final class Keeper implements AutoCloseable {
               socket.toString(),
               stateDirectory.resolve(LOG).toString());
       builder.environment().put("GLIBC_TUNABLES", TUNABLES);
-      bind(builder.environment());
+      KeeperBond.bind(builder.environment());
       builder.redirectErrorStream(true);
       final Process starter = builder.start();
       starter.getOutputStream().close();
