@@ -232,8 +232,12 @@ int aides_start(void) {
 
 static int aide_restart(struct aide *aide) {
   close_fd(&aide->socket);
-  kill(aide->pid, SIGKILL);
-  TEMP_FAILURE_RETRY(waitpid(aide->pid, NULL, 0));
+  /* Once: after that the number may be another process's. */
+  if (aide->pid > 0) {
+    kill(aide->pid, SIGKILL);
+    TEMP_FAILURE_RETRY(waitpid(aide->pid, NULL, 0));
+  }
+  aide->pid = 0;
   return aide_start(aide);
 }
 
@@ -260,8 +264,9 @@ static int ask(struct aide *aide, struct aide_request *request, const int *fds, 
       aide->pending++;
       return 0;
     }
-    /* Somebody killed it. */
-    int error = attempt == 0 && (errno == EPIPE || errno == ECONNRESET) ? aide_restart(aide) : -errno;
+    /* Somebody killed it, or another could not take its place then. */
+    bool lost = aide->socket < 0 || errno == EPIPE || errno == ECONNRESET;
+    int error = attempt == 0 && lost ? aide_restart(aide) : -errno;
     if (error < 0)
       return error;
   }
