@@ -313,8 +313,8 @@ static int lay_out(struct pages *pages, bool live) {
           return error;
         if (density.pages == 0 && !density.guarded && !backed)
           continue;
-        /* What a backed VMA leaves unwritten comes from the older region, so its shape decides. */
-        region = backed ? backing_region(pages, vma) : is_dense(&density) ? VAS_REGION_HUGE : VAS_REGION_SMALL;
+        /* What a backed VMA leaves unwritten stays in the older region: only what is its own counts. */
+        region = is_dense(&density) ? VAS_REGION_HUGE : VAS_REGION_SMALL;
       }
       uint64_t next = i + 1 < pages->vma_count ? pages->vmas[i + 1].start : vma->end;
       int error = add_place(pages, vma, next, region, &place);
