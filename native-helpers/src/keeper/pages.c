@@ -324,8 +324,8 @@ static int cover(struct pages *pages, size_t index, const struct vma *vma, uint6
     return error;
   if (density.pages == 0 && !density.guarded && backing < 0)
     return 0;
-  /* What a backed VMA leaves unwritten comes from the older region, so its shape decides. */
-  int region = backing >= 0 ? backing : is_dense(&density) ? VAS_REGION_HUGE : VAS_REGION_SMALL;
+  /* What a backed VMA leaves unwritten stays in the older region: only what is its own counts. */
+  int region = is_dense(&density) ? VAS_REGION_HUGE : VAS_REGION_SMALL;
   uint64_t growth = limit - end < GROWTH ? limit - end : GROWTH;
   error = add_extent(pages, index, start, end + growth, region);
   return error < 0 ? error : 1;

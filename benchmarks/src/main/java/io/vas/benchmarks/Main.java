@@ -50,6 +50,7 @@ public final class Main {
             new SizesBenchmark(),
             new FrozenBenchmark(),
             new RollbackBenchmark(),
+            new StoreBenchmark(),
             new CliBenchmark())) {
       BENCHMARKS.put(benchmark.name(), benchmark);
     }

@@ -3,11 +3,13 @@ package io.vas.api;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import com.google.protobuf.Struct;
+import com.google.protobuf.Value;
 import io.vas.api.cli.CommandLineRun;
 import io.vas.core.testing.LeakCheck;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.List;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.ExtendWith;
@@ -163,6 +165,58 @@ class EndToEndTest extends CommandLineTest {
     assertThat(text(second, "parent")).isEqualTo(text(child, "snapshot"));
     assertThat(redis("grandchild", "GET", "key")).isEqualTo("2");
     assertThat(redis("cache", "GET", "key")).isEqualTo("1");
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"map", "copy"})
+  void shouldShareThePagesOfAChainOfSnapshots(final String strategy) {
+    startRedis("f-0");
+    redis("f-0", "DEBUG", "POPULATE", "20000", "key", "500");
+    final Struct first = vas("snapshot", "f-0", "-t", "chain:0", "--json").object();
+    final List<String> digests = new ArrayList<>();
+    for (int i = 1; i <= 4; i++) {
+      final String fork = "f-" + i;
+      final CommandLineRun forked =
+          vas("fork", "chain:" + (i - 1), "--name", fork, "--memory-strategy", strategy);
+      assertThat(forked.exitCode()).as(forked.err()).isZero();
+      for (int key = i; key < 20_000; key += 1_000) {
+        redis(fork, "SET", "key:" + key, "changed " + i);
+      }
+      digests.add(redis(fork, "DEBUG", "DIGEST"));
+      final Struct next = vas("snapshot", fork, "-t", "chain:" + i, "--json").object();
+      if (strategy.equals("map")) {
+        assertThat(number(next, "pages_copied")).isLessThan(number(next, "pages") / 2);
+        assertThat(number(next, "bytes")).isLessThan(number(first, "bytes") / 2);
+      }
+    }
+    // From the middle, and its beginning: what the others share with it stays.
+    assertThat(vas("rm", "-f", "f-0", "f-1", "f-2", "f-3", "f-4").exitCode()).isZero();
+    assertThat(vas("rm", "chain:2", "chain:0").exitCode()).isZero();
+    for (final int i : List.of(1, 3, 4)) {
+      final String fork = "g-" + i;
+      assertThat(vas("fork", "chain:" + i, "--name", fork).exitCode()).isZero();
+      assertThat(redis(fork, "DEBUG", "DIGEST")).isEqualTo(digests.get(i - 1));
+      assertThat(redis(fork, "GET", "key:" + i)).isEqualTo("changed " + i);
+    }
+  }
+
+  @Test
+  void shouldTellWhatTheStoreHolds() {
+    startRedis("cache");
+    final Struct snapshot = vas("snapshot", "cache", "-t", "cache:warm", "--json").object();
+    assertThat(vas("fork", "cache:warm", "--name", "child").exitCode()).isZero();
+
+    final Struct stat = vas("store", "stat", "--json").object();
+
+    assertThat(number(stat, "used_bytes")).isBetween(1L, number(stat, "budget_bytes"));
+    assertThat(number(stat, "metadata_bytes")).isPositive();
+    final List<Value> entries = stat.getFieldsOrThrow("snapshots").getListValue().getValuesList();
+    assertThat(entries).hasSize(1);
+    final Struct entry = entries.get(0).getStructValue();
+    assertThat(text(entry, "id")).isEqualTo(text(snapshot, "id"));
+    assertThat(number(entry, "uses")).isPositive();
+    assertThat(vas("store").out()).contains("budget", "cache:warm");
+    assertThat(vas("store", "burn").exitCode()).isEqualTo(2);
   }
 
   @Test

@@ -1,6 +1,6 @@
 package io.vas.store;
 
-import io.vas.core.memory.RegionKind;
+import io.vas.store.journal.SpaceRecord;
 import java.util.List;
 
 /**
@@ -11,6 +11,7 @@ final class Contents {
   private final int region;
   private final List<SharedLayer> layers;
   private final SnapshotSpace space;
+  private final List<SpaceRecord> spaces;
 
   /** Where the journal has it. Guarded by the store. */
   private long position;
@@ -25,7 +26,8 @@ final class Contents {
    * Contents.
    *
    * @param id of the snapshot.
-   * @param region number of its region files.
+   * @param region number of its region files; 0 if it has none.
+   * @param spaces its tables.
    * @param layers the uppermost first.
    * @param space what it takes.
    * @param position of its record in the journal.
@@ -33,11 +35,13 @@ final class Contents {
   Contents(
       final SnapshotId id,
       final int region,
+      final List<SpaceRecord> spaces,
       final List<SharedLayer> layers,
       final SnapshotSpace space,
       final long position) {
     this.id = id;
     this.region = region;
+    this.spaces = List.copyOf(spaces);
     this.layers = List.copyOf(layers);
     this.space = space;
     this.position = position;
@@ -59,9 +63,19 @@ final class Contents {
     return layers;
   }
 
-  /** The keeper's number for a region file. */
-  long held(final RegionKind kind) {
-    return id.heldRegion(kind);
+  /** Root of the table of a space; 0 if it has none. */
+  int root(final int space) {
+    for (final SpaceRecord table : spaces) {
+      if (table.getSpace() == space) {
+        return table.getRoot();
+      }
+    }
+    return 0;
+  }
+
+  /** Its tables. */
+  List<SpaceRecord> spaces() {
+    return spaces;
   }
 
   /** The keeper's numbers for the layers. */

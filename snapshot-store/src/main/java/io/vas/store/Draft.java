@@ -6,12 +6,16 @@ import io.vas.core.linux.Fd;
 import io.vas.core.linux.FileStatus;
 import io.vas.core.linux.TmpfsMount.RegionFile;
 import io.vas.core.memory.PageSink;
+import io.vas.core.memory.PageSource;
 import io.vas.core.memory.RegionKind;
 import io.vas.store.Budget.Reservation;
 import io.vas.store.Layers.Layer;
+import java.util.ArrayList;
 import java.util.EnumMap;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 
 /**
  * A snapshot that is being taken: its name and its room in the store are its own already. {@link
@@ -27,6 +31,8 @@ public final class Draft implements PageSink, AutoCloseable {
   private final Reservation reservation;
   private final Layer layer;
   private final List<SharedLayer> baseLayers;
+  private final List<PageChange> changes = new ArrayList<>();
+  private final Set<Contents> sharedWith = new HashSet<>();
 
   private State state = State.OPEN;
 
@@ -146,6 +152,55 @@ public final class Draft implements PageSink, AutoCloseable {
     return layer.readWrite();
   }
 
+  @Override
+  public synchronized void clear() {
+    changes.clear();
+  }
+
+  @Override
+  public synchronized void store(
+      final int space,
+      final long start,
+      final long length,
+      final RegionKind kind,
+      final long offset) {
+    add(new PageChange(space, start, length, PagePlace.of(PagePlace.file(region, kind), offset)));
+  }
+
+  @Override
+  public synchronized void share(
+      final int space,
+      final long start,
+      final long length,
+      final PageSource from,
+      final int fromSpace,
+      final long fromStart) {
+    if (!(from instanceof SnapshotUse use) || !use.isOpen()) {
+      throw new IllegalArgumentException("pages can be shared with an open use of a snapshot only");
+    }
+    // Whoever uses it may stop before this is published.
+    if (sharedWith.add(use.contents())) {
+      store.retain(use.contents());
+    }
+    add(new PageChange(space, start, length, use.contents(), fromSpace, fromStart));
+  }
+
+  @Override
+  public synchronized void drop(final int space, final long start, final long length) {
+    add(new PageChange(space, start, length));
+  }
+
+  private void add(final PageChange change) {
+    if (change.length() > 0) {
+      changes.add(change);
+    }
+  }
+
+  /** What its tables are made of. */
+  synchronized List<PageChange> changes() {
+    return List.copyOf(changes);
+  }
+
   synchronized void beginPublishing() {
     if (state != State.OPEN) {
       throw new IllegalStateException("the draft of snapshot " + id + " is " + state);
@@ -153,8 +208,23 @@ public final class Draft implements PageSink, AutoCloseable {
     state = State.PUBLISHING;
   }
 
-  synchronized void endPublishing(final boolean published) {
-    state = published ? State.PUBLISHED : State.FAILED;
+  void endPublishing(final boolean published) {
+    synchronized (this) {
+      state = published ? State.PUBLISHED : State.FAILED;
+    }
+    if (published) {
+      stopSharing();
+    }
+  }
+
+  /** Its tables have what they share by now, or there are none. */
+  private void stopSharing() {
+    final List<Contents> contents;
+    synchronized (this) {
+      contents = List.copyOf(sharedWith);
+      sharedWith.clear();
+    }
+    contents.forEach(store::release);
   }
 
   /**
@@ -172,6 +242,7 @@ public final class Draft implements PageSink, AutoCloseable {
       }
       state = State.CLOSED;
     }
+    stopSharing();
     store.discard(this);
   }
 }

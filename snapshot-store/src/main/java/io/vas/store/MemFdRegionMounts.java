@@ -85,6 +85,12 @@ final class MemFdRegionMounts implements RegionMounts {
   }
 
   @Override
+  public void punch(final RegionKind kind, final int number, final long offset, final long length) {
+    // Nobody may write to a sealed file, not even zeros.
+    throw new LinuxException("fallocate", "punch", Errno.EPERM.number());
+  }
+
+  @Override
   public synchronized Set<Integer> numbers(final RegionKind kind) {
     return Set.copyOf(files.get(kind).keySet());
   }

@@ -33,6 +33,9 @@ interface RegionMounts {
   /** Remove a file, if there is one. It lasts as long as it is open or mapped somewhere. */
   void remove(RegionKind kind, int number);
 
+  /** Give the memory of a range of a sealed file back. */
+  void punch(RegionKind kind, int number, long offset, long length);
+
   /** The files that there are. */
   Set<Integer> numbers(RegionKind kind);
 

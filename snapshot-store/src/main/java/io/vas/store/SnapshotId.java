@@ -1,6 +1,5 @@
 package io.vas.store;
 
-import io.vas.core.memory.RegionKind;
 import java.util.Locale;
 import java.util.concurrent.ThreadLocalRandom;
 
@@ -26,18 +25,8 @@ record SnapshotId(long value) {
   private static final int HELD_ID_SHIFT = 8;
   private static final int HELD_LAYER = 0x10;
 
-  /** The number that is shown so. */
-  static SnapshotId parse(final String text) {
-    return new SnapshotId(Long.parseLong(text, 16));
-  }
-
   static SnapshotId random() {
     return new SnapshotId(ThreadLocalRandom.current().nextLong(1, LIMIT));
-  }
-
-  /** The keeper's number for a region file. */
-  long heldRegion(final RegionKind kind) {
-    return HELD_TYPE | (value << HELD_ID_SHIFT) | kind.number();
   }
 
   /** The keeper's number for the layer. */

@@ -7,9 +7,11 @@ import io.vas.store.journal.FreedRecord;
 import io.vas.store.journal.JournalRecord;
 import io.vas.store.journal.RemovedRecord;
 import io.vas.store.journal.SnapshotRecord;
+import io.vas.store.journal.SpaceRecord;
 import java.time.Instant;
 import java.time.temporal.ChronoUnit;
 import java.util.Arrays;
+import java.util.List;
 import java.util.Optional;
 import java.util.zip.DataFormatException;
 import java.util.zip.Deflater;
@@ -26,6 +28,8 @@ final class SnapshotRecords {
       final Draft draft,
       final SnapshotFacts facts,
       final SnapshotSpace space,
+      final int region,
+      final List<SpaceRecord> spaces,
       final boolean ownLayer,
       final byte[] deflated,
       final int imageLength) {
@@ -46,7 +50,8 @@ final class SnapshotRecords {
             .setSmallBytes(space.smallBytes())
             .setLayerBytes(space.layerBytes())
             .setImageBytes(space.imageBytes())
-            .setRegion(draft.regionNumber())
+            .setRegion(region)
+            .addAllSpaces(spaces)
             .setImage(ByteString.copyFrom(deflated))
             .setImageLength(imageLength);
     if (ownLayer) {

@@ -11,6 +11,7 @@ import io.vas.core.linux.Fd;
 import io.vas.core.linux.FileStatus;
 import io.vas.core.linux.LinuxException;
 import io.vas.core.linux.TmpfsMount.RegionFile;
+import io.vas.core.memory.Extent;
 import io.vas.core.memory.RegionKind;
 import io.vas.store.Budget.Pool;
 import io.vas.store.Budget.Reservation;
@@ -18,8 +19,8 @@ import io.vas.store.Layers.Layer;
 import io.vas.store.journal.BudgetRecord;
 import io.vas.store.journal.JournalRecord;
 import io.vas.store.journal.SnapshotRecord;
+import io.vas.store.journal.SpaceRecord;
 import java.util.ArrayList;
-import java.util.BitSet;
 import java.util.Collection;
 import java.util.Comparator;
 import java.util.EnumMap;
@@ -35,6 +36,7 @@ import java.util.TreeMap;
 import java.util.function.LongConsumer;
 import java.util.function.LongSupplier;
 import java.util.stream.Collectors;
+import org.agrona.collections.LongArrayList;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -69,7 +71,11 @@ public final class SnapshotStore implements AutoCloseable {
   private final Set<SnapshotName> draftNames = new HashSet<>();
   private final Set<Draft> drafts = new HashSet<>();
   private final Set<Contents> living = new HashSet<>();
-  private final BitSet regionNumbers = new BitSet();
+  private final RegionFiles files;
+  private final PageTables tables;
+
+  /** Pages that tables have let go of while the lock was held. */
+  private LongArrayList freedPages = new LongArrayList();
 
   /** Removed by a former daemon, which had uses of them; each is held by this map. */
   private final Map<String, Entry> removedBefore = new HashMap<>();
@@ -84,11 +90,19 @@ public final class SnapshotStore implements AutoCloseable {
     this.places = places;
     this.mounts = places.regions();
     this.layers = places.layers();
+    this.files = new RegionFiles(mounts);
     final long metadata = METADATA_LEAST + config.budgetBytes() / METADATA_SHARE;
-    // Twice: while it is compacted there are two.
-    places.limitMetadata(2 * metadata + ByteCount.MIB);
+    // For the tables, and twice for the journal: while it is compacted there are two.
+    places.limitMetadata(3 * metadata);
     final Recovery recovery = new Recovery();
     this.journal = Journal.open(places.metadata(), metadata, recovery);
+    try {
+      this.tables =
+          new PageTables(places.metadata(), files::add, place -> freedPages.addLong(place));
+    } catch (final RuntimeException e) {
+      journal.close();
+      throw e;
+    }
     try {
       final OptionalLong before = recovery.budgetBytes();
       final long bytes =
@@ -103,6 +117,7 @@ public final class SnapshotStore implements AutoCloseable {
       }
       budget.setLimits();
     } catch (final RuntimeException e) {
+      tables.close();
       journal.close();
       throw e;
     }
@@ -163,6 +178,7 @@ public final class SnapshotStore implements AutoCloseable {
   private void recover(final Recovery recovery) {
     // Held for forks that a former daemon would have made.
     holder.dropAll(SnapshotId.HELD_TYPE);
+    holder.dropAll(SnapshotUse.HELD_FILE_TYPE);
     final Map<Long, SharedLayer> shared = new HashMap<>();
     for (final Recovery.Found found : recovery.snapshots()) {
       final SnapshotRecord record = found.record();
@@ -181,12 +197,13 @@ public final class SnapshotStore implements AutoCloseable {
           new Contents(
               new SnapshotId(record.getId()),
               record.getRegion(),
+              record.getSpacesList(),
               stack,
               snapshot.space(),
               found.position());
       final Entry entry = new Entry(snapshot, contents);
       living.add(contents);
-      regionNumbers.set(record.getRegion());
+      contents.spaces().forEach(space -> tables.adopt(space.getRoot()));
       if (found.isRemoved()) {
         contents.setRemoved();
         removedBefore.put(snapshot.id(), entry);
@@ -195,18 +212,13 @@ public final class SnapshotStore implements AutoCloseable {
         snapshot.name().ifPresent(name -> names.put(name, entry));
       }
     }
+    tables.settle();
+    files.removeStrays();
     removeStrays(shared.values());
   }
 
   /** What snapshots have left that were being taken, or freed, when the former daemon died. */
   private void removeStrays(final Collection<SharedLayer> known) {
-    for (final RegionKind kind : RegionKind.values()) {
-      for (final int number : mounts.numbers(kind)) {
-        if (!regionNumbers.get(number)) {
-          mounts.remove(kind, number);
-        }
-      }
-    }
     try {
       layers.retain(known.stream().map(SharedLayer::name).collect(Collectors.toSet()));
     } catch (final VasException e) {
@@ -262,8 +274,7 @@ public final class SnapshotStore implements AutoCloseable {
       request.name().ifPresent(this::checkNameIsFree);
       baseLayers = request.base().map(SnapshotStore::layersOf).orElse(List.of());
       id = newId();
-      number = regionNumbers.nextClearBit(1);
-      regionNumbers.set(number);
+      number = files.beginDraft();
       baseLayers.forEach(SharedLayer::retain);
       request.name().ifPresent(draftNames::add);
     }
@@ -356,19 +367,15 @@ public final class SnapshotStore implements AutoCloseable {
     final byte[] deflated = SnapshotRecords.deflate(image);
     draft.regions().values().forEach(mounts::seal);
     final boolean ownLayer = !layers.isEmpty(draft.ownLayer());
-    final SnapshotRecord record =
-        SnapshotRecords.record(
-            draft,
-            facts,
-            new SnapshotSpace(
-                allocated(draft.regions().get(RegionKind.HUGE)),
-                allocated(draft.regions().get(RegionKind.SMALL)),
-                ownLayer ? layers.bytes(draft.ownLayer()) : 0,
-                deflated.length),
-            ownLayer,
-            deflated,
-            image.getSerializedSize());
-    final Snapshot snapshot = add(draft, record, ownLayer);
+    final SnapshotSpace space =
+        new SnapshotSpace(
+            allocated(draft.regions().get(RegionKind.HUGE)),
+            allocated(draft.regions().get(RegionKind.SMALL)),
+            ownLayer ? layers.bytes(draft.ownLayer()) : 0,
+            deflated.length);
+    final Snapshot snapshot =
+        add(draft, facts, space, ownLayer, deflated, image.getSerializedSize());
+    freePages();
     // Its files count as used by now.
     draft.reservation().close();
     draft.regions().values().forEach(RegionFile::close);
@@ -381,17 +388,47 @@ public final class SnapshotStore implements AutoCloseable {
   }
 
   /** From here on it is acknowledged: whoever opens the store again finds it. */
-  private Snapshot add(final Draft draft, final SnapshotRecord record, final boolean ownLayer) {
+  private Snapshot add(
+      final Draft draft,
+      final SnapshotFacts facts,
+      final SnapshotSpace space,
+      final boolean ownLayer,
+      final byte[] deflated,
+      final int imageLength) {
     final List<SharedLayer> stack = new ArrayList<>(draft.baseLayers());
     if (ownLayer) {
       stack.add(0, new SharedLayer(draft.snapshotId()));
     }
-    final Snapshot snapshot = SnapshotRecords.snapshot(record);
+    final List<PageChange> changes = draft.changes();
+    final Snapshot snapshot;
     synchronized (lock) {
       checkOpen();
-      final long position = append(JournalRecord.newBuilder().setSnapshot(record).build());
+      final List<SpaceRecord> spaces = makeTables(changes);
+      forgetOverwritten(draft.regionNumber());
+      final SnapshotRecord record;
+      final long position;
+      try {
+        record =
+            SnapshotRecords.record(
+                draft,
+                facts.counted(pages(spaces), storedPages(changes)),
+                space,
+                files.isUsed(draft.regionNumber()) ? draft.regionNumber() : 0,
+                spaces,
+                ownLayer,
+                deflated,
+                imageLength);
+        position = append(JournalRecord.newBuilder().setSnapshot(record).build());
+      } catch (final RuntimeException e) {
+        spaces.forEach(table -> tables.release(table.getRoot()));
+        throw e;
+      }
+      // Before anybody can remove the snapshot, and somebody else gets the number.
+      files.endDraft(draft.regionNumber());
+      snapshot = SnapshotRecords.snapshot(record);
       final Contents contents =
-          new Contents(draft.snapshotId(), draft.regionNumber(), stack, snapshot.space(), position);
+          new Contents(
+              draft.snapshotId(), record.getRegion(), spaces, stack, snapshot.space(), position);
       final Entry entry = new Entry(snapshot, contents);
       drafts.remove(draft);
       living.add(contents);
@@ -405,6 +442,80 @@ public final class SnapshotStore implements AutoCloseable {
               });
     }
     return snapshot;
+  }
+
+  private List<SpaceRecord> makeTables(final List<PageChange> changes) {
+    long needed = 0;
+    for (final PageChange change : changes) {
+      needed += change.isStored() || change.isMoved() ? change.end() - change.first() : 0;
+    }
+    tables.reserve(needed, changes.size());
+    final Map<Integer, Integer> roots = new TreeMap<>();
+    for (final PageChange change : changes) {
+      final int root = roots.getOrDefault(change.space(), 0);
+      roots.put(change.space(), change.applyTo(tables, root));
+    }
+    return roots.entrySet().stream()
+        .map(
+            table ->
+                SpaceRecord.newBuilder().setSpace(table.getKey()).setRoot(table.getValue()).build())
+        .toList();
+  }
+
+  /** What a draft stored and then replaced may be at the place of what it stored later. */
+  private void forgetOverwritten(final int number) {
+    final LongArrayList others = new LongArrayList();
+    for (int i = 0; i < freedPages.size(); i++) {
+      final long place = freedPages.getLong(i);
+      if (PagePlace.number(PagePlace.fileOf(place)) == number) {
+        files.forget(place);
+      } else {
+        others.addLong(place);
+      }
+    }
+    freedPages = others;
+  }
+
+  private long pages(final List<SpaceRecord> spaces) {
+    final long[] count = {0};
+    spaces.forEach(
+        table ->
+            tables.visit(
+                table.getRoot(),
+                0,
+                1L << PageTables.PAGE_NUMBER_BITS,
+                (number, place) -> count[0]++));
+    return count[0];
+  }
+
+  private static long storedPages(final List<PageChange> changes) {
+    return changes.stream()
+        .filter(PageChange::isStored)
+        .mapToLong(change -> change.end() - change.first())
+        .sum();
+  }
+
+  List<Extent> extents(final Contents contents, final int space, final long start, final long end) {
+    final ExtentList list = new ExtentList();
+    tables.visit(
+        contents.root(space),
+        start >>> PagePlace.PAGE_SHIFT,
+        end >>> PagePlace.PAGE_SHIFT,
+        list::add);
+    return list.extents();
+  }
+
+  /** Gives back what tables have let go of. */
+  private void freePages() {
+    final LongArrayList places;
+    synchronized (lock) {
+      if (freedPages.isEmpty() || closed) {
+        return;
+      }
+      places = freedPages;
+      freedPages = new LongArrayList();
+    }
+    files.free(places);
   }
 
   private long append(final JournalRecord record) {
@@ -455,12 +566,16 @@ public final class SnapshotStore implements AutoCloseable {
     return SnapshotRecords.image(record);
   }
 
-  Fd openRegion(final Contents contents, final RegionKind kind) {
-    return mounts.open(kind, contents.region());
+  Fd openFile(final long file) {
+    return mounts.open(PagePlace.kind(file), PagePlace.number(file));
   }
 
   Fd openLayer(final SharedLayer layer) {
     return layers.open(layer.name());
+  }
+
+  DeviceNumber device(final RegionKind kind) {
+    return mounts.device(kind);
   }
 
   HeldDescriptorCounts held() {
@@ -499,20 +614,12 @@ public final class SnapshotStore implements AutoCloseable {
     // Its files tell what was spent of it, so they are closed after it.
     reservation.ifPresent(Reservation::close);
     regions.values().forEach(RegionFile::close);
-    removeRegions(number);
+    freePages();
+    if (!isClosed()) {
+      files.endDraft(number);
+    }
     unused.forEach(layer -> removeLayer(layer.name()));
     setLimits();
-  }
-
-  private void removeRegions(final int number) {
-    if (!isClosed()) {
-      for (final RegionKind kind : RegionKind.values()) {
-        mounts.remove(kind, number);
-      }
-      synchronized (lock) {
-        regionNumbers.clear(number);
-      }
-    }
   }
 
   // ---- finding them ----
@@ -621,6 +728,15 @@ public final class SnapshotStore implements AutoCloseable {
     return entry.snapshot();
   }
 
+  void retain(final Contents contents) {
+    synchronized (lock) {
+      if (!living.contains(contents)) {
+        throw new IllegalStateException("snapshot " + contents.id() + " is gone");
+      }
+      contents.retain();
+    }
+  }
+
   void release(final Contents contents) {
     final List<SharedLayer> unused;
     synchronized (lock) {
@@ -629,9 +745,10 @@ public final class SnapshotStore implements AutoCloseable {
       }
       journal.appendLast(SnapshotRecords.freed(contents.id()));
       journal.forget(contents.position());
+      contents.spaces().forEach(space -> tables.release(space.getRoot()));
       unused = contents.sharedLayers().stream().filter(SharedLayer::release).toList();
     }
-    removeRegions(contents.region());
+    freePages();
     unused.forEach(layer -> removeLayer(layer.name()));
     setLimits();
   }
@@ -683,6 +800,7 @@ public final class SnapshotStore implements AutoCloseable {
         used,
         budget.reservedBytes(),
         Math.max(0, used - listed - drafted),
+        places.metadataBytes(),
         mounts.hasHugePages(),
         mounts.isLimitedByKernel(),
         List.copyOf(limitations),
@@ -729,6 +847,7 @@ public final class SnapshotStore implements AutoCloseable {
       names.clear();
       removedBefore.clear();
       journal.close();
+      tables.close();
     }
     places.close();
   }
@@ -746,6 +865,7 @@ public final class SnapshotStore implements AutoCloseable {
     leave();
     try {
       holder.dropAll(SnapshotId.HELD_TYPE);
+      holder.dropAll(SnapshotUse.HELD_FILE_TYPE);
       StoreMounts.drop(holder);
     } catch (final VasException e) {
       // A keeper that is gone has closed all it held.

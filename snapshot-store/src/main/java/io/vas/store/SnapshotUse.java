@@ -1,9 +1,11 @@
 package io.vas.store;
 
+import io.vas.core.linux.DeviceNumber;
 import io.vas.core.linux.Fd;
+import io.vas.core.memory.Extent;
 import io.vas.core.memory.PageSource;
 import io.vas.core.memory.RegionKind;
-import java.util.EnumMap;
+import java.util.HashMap;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
@@ -14,11 +16,21 @@ import java.util.Set;
  * removed. Each fork has one for as long as it lives, since its files are in the snapshot's layers.
  */
 public final class SnapshotUse implements PageSource, AutoCloseable {
+  /*
+   * Numbers of descriptors that the keeper holds:
+   *
+   *   63      56 55                             0
+   *  +----------+--------------------------------+
+   *  |   'F'    |              file              |
+   *  +----------+--------------------------------+
+   */
+  static final long HELD_FILE_TYPE = (long) 'F' << 56;
+
   private final SnapshotStore store;
   private final Snapshot snapshot;
   private final Contents contents;
 
-  private final Map<RegionKind, Fd> regions = new EnumMap<>(RegionKind.class);
+  private final Map<Long, Fd> files = new HashMap<>();
   private final Set<Long> held = new HashSet<>();
   private List<Fd> layers;
   private boolean closed;
@@ -57,14 +69,35 @@ public final class SnapshotUse implements PageSource, AutoCloseable {
   }
 
   @Override
-  public synchronized Fd region(final RegionKind kind) {
+  public List<Extent> extents(final int space, final long start, final long end) {
     checkOpen();
-    return regions.computeIfAbsent(kind, k -> store.openRegion(contents, k));
+    return store.extents(contents, space, start, end);
   }
 
   @Override
-  public synchronized long held(final RegionKind kind) {
-    return held(contents.held(kind), region(kind));
+  public synchronized Fd file(final long file) {
+    checkOpen();
+    return files.computeIfAbsent(file, store::openFile);
+  }
+
+  @Override
+  public synchronized long held(final long file) {
+    return held(HELD_FILE_TYPE | file, file(file));
+  }
+
+  @Override
+  public RegionKind kind(final long file) {
+    return PagePlace.kind(file);
+  }
+
+  @Override
+  public DeviceNumber device(final RegionKind kind) {
+    return store.device(kind);
+  }
+
+  @Override
+  public boolean isOwn(final long file) {
+    return PagePlace.number(file) == contents.region();
   }
 
   @Override
@@ -93,7 +126,7 @@ public final class SnapshotUse implements PageSource, AutoCloseable {
     return id;
   }
 
-  private void checkOpen() {
+  private synchronized void checkOpen() {
     if (closed) {
       throw new IllegalStateException("the use of snapshot " + snapshot.id() + " is closed");
     }
@@ -108,7 +141,7 @@ public final class SnapshotUse implements PageSource, AutoCloseable {
       }
       closed = true;
       held.forEach(store.held()::release);
-      regions.values().forEach(Fd::close);
+      files.values().forEach(Fd::close);
       if (layers != null) {
         layers.forEach(Fd::close);
       }

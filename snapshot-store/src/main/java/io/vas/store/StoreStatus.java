@@ -9,7 +9,9 @@ import java.util.Optional;
  * @param budgetBytes what it may hold.
  * @param usedBytes what it holds.
  * @param reservedBytes what is set aside for snapshots that are being taken.
- * @param removedBytes part of what it holds: removed snapshots that instances still use.
+ * @param removedBytes part of what it holds: of removed snapshots, what instances or other
+ *     snapshots still use.
+ * @param metadataBytes what the journal and the tables of pages take besides.
  * @param hugePages whether there are huge pages behind the regions.
  * @param limitedByKernel whether the kernel enforces the budget, not only the store.
  * @param limitations what this kernel or this user does not allow, one line each.
@@ -20,6 +22,7 @@ public record StoreStatus(
     long usedBytes,
     long reservedBytes,
     long removedBytes,
+    long metadataBytes,
     boolean hugePages,
     boolean limitedByKernel,
     List<String> limitations,

@@ -2,7 +2,9 @@ package io.vas.store;
 
 import io.vas.core.linux.DeviceNumber;
 import io.vas.core.linux.Fd;
+import io.vas.core.linux.FileIo;
 import io.vas.core.linux.FileStatus;
+import io.vas.core.linux.OpenFlags;
 import io.vas.core.linux.TmpfsMount;
 import io.vas.core.linux.TmpfsMount.RegionFile;
 import io.vas.core.memory.RegionKind;
@@ -57,6 +59,13 @@ final class TmpfsRegionMounts implements RegionMounts {
   @Override
   public void remove(final RegionKind kind, final int number) {
     mount(kind).removeFile(name(number));
+  }
+
+  @Override
+  public void punch(final RegionKind kind, final int number, final long offset, final long length) {
+    try (Fd file = Fd.openAt(mount(kind).readWriteMount(), name(number), OpenFlags.O_RDWR, 0)) {
+      FileIo.punchHole(file, offset, length);
+    }
   }
 
   @Override

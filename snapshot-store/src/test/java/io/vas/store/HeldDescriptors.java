@@ -61,8 +61,7 @@ final class HeldDescriptors implements DescriptorHolder, AutoCloseable {
 
   /** Those that forks are given; the mounts are held as long as the store is open. */
   synchronized int count() {
-    return (int)
-        held.keySet().stream().filter(id -> id >>> 56 == SnapshotId.HELD_TYPE >>> 56).count();
+    return (int) held.keySet().stream().filter(id -> id >>> 56 != 'M').count();
   }
 
   /** Fail each hold after so many more. */

@@ -13,6 +13,7 @@ import io.vas.core.linux.FileIo;
 import io.vas.core.linux.FileStatus;
 import io.vas.core.linux.LinuxException;
 import io.vas.core.linux.OpenFlags;
+import io.vas.core.memory.PageSpace;
 import io.vas.core.memory.RegionKind;
 import io.vas.core.testing.LeakCheck;
 import java.nio.file.Files;
@@ -27,16 +28,23 @@ import org.junit.jupiter.api.io.TempDir;
 @ExtendWith({LeakCheck.class, Leaks.class})
 class KeeperHolderTest {
   private static final long MIB = 1 << 20;
-  private static final SnapshotFacts FACTS = new SnapshotFacts(1, 2, 3, 3, "map");
+  private static final SnapshotFacts FACTS = new SnapshotFacts(1, 2, "map");
 
   @TempDir private Path state;
+
+  private static long file(final SnapshotUse use, final RegionKind kind) {
+    return use.extents(kind.number(), 0, PageSpace.END).get(0).file();
+  }
 
   private static Snapshot publish(final SnapshotStore store) throws Exception {
     try (Draft draft =
         store.draft(
             new SnapshotRequest(
                 "i", Optional.empty(), Optional.empty(), Optional.empty(), MIB, MIB))) {
-      FileIo.allocate(draft.region(RegionKind.SMALL), 0, MIB);
+      for (final RegionKind kind : RegionKind.values()) {
+        FileIo.allocate(draft.region(kind), 0, MIB);
+        draft.store(kind.number(), 0, MIB, kind, 0);
+      }
       Files.writeString(Path.of("/proc/self/fd/" + draft.layer().value(), "file"), "text");
       return store.publish(draft, BytesValue.getDefaultInstance(), FACTS);
     }
@@ -46,15 +54,16 @@ class KeeperHolderTest {
   void shouldHaveTheKeeperHoldWhatForksAreGiven() throws Exception {
     final Keeper keeper = Keeper.start(state);
     try (SnapshotStore store =
-        SnapshotStore.open(new StoreConfig(state, 16 * MIB), DescriptorHolder.of(keeper))) {
+        SnapshotStore.open(new StoreConfig(state, 32 * MIB), DescriptorHolder.of(keeper))) {
       publish(store);
       final SnapshotUse use = store.use(store.list().get(0).id());
       final List<Long> ids = new ArrayList<>(use.heldLayers());
       for (final RegionKind kind : RegionKind.values()) {
-        ids.add(use.held(kind));
-        try (Fd region = keeper.take(use.held(kind))) {
+        final long file = file(use, kind);
+        ids.add(use.held(file));
+        try (Fd region = keeper.take(use.held(file))) {
           assertThat(FileStatus.of(region).inode())
-              .isEqualTo(FileStatus.of(use.region(kind)).inode());
+              .isEqualTo(FileStatus.of(use.file(file)).inode());
           assertThatExceptionOfType(LinuxException.class)
               .isThrownBy(() -> Fd.open("/proc/self/fd/" + region.value(), OpenFlags.O_RDWR))
               .satisfies(e -> assertThat(e.errno()).isEqualTo(Errno.EROFS));
@@ -66,7 +75,7 @@ class KeeperHolderTest {
       }
 
       store.remove(use.snapshot().id());
-      keeper.take(use.held(RegionKind.HUGE)).close();
+      keeper.take(use.held(file(use, RegionKind.HUGE))).close();
       use.close();
       assertThat(ids).hasSize(3);
       for (final long id : ids) {
@@ -82,12 +91,13 @@ class KeeperHolderTest {
   void shouldFreeEverythingThoughTheKeeperIsGone() throws Exception {
     final Keeper keeper = Keeper.start(state);
     try (SnapshotStore store =
-        SnapshotStore.open(new StoreConfig(state, 16 * MIB), DescriptorHolder.of(keeper))) {
+        SnapshotStore.open(new StoreConfig(state, 32 * MIB), DescriptorHolder.of(keeper))) {
       final Snapshot snapshot = publish(store);
       final SnapshotUse use = store.use(snapshot.id());
-      use.held(RegionKind.HUGE);
+      use.held(file(use, RegionKind.HUGE));
       keeper.shutdown();
-      assertThatExceptionOfType(VasException.class).isThrownBy(() -> use.held(RegionKind.SMALL));
+      assertThatExceptionOfType(VasException.class)
+          .isThrownBy(() -> use.held(file(use, RegionKind.SMALL)));
       assertThat(store.list()).containsExactly(snapshot);
       store.remove(snapshot.id());
       use.close();

@@ -11,6 +11,8 @@ import io.vas.core.StoreFullException;
 import io.vas.core.linux.Errno;
 import io.vas.core.linux.FileIo;
 import io.vas.core.linux.LinuxException;
+import io.vas.core.memory.Extent;
+import io.vas.core.memory.PageSpace;
 import io.vas.core.memory.RegionKind;
 import java.io.IOException;
 import java.nio.ByteBuffer;
@@ -21,10 +23,13 @@ import java.util.HashMap;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.NavigableMap;
 import java.util.Optional;
 import java.util.Random;
 import java.util.Set;
+import java.util.TreeMap;
 import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.ExtendWith;
 import org.junit.jupiter.api.io.TempDir;
@@ -34,8 +39,10 @@ import org.junit.jupiter.api.io.TempDir;
 class RestartTest {
   private static final long MIB = 1 << 20;
   private static final int PAGE = 4096;
-  private static final SnapshotFacts FACTS = new SnapshotFacts(1500, 2500, 10, 9, "map");
-  private static final int STEPS = 20_000;
+  private static final SnapshotFacts FACTS = new SnapshotFacts(1500, 2500, "map");
+  private static final int STEPS = 5_000;
+  private static final int SOAK_STEPS = 50_000;
+  private static final long BUDGET = 24 * MIB;
 
   @TempDir private Path directory;
   private final HeldDescriptors held = new HeldDescriptors();
@@ -70,15 +77,20 @@ class RestartTest {
   private static void fill(final Draft draft, final int pages, final long value) {
     final ByteBuffer page = ByteBuffer.allocateDirect(PAGE);
     page.putLong(0, value);
+    draft.store(0, 0, (long) pages * PAGE, RegionKind.SMALL, 0);
     for (int i = 0; i < pages; i++) {
       page.rewind();
       FileIo.pwrite(draft.region(RegionKind.SMALL), page, (long) i * PAGE);
     }
   }
 
+  private static long file(final SnapshotUse use) {
+    return use.extents(0, 0, PageSpace.END).get(0).file();
+  }
+
   private static long value(final SnapshotUse use) {
     final ByteBuffer bytes = ByteBuffer.allocateDirect(Long.BYTES);
-    FileIo.pread(use.region(RegionKind.SMALL), bytes, 0);
+    FileIo.pread(use.file(file(use)), bytes, 0);
     return bytes.getLong(0);
   }
 
@@ -116,7 +128,7 @@ class RestartTest {
       assertThat(use.layers()).hasSize(2);
       assertThat(Path.of("/proc/self/fd/" + use.layers().get(0).value(), "b")).hasContent("b");
       assertThat(Path.of("/proc/self/fd/" + use.layers().get(1).value(), "a")).hasContent("a");
-      assertThat(held.get(use.held(RegionKind.SMALL)).isOpen()).isTrue();
+      assertThat(held.get(use.held(file(use))).isOpen()).isTrue();
     }
     assertThatExceptionOfType(ConflictException.class)
         .isThrownBy(() -> store.draft(request("redis:warm", Optional.empty())));
@@ -208,28 +220,42 @@ class RestartTest {
     assertThat(store.status().usedBytes()).isZero();
   }
 
-  /** What the store should have. */
+  /** What the store should have: the values of the pages of each snapshot, by page. */
   private static final class Model {
-    private final Map<String, Long> values = new HashMap<>();
+    private final Map<String, NavigableMap<Integer, Long>> contents = new HashMap<>();
     private final Map<String, String> names = new HashMap<>();
-    private final Map<String, Long> usedValues = new HashMap<>();
+    private final Map<String, NavigableMap<Integer, Long>> used = new HashMap<>();
     private final List<SnapshotUse> uses = new ArrayList<>();
+    private long lastValue;
   }
 
   @Test
-  void shouldAgreeWithAModelUnderRandomOperations() throws IOException {
+  void shouldAgreeWithAModelUnderRandomOperations() {
+    compareWithModel(STEPS);
+  }
+
+  @Test
+  @Tag("soak")
+  void shouldAgreeWithAModelUnderVeryManyRandomOperations() {
+    compareWithModel(SOAK_STEPS);
+  }
+
+  private void compareWithModel(final int steps) {
     final long seed = Long.getLong("vas.seed", System.nanoTime());
     final Random random = new Random(seed);
     final Model model = new Model();
-    open(6 * MIB);
+    open(BUDGET);
     int full = 0;
-    for (int step = 0; step < STEPS; step++) {
+    for (int step = 0; step < steps; step++) {
       try {
-        step(random, model, step);
+        step(random, model);
       } catch (final StoreFullException e) {
         full++;
+      } catch (final IOException e) {
+        assertThat(e).as("seed %d, step %d", seed, step).hasMessageContaining("No space left");
+        full++;
       } catch (final LinuxException e) {
-        assertThat(e.errno()).isEqualTo(Errno.ENOSPC);
+        assertThat(e.errno()).as("seed %d, step %d", seed, step).isEqualTo(Errno.ENOSPC);
         full++;
       } catch (final RuntimeException | AssertionError e) {
         throw new AssertionError("seed " + seed + ", step " + step, e);
@@ -242,41 +268,40 @@ class RestartTest {
     assertThat(held.count()).isZero();
   }
 
-  private void step(final Random random, final Model model, final int step) throws IOException {
-    final int choice = random.nextInt(100);
-    final List<String> ids = new ArrayList<>(model.values.keySet());
+  private void step(final Random random, final Model model) throws IOException {
+    final int choice = random.nextInt(1000);
+    final List<String> ids = new ArrayList<>(model.contents.keySet());
     final Optional<String> any =
         ids.isEmpty() ? Optional.empty() : Optional.of(ids.get(random.nextInt(ids.size())));
-    if (choice < 40) {
-      publishOne(random, model, step, any);
-    } else if (choice < 65) {
+    if (choice < 450) {
+      publishOne(random, model, any);
+    } else if (choice < 700) {
       any.ifPresent(
           id -> {
             store.remove(id);
-            model.values.remove(id);
+            model.contents.remove(id);
             model.names.values().remove(id);
           });
-    } else if (choice < 75) {
+    } else if (choice < 800) {
       any.ifPresent(
           id -> {
             model.uses.add(store.use(id));
-            model.usedValues.put(id, model.values.get(id));
+            model.used.put(id, model.contents.get(id));
           });
-    } else if (choice < 92) {
+    } else if (choice < 960) {
       if (!model.uses.isEmpty()) {
         final SnapshotUse use = model.uses.remove(random.nextInt(model.uses.size()));
-        assertThat(value(use)).isEqualTo(model.usedValues.get(use.snapshot().id()));
+        assertThat(pages(use)).isEqualTo(model.used.get(use.snapshot().id()));
         use.close();
       }
-    } else if (choice < 98) {
+    } else if (choice < 990) {
       check(model);
     } else {
       restart(model);
     }
   }
 
-  private void publishOne(
-      final Random random, final Model model, final int step, final Optional<String> any)
+  private void publishOne(final Random random, final Model model, final Optional<String> any)
       throws IOException {
     final String name = random.nextBoolean() ? "n" + random.nextInt(50) + ":t" : null;
     if (name != null && model.names.containsKey(name)) {
@@ -285,18 +310,26 @@ class RestartTest {
       return;
     }
     final Optional<SnapshotUse> base =
-        random.nextBoolean() ? any.map(store::use) : Optional.empty();
+        random.nextInt(4) > 0 ? any.map(store::use) : Optional.empty();
     try (Draft draft = store.draft(request(name, base))) {
-      fill(draft, 1 + random.nextInt(60), step);
+      final NavigableMap<Integer, Long> pages = new TreeMap<>();
+      if (base.isPresent()) {
+        draft.share(0, 0, PageSpace.END, base.get(), 0, 0);
+        pages.putAll(model.contents.get(base.get().snapshot().id()));
+      }
+      for (int i = random.nextInt(5); i >= 0; i--) {
+        change(random, model, draft, base, pages);
+      }
       if (random.nextInt(3) == 0) {
         Files.writeString(Path.of("/proc/self/fd/" + draft.layer().value(), "f"), "f");
       }
       if (random.nextInt(10) > 0) {
-        final byte[] noise = new byte[random.nextInt(20_000)];
+        final byte[] noise = new byte[random.nextInt(10_000)];
         random.nextBytes(noise);
         final Snapshot made =
             store.publish(draft, BytesValue.of(ByteString.copyFrom(noise)), FACTS);
-        model.values.put(made.id(), (long) step);
+        assertThat(made.facts().pages()).isEqualTo(pages.size());
+        model.contents.put(made.id(), pages);
         if (name != null) {
           model.names.put(name, made.id());
         }
@@ -306,15 +339,64 @@ class RestartTest {
     }
   }
 
+  private static void change(
+      final Random random,
+      final Model model,
+      final Draft draft,
+      final Optional<SnapshotUse> base,
+      final NavigableMap<Integer, Long> pages) {
+    final int first = random.nextInt(400);
+    final int count = 1 + random.nextInt(random.nextInt(3) == 0 ? 100 : 4);
+    final long start = (long) first * PAGE;
+    final long length = (long) count * PAGE;
+    final int choice = random.nextInt(10);
+    pages.subMap(first, first + count).clear();
+    if (choice == 0) {
+      draft.drop(0, start, length);
+    } else if (choice == 1 && base.isPresent()) {
+      final int from = random.nextInt(400);
+      draft.share(0, start, length, base.get(), 0, (long) from * PAGE);
+      model
+          .contents
+          .get(base.get().snapshot().id())
+          .subMap(from, from + count)
+          .forEach((page, value) -> pages.put(first + (page - from), value));
+    } else {
+      final RegionKind kind = random.nextInt(4) == 0 ? RegionKind.HUGE : RegionKind.SMALL;
+      draft.store(0, start, length, kind, start);
+      final ByteBuffer buffer = ByteBuffer.allocateDirect(PAGE);
+      for (int i = 0; i < count; i++) {
+        model.lastValue++;
+        buffer.clear();
+        buffer.putLong(0, model.lastValue);
+        FileIo.pwrite(draft.region(kind), buffer, start + (long) i * PAGE);
+        pages.put(first + i, model.lastValue);
+      }
+    }
+  }
+
+  private static NavigableMap<Integer, Long> pages(final SnapshotUse use) {
+    final NavigableMap<Integer, Long> pages = new TreeMap<>();
+    final ByteBuffer bytes = ByteBuffer.allocateDirect(Long.BYTES);
+    for (final Extent extent : use.extents(0, 0, PageSpace.END)) {
+      for (long at = 0; at < extent.length(); at += PAGE) {
+        bytes.clear();
+        FileIo.pread(use.file(extent.file()), bytes, extent.offset() + at);
+        pages.put((int) ((extent.start() + at) / PAGE), bytes.getLong(0));
+      }
+    }
+    return pages;
+  }
+
   private void check(final Model model) {
     final Set<String> ids = new HashSet<>();
     store.list().forEach(snapshot -> ids.add(snapshot.id()));
-    assertThat(ids).isEqualTo(model.values.keySet());
+    assertThat(ids).isEqualTo(model.contents.keySet());
     model.names.forEach((name, id) -> assertThat(store.get(name).id()).isEqualTo(id));
-    model.values.forEach(
-        (id, value) -> {
+    model.contents.forEach(
+        (id, pages) -> {
           try (SnapshotUse use = store.use(id)) {
-            assertThat(value(use)).isEqualTo(value);
+            assertThat(pages(use)).isEqualTo(pages);
           }
         });
   }
@@ -324,7 +406,7 @@ class RestartTest {
     store.leave();
     model.uses.forEach(SnapshotUse::close);
     model.uses.clear();
-    open(6 * MIB);
+    open(BUDGET);
     used.forEach(id -> model.uses.add(store.reuse(id).orElseThrow()));
     store.freeUnused();
     check(model);

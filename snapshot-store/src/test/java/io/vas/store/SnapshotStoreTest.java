@@ -19,6 +19,7 @@ import io.vas.core.linux.FileStatus;
 import io.vas.core.linux.LinuxException;
 import io.vas.core.linux.MappedMemory;
 import io.vas.core.linux.OpenFlags;
+import io.vas.core.memory.PageSpace;
 import io.vas.core.memory.RegionKind;
 import java.io.IOException;
 import java.nio.ByteBuffer;
@@ -43,7 +44,7 @@ import org.junit.jupiter.params.provider.EnumSource;
 @ExtendWith(Leaks.class)
 class SnapshotStoreTest {
   private static final long MIB = 1 << 20;
-  private static final SnapshotFacts FACTS = new SnapshotFacts(1500, 2500, 10, 9, "map");
+  private static final SnapshotFacts FACTS = new SnapshotFacts(1500, 2500, "map");
 
   @TempDir private Path directory;
   private final HeldDescriptors held = new HeldDescriptors();
@@ -90,7 +91,11 @@ class SnapshotStoreTest {
     return BytesValue.of(ByteString.copyFrom(text, UTF_8));
   }
 
-  private static void fill(final Fd region, final long bytes, final int value) {
+  /** The pages of each kind are in a space of their own here. */
+  private static void fill(
+      final Draft draft, final RegionKind kind, final long bytes, final int value) {
+    final Fd region = draft.region(kind);
+    draft.store(kind.number(), 0, bytes, kind, 0);
     FileIo.truncate(region, bytes);
     FileIo.allocate(region, 0, bytes);
     try (MappedMemory memory = MappedMemory.mapShared(region, 0, bytes)) {
@@ -100,9 +105,21 @@ class SnapshotStoreTest {
 
   private Snapshot publish(final String name, final long bytes, final int value) {
     try (Draft draft = store.draft(request(name, bytes))) {
-      fill(draft.region(RegionKind.SMALL), bytes, value);
+      fill(draft, RegionKind.SMALL, bytes, value);
       return store.publish(draft, image("image of " + name), FACTS);
     }
+  }
+
+  private static long file(final SnapshotUse use, final RegionKind kind) {
+    return use.extents(kind.number(), 0, PageSpace.END).get(0).file();
+  }
+
+  private static Fd region(final SnapshotUse use, final RegionKind kind) {
+    return use.file(file(use, kind));
+  }
+
+  private static long held(final SnapshotUse use, final RegionKind kind) {
+    return use.held(file(use, kind));
   }
 
   private static Path path(final Fd fd) {
@@ -115,8 +132,8 @@ class SnapshotStoreTest {
     open(kind, 64 * MIB);
     final Snapshot snapshot;
     try (Draft draft = store.draft(request("redis:warm", 8 * MIB))) {
-      fill(draft.region(RegionKind.HUGE), 4 * MIB, 1);
-      fill(draft.region(RegionKind.SMALL), 4096, 2);
+      fill(draft, RegionKind.HUGE, 4 * MIB, 1);
+      fill(draft, RegionKind.SMALL, 4096, 2);
       snapshot = store.publish(draft, image("the image"), FACTS);
       assertThat(snapshot.id()).isEqualTo(draft.id()).matches("[0-9a-f]{12}");
       assertThatIllegalStateException()
@@ -124,7 +141,7 @@ class SnapshotStoreTest {
     }
     assertThat(snapshot.label()).isEqualTo("redis:warm");
     assertThat(snapshot.instance()).isEqualTo("instance1");
-    assertThat(snapshot.facts()).isEqualTo(FACTS);
+    assertThat(snapshot.facts()).isEqualTo(new SnapshotFacts(1500, 2500, 1025, 1025, "map"));
     assertThat(snapshot.space())
         .isEqualTo(new SnapshotSpace(4 * MIB, 4096, 0, snapshot.space().imageBytes()));
     assertThat(snapshot.space().imageBytes()).isBetween(1L, 32L);
@@ -136,12 +153,12 @@ class SnapshotStoreTest {
       assertThat(use.snapshot()).isEqualTo(snapshot);
       assertThat(use.image()).isEqualTo(image("the image").toByteArray());
       for (final RegionKind region : RegionKind.values()) {
-        try (MappedMemory memory = MappedMemory.mapReadOnly(use.region(region), 0, 4096)) {
+        try (MappedMemory memory = MappedMemory.mapReadOnly(region(use, region), 0, 4096)) {
           assertThat(memory.buffer().getByte(4095)).isEqualTo((byte) (region.number() + 1));
         }
-        assertThat(FileStatus.of(held.get(use.held(region))).inode())
-            .isEqualTo(FileStatus.of(use.region(region)).inode());
-        assertThat(held.get(use.held(region)).flags() & OpenFlags.O_ACCMODE)
+        assertThat(FileStatus.of(held.get(held(use, region))).inode())
+            .isEqualTo(FileStatus.of(region(use, region)).inode());
+        assertThat(held.get(held(use, region)).flags() & OpenFlags.O_ACCMODE)
             .isEqualTo(OpenFlags.O_RDONLY);
       }
       assertThat(use.layers()).isEmpty();
@@ -170,13 +187,13 @@ class SnapshotStoreTest {
   void shouldBackRegionsWithHugePages() throws IOException {
     open(Kind.MOUNTS, 64 * MIB);
     try (Draft draft = store.draft(request("huge", 8 * MIB))) {
-      fill(draft.region(RegionKind.HUGE), 8 * MIB, 1);
+      fill(draft, RegionKind.HUGE, 8 * MIB, 1);
       store.publish(draft, image(""), FACTS);
     }
     try (SnapshotUse use = store.use("huge");
         MappedMemory memory =
             MappedMemory.map(
-                use.region(RegionKind.HUGE),
+                region(use, RegionKind.HUGE),
                 0,
                 8 * MIB,
                 MappedMemory.PROT_READ | MappedMemory.PROT_WRITE | MappedMemory.PROT_EXEC,
@@ -210,7 +227,7 @@ class SnapshotStoreTest {
     try (SnapshotUse use = store.use("fixed");
         MappedMemory memory =
             MappedMemory.map(
-                use.region(RegionKind.SMALL),
+                region(use, RegionKind.SMALL),
                 0,
                 4096,
                 MappedMemory.PROT_READ | MappedMemory.PROT_WRITE,
@@ -220,7 +237,7 @@ class SnapshotStoreTest {
               + Long.toHexString(memory.address())
               + "-"
               + Long.toHexString(memory.address() + 4096);
-      final String descriptor = "fd/" + use.region(RegionKind.SMALL).value();
+      final String descriptor = "fd/" + region(use, RegionKind.SMALL).value();
       memory.buffer().putByte(0, (byte) 9);
       for (final String link : List.of(descriptor, mapping)) {
         assertThatExceptionOfType(LinuxException.class)
@@ -244,7 +261,7 @@ class SnapshotStoreTest {
         assertThat(output).contains(kind == Kind.MOUNTS ? "Read-only file system" : "I/O error");
       }
       final ByteBuffer first = ByteBuffer.allocateDirect(1);
-      FileIo.pread(use.region(RegionKind.SMALL), first, 0);
+      FileIo.pread(region(use, RegionKind.SMALL), first, 0);
       assertThat(first.get(0)).isEqualTo((byte) 7);
     }
   }
@@ -278,7 +295,7 @@ class SnapshotStoreTest {
       assertThat(store.status().freeBytes()).isBetween(5 * MIB, 6 * MIB);
       assertThatExceptionOfType(StoreFullException.class)
           .isThrownBy(() -> store.draft(request("second", 10 * MIB)));
-      fill(first.region(RegionKind.SMALL), 8 * MIB, 1);
+      fill(first, RegionKind.SMALL, 8 * MIB, 1);
       assertThat(store.status().freeBytes()).isBetween(5 * MIB, 6 * MIB);
     }
     assertThat(store.status().freeBytes()).isEqualTo(16 * MIB);
@@ -321,8 +338,8 @@ class SnapshotStoreTest {
     open(kind, 16 * MIB);
     try (Draft draft = store.draft(request("big", 4 * MIB))) {
       // Each pool has its limit, but together they hold too much.
-      fill(draft.region(RegionKind.SMALL), 10 * MIB, 1);
-      fill(draft.region(RegionKind.HUGE), 10 * MIB, 1);
+      fill(draft, RegionKind.SMALL, 10 * MIB, 1);
+      fill(draft, RegionKind.HUGE, 10 * MIB, 1);
       assertThatExceptionOfType(StoreFullException.class)
           .isThrownBy(() -> store.publish(draft, image("x"), FACTS))
           .withMessage(
@@ -340,7 +357,7 @@ class SnapshotStoreTest {
   void shouldLeaveNothingOfADraftThatIsClosed(final Kind kind) throws IOException {
     open(kind, 16 * MIB);
     final Draft draft = store.draft(request("name", 4 * MIB));
-    fill(draft.region(RegionKind.HUGE), 4 * MIB, 1);
+    fill(draft, RegionKind.HUGE, 4 * MIB, 1);
     Files.writeString(path(draft.layer()).resolve("file"), "text");
     assertThatExceptionOfType(ConflictException.class)
         .isThrownBy(() -> store.draft(request("name", 0)))
@@ -374,7 +391,7 @@ class SnapshotStoreTest {
     final byte[] noise = new byte[(int) (8 * MIB)];
     new Random(1).nextBytes(noise);
     try (Draft draft = store.draft(request("big", MIB))) {
-      fill(draft.region(RegionKind.SMALL), MIB, 1);
+      fill(draft, RegionKind.SMALL, MIB, 1);
       assertThatExceptionOfType(StoreFullException.class)
           .isThrownBy(() -> store.publish(draft, BytesValue.of(ByteString.copyFrom(noise)), FACTS))
           .withMessage("the store is full: no room in the journal of snapshots");
@@ -459,12 +476,12 @@ class SnapshotStoreTest {
     first.close();
     first.close();
     assertThatIllegalStateException().isThrownBy(first::image);
-    assertThatIllegalStateException().isThrownBy(() -> first.region(RegionKind.SMALL));
-    assertThat(held.get(second.held(RegionKind.SMALL)).isOpen()).isTrue();
+    assertThatIllegalStateException().isThrownBy(() -> region(first, RegionKind.SMALL));
+    assertThat(held.get(held(second, RegionKind.SMALL)).isOpen()).isTrue();
     assertThat(second.image()).isEqualTo(image("image of name").toByteArray());
 
     try (MappedMemory mapping =
-        MappedMemory.mapReadOnly(second.region(RegionKind.SMALL), 0, 8 * MIB)) {
+        MappedMemory.mapReadOnly(region(second, RegionKind.SMALL), 0, 8 * MIB)) {
       second.close();
       // Mapped pages stay, and are counted.
       assertThat(mapping.buffer().getByte(0)).isEqualTo((byte) 5);
@@ -607,7 +624,7 @@ class SnapshotStoreTest {
             try (SnapshotUse use = store.use(name);
                 Draft draft = store.draft(fork(use));
                 MappedMemory memory =
-                    MappedMemory.mapReadOnly(use.region(RegionKind.SMALL), 0, 4096)) {
+                    MappedMemory.mapReadOnly(region(use, RegionKind.SMALL), 0, 4096)) {
               assertThat(memory.buffer().getByte(0)).isEqualTo((byte) 1);
               assertThat(draft.region(RegionKind.HUGE).isOpen()).isTrue();
             }

@@ -51,10 +51,20 @@ class ValuesTest {
   void shouldNumberHeldDescriptorsApart() {
     final SnapshotId id = new SnapshotId(0xABC);
     assertThat(id).hasToString("000000000abc");
-    assertThat(id.heldRegion(RegionKind.HUGE)).isEqualTo(0x5300000000_0abc00L);
-    assertThat(id.heldRegion(RegionKind.SMALL)).isEqualTo(0x5300000000_0abc01L);
     assertThat(id.heldLayer()).isEqualTo(0x5300000000_0abc10L);
-    assertThat(new SnapshotId((1L << 48) - 1).heldRegion(RegionKind.HUGE)).isPositive();
+    assertThat(new SnapshotId((1L << 48) - 1).heldLayer()).isPositive();
+    assertThat(SnapshotUse.HELD_FILE_TYPE).isNotEqualTo(SnapshotId.HELD_TYPE);
+  }
+
+  @Test
+  void shouldNumberPlacesOfPagesSideBySide() {
+    final long file = PagePlace.file(0x123456, RegionKind.SMALL);
+    assertThat(PagePlace.number(file)).isEqualTo(0x123456);
+    assertThat(PagePlace.kind(file)).isEqualTo(RegionKind.SMALL);
+    final long place = PagePlace.of(file, (1L << 47) - 4096);
+    assertThat(place).isPositive().isEqualTo(PagePlace.of(file, (1L << 47) - 8192) + 1);
+    assertThat(PagePlace.fileOf(place)).isEqualTo(file);
+    assertThat(PagePlace.offsetOf(place)).isEqualTo((1L << 47) - 4096);
   }
 
   @ParameterizedTest

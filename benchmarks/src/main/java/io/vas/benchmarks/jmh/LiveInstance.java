@@ -72,7 +72,7 @@ public class LiveInstance {
       try (Draft draft = draft()) {
         final Checkpoint checkpoint = checkpointer.take(instance, draft, DEADLINE);
         image = checkpoint.image();
-        final SnapshotFacts facts = new SnapshotFacts(0, 0, checkpoint.pages(), 0, "map");
+        final SnapshotFacts facts = new SnapshotFacts(0, 0, "map");
         snapshot = store.use(store.publish(draft, image, facts).id());
       }
     } catch (final RuntimeException e) {

@@ -85,7 +85,7 @@ public class SnapshotLookup {
               0);
       try (Draft draft = store.draft(request)) {
         final Snapshot snapshot =
-            store.publish(draft, Image.getDefaultInstance(), new SnapshotFacts(0, 0, 0, 0, "map"));
+            store.publish(draft, Image.getDefaultInstance(), new SnapshotFacts(0, 0, "map"));
         if (i == snapshots / 2) {
           id = snapshot.id();
           name = request.name().orElseThrow().toString();

@@ -60,6 +60,7 @@ public final class Main implements Runnable {
     VERBS.put("rollback", RollbackCommand::new);
     VERBS.put("diff", DiffCommand::new);
     VERBS.put("debug", DebugCommand::new);
+    VERBS.put("store", StoreCommand::new);
     VERBS.put("demo", DemoCommand::new);
     VERBS.put("bench", BenchCommand::new);
     VERBS.put("daemon", DaemonCommand::new);

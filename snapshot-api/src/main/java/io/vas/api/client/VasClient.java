@@ -31,6 +31,8 @@ import io.vas.api.v1.SnapshotRequest;
 import io.vas.api.v1.SnapshotUpdate;
 import io.vas.api.v1.SnapshotsRequest;
 import io.vas.api.v1.StopRequest;
+import io.vas.api.v1.StoreStatReply;
+import io.vas.api.v1.StoreStatRequest;
 import io.vas.api.v1.UnpauseRequest;
 import io.vas.api.v1.VasGrpc;
 import io.vas.api.v1.WaitRequest;
@@ -460,6 +462,15 @@ public final class VasClient implements AutoCloseable {
                         .setAfter(after)
                         .setWithBytes(withBytes)
                         .build()));
+  }
+
+  /**
+   * Looks at the store.
+   *
+   * @return how full it is, and what each snapshot takes.
+   */
+  public StoreStatReply storeStat() {
+    return call("store stat", () -> stub().storeStat(StoreStatRequest.getDefaultInstance()));
   }
 
   /** Ends the connection, and the calls that are under way on it. */

@@ -15,6 +15,7 @@ import io.vas.api.v1.RollbackRequest;
 import io.vas.api.v1.RunRequest;
 import io.vas.api.v1.SnapshotInfo;
 import io.vas.api.v1.SnapshotRequest;
+import io.vas.api.v1.StoreStatReply;
 import java.time.Duration;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
@@ -177,6 +178,13 @@ public interface Engine extends AutoCloseable {
    * @return what differs.
    */
   DiffReply diff(DiffRequest request);
+
+  /**
+   * Looks at the store.
+   *
+   * @return how full it is, and what each snapshot takes.
+   */
+  StoreStatReply storeStat();
 
   /**
    * Completes when the engine can't work any more, because its keeper has ended.

@@ -21,6 +21,7 @@ import io.vas.api.v1.SnapshotInfo;
 import io.vas.api.v1.SnapshotMode;
 import io.vas.api.v1.SnapshotRequest;
 import io.vas.api.v1.Stage;
+import io.vas.api.v1.StoreStatReply;
 import io.vas.core.ConflictException;
 import io.vas.core.NotFoundException;
 import io.vas.core.UnsupportedException;
@@ -640,6 +641,11 @@ public final class LocalEngine implements Engine {
           .setAfter(after.snapshot().id())
           .build();
     }
+  }
+
+  @Override
+  public StoreStatReply storeStat() {
+    return Views.stat(store.status());
   }
 
   private static List<Stage> stages(final SpawnReply reply, final CallTime time) {

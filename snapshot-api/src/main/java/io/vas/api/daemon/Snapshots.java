@@ -12,15 +12,11 @@ import io.vas.core.checkpoint.Checkpoint;
 import io.vas.core.checkpoint.Checkpointer;
 import io.vas.core.checkpoint.CommandPiece;
 import io.vas.core.image.Image;
-import io.vas.core.image.ObjectImage;
-import io.vas.core.image.ProcessImage;
-import io.vas.core.image.VmaImage;
 import io.vas.core.instance.Instance;
 import io.vas.core.keeper.FreezeMode;
 import io.vas.core.linux.Fd;
 import io.vas.core.linux.FileSystemStatus;
 import io.vas.core.linux.OpenFlags;
-import io.vas.core.memory.PageRuns;
 import io.vas.store.Draft;
 import io.vas.store.Snapshot;
 import io.vas.store.SnapshotFacts;
@@ -46,7 +42,6 @@ import java.util.function.Supplier;
 
 /** Takes snapshots of instances into the store. */
 final class Snapshots implements AutoCloseable {
-  private static final int PAGE = 4096;
   private static final long PROGRESS_MILLIS = 100;
 
   private final SnapshotStore store;
@@ -138,13 +133,11 @@ final class Snapshots implements AutoCloseable {
       if (time.remaining().isZero()) {
         throw new DeadlineException("the time for the snapshot ran out; it was not kept");
       }
-      final long pages = pages(image);
       final Snapshot snapshot =
           store.publish(
               draft,
               image,
-              new SnapshotFacts(
-                  checkpoint.frozenNanos() / 1000, time.elapsedMicros(), pages, pages, "map"));
+              new SnapshotFacts(checkpoint.frozenNanos() / 1000, time.elapsedMicros(), "map"));
       latest.put(instance.id(), snapshot.id());
       taken.put(snapshot.id(), new Taken(stages(checkpoint), report(checkpoint)));
       return snapshot;
@@ -237,16 +230,12 @@ final class Snapshots implements AutoCloseable {
       final Instance instance,
       final Optional<SnapshotUse> origin,
       final Optional<SnapshotName> name) {
-    final long inherited =
-        origin
-            .map(use -> use.snapshot().space().hugeBytes() + use.snapshot().space().smallBytes())
-            .orElse(0L);
     return new SnapshotRequest(
         instance.reference(),
         name,
         position(instance),
         origin,
-        inherited + MemoryUse.stored(instance.pid()),
+        MemoryUse.stored(instance.pid()),
         ownFiles(instance));
   }
 
@@ -284,19 +273,6 @@ final class Snapshots implements AutoCloseable {
       frozen.remove(instance.id());
       ticks.cancel(false);
     }
-  }
-
-  private static long pages(final Image image) {
-    long bytes = 0;
-    for (final ProcessImage process : image.getProcessesList()) {
-      for (final VmaImage vma : process.getMemory().getVmasList()) {
-        bytes += PageRuns.decode(vma.getStart(), vma.getPages().getRunsList()).bytes();
-      }
-    }
-    for (final ObjectImage object : image.getObjectsList()) {
-      bytes += PageRuns.decode(object.getOffset(), object.getRunsList()).bytes();
-    }
-    return bytes / PAGE;
   }
 
   private static List<Stage> stages(final Checkpoint checkpoint) {

@@ -38,6 +38,8 @@ import io.vas.api.v1.SnapshotUpdate;
 import io.vas.api.v1.SnapshotsReply;
 import io.vas.api.v1.SnapshotsRequest;
 import io.vas.api.v1.StopRequest;
+import io.vas.api.v1.StoreStatReply;
+import io.vas.api.v1.StoreStatRequest;
 import io.vas.api.v1.UnpauseRequest;
 import io.vas.api.v1.VasGrpc;
 import io.vas.api.v1.WaitReply;
@@ -335,6 +337,12 @@ final class VasService extends VasGrpc.VasImplBase {
           RequestRules.checkReference(request.getAfter(), "snapshot");
           return engine.diff(request);
         });
+  }
+
+  @Override
+  public void storeStat(
+      final StoreStatRequest request, final StreamObserver<StoreStatReply> observer) {
+    answer(observer, engine::storeStat);
   }
 
   private static <T> void answer(final StreamObserver<T> observer, final Supplier<T> action) {

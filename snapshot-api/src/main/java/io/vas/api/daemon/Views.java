@@ -6,6 +6,8 @@ import io.vas.api.v1.InstanceState;
 import io.vas.api.v1.MemoryRange;
 import io.vas.api.v1.SnapshotDetails;
 import io.vas.api.v1.SnapshotInfo;
+import io.vas.api.v1.StoreStatReply;
+import io.vas.api.v1.StoredSnapshot;
 import io.vas.core.checkpoint.CommandPiece;
 import io.vas.core.image.Image;
 import io.vas.core.image.ProcessImage;
@@ -15,6 +17,7 @@ import io.vas.core.memory.MemoryPlan;
 import io.vas.core.memory.MemoryStrategy;
 import io.vas.store.Snapshot;
 import io.vas.store.SnapshotName;
+import io.vas.store.StoreStatus;
 import java.time.Instant;
 import java.time.temporal.ChronoUnit;
 import java.util.EnumSet;
@@ -115,5 +118,30 @@ final class Views {
 
   private static long micros(final Instant instant) {
     return ChronoUnit.MICROS.between(Instant.EPOCH, instant);
+  }
+
+  static StoreStatReply stat(final StoreStatus status) {
+    final StoreStatReply.Builder reply =
+        StoreStatReply.newBuilder()
+            .setBudgetBytes(status.budgetBytes())
+            .setUsedBytes(status.usedBytes())
+            .setReservedBytes(status.reservedBytes())
+            .setRemovedBytes(status.removedBytes())
+            .setMetadataBytes(status.metadataBytes())
+            .setHugePages(status.hugePages())
+            .setLimitedByKernel(status.limitedByKernel())
+            .addAllLimitations(status.limitations());
+    for (final StoreStatus.Entry entry : status.entries()) {
+      reply.addSnapshots(
+          StoredSnapshot.newBuilder()
+              .setId(entry.id())
+              .setName(entry.name().map(SnapshotName::toString).orElse(""))
+              .setHugeBytes(entry.space().hugeBytes())
+              .setSmallBytes(entry.space().smallBytes())
+              .setLayerBytes(entry.space().layerBytes())
+              .setImageBytes(entry.space().imageBytes())
+              .setUses(entry.uses()));
+    }
+    return reply.build();
   }
 }

@@ -17,6 +17,7 @@ import io.vas.api.v1.RollbackRequest;
 import io.vas.api.v1.RunRequest;
 import io.vas.api.v1.SnapshotInfo;
 import io.vas.api.v1.SnapshotRequest;
+import io.vas.api.v1.StoreStatReply;
 import io.vas.core.NotFoundException;
 import io.vas.core.VasException;
 import java.nio.file.Path;
@@ -244,6 +245,11 @@ public final class TestEngine implements Engine {
               .build());
     }
     return forks;
+  }
+
+  @Override
+  public StoreStatReply storeStat() {
+    return StoreStatReply.newBuilder().setBudgetBytes(1 << 30).setUsedBytes(1 << 20).build();
   }
 
   @Override

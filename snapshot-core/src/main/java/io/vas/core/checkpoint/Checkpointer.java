@@ -30,8 +30,8 @@ import io.vas.core.linux.Machine;
 import io.vas.core.linux.MappedMemory;
 import io.vas.core.linux.MemFd;
 import io.vas.core.linux.OpenFlags;
-import io.vas.core.memory.PageRuns;
 import io.vas.core.memory.PageSink;
+import io.vas.core.memory.PageSpace;
 import io.vas.core.memory.RegionKind;
 import io.vas.core.program.ProgramResults;
 import io.vas.core.program.SystemCall;
@@ -50,7 +50,6 @@ import io.vas.core.resource.TaskRecord;
 import io.vas.core.resource.TaskResource;
 import io.vas.core.sandbox.Sandbox;
 import java.io.IOException;
-import java.nio.ByteBuffer;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -73,7 +72,7 @@ import org.agrona.DirectBuffer;
  */
 public final class Checkpointer {
   /** Raised when an older version would misunderstand an image. */
-  public static final int IMAGE_VERSION = 1;
+  public static final int IMAGE_VERSION = 2;
 
   private static final String CHILDREN = "children";
   private static final String COPY_FILES = "files: copy the layer";
@@ -251,6 +250,7 @@ public final class Checkpointer {
       final PageSink sink,
       final Duration deadline,
       final FreezeMode mode) {
+    sink.clear();
     for (final RegionKind kind : RegionKind.values()) {
       FileIo.truncate(sink.region(kind), 0);
     }
@@ -263,8 +263,13 @@ public final class Checkpointer {
         final InstanceRecord record =
             new InstanceRecord(by, memory, reply.recordLength(), instance.pid());
         final Image image =
-            new Interpretation(instance, layersOf(instance, sink), record, reply.tracked())
-                .image(sink);
+            new Interpretation(
+                    instance,
+                    layersOf(instance, sink),
+                    Optional.of(sink),
+                    record,
+                    reply.tracked())
+                .image();
         return new Checkpoint(
             image,
             reply.frozenNanos(),
@@ -322,10 +327,7 @@ public final class Checkpointer {
     final List<DeviceNumber> devices = new ArrayList<>();
     for (final RegionKind kind : RegionKind.values()) {
       devices.add(
-          instance
-              .origin()
-              .map(origin -> FileStatus.of(origin.pages().region(kind)).device())
-              .orElse(DeviceNumber.of(0)));
+          instance.origin().map(origin -> origin.pages().device(kind)).orElse(DeviceNumber.of(0)));
     }
     try (Fd planFile = MemFd.of("vas-plan", by.bytes(devices.get(0), devices.get(1)));
         Fd recordFile = MemFd.create("vas-record", 0, 0)) {
@@ -350,7 +352,8 @@ public final class Checkpointer {
         final InstanceRecord record =
             new InstanceRecord(by, memory, reply.recordLength(), instance.pid());
         return new Inspection(
-            new Interpretation(instance, layers, record, reply.tracked()).imageWithoutPages(),
+            new Interpretation(instance, layers, Optional.empty(), record, reply.tracked())
+                .imageWithoutPages(),
             record.keeperTids(),
             record.program().result(COMPARE_FILES) == 0);
       }
@@ -417,6 +420,7 @@ public final class Checkpointer {
   private static final class Interpretation implements CaptureContext {
     private final Subject instance;
     private final List<Fd> layers;
+    private final Optional<PageSink> sink;
     private final InstanceRecord record;
     private final List<StoredObject> objects;
     private final FileStatus log;
@@ -428,31 +432,24 @@ public final class Checkpointer {
     Interpretation(
         final Subject instance,
         final List<Fd> layers,
+        final Optional<PageSink> sink,
         final InstanceRecord record,
         final boolean isTracked) {
       this.isTracked = isTracked;
       this.instance = instance;
+      this.sink = sink;
       this.layers = List.copyOf(layers);
       this.record = record;
       this.objects = record.objects();
       this.log = instance.log();
     }
 
-    Image image(final PageSink sink) {
-      final Image image = image(memory -> withInheritedPages(memory, sink));
-      storeZeros(sink);
-      return image;
+    Image image() {
+      return image(UnaryOperator.identity());
     }
 
     Image imageWithoutPages() {
       return image(this::withInheritedFiles);
-    }
-
-    private MemoryImage withInheritedPages(final MemoryImage memory, final PageSink sink) {
-      return instance
-          .origin()
-          .map(origin -> new RegionFill(origin.image(), origin.pages(), sink).fill(memory, record))
-          .orElse(memory);
     }
 
     /**
@@ -534,25 +531,17 @@ public final class Checkpointer {
       }
     }
 
-    /** Pages of zeros over a file's are stored, too: a hole of a region must not be mapped. */
-    private void storeZeros(final PageSink sink) {
-      final ByteBuffer page = ByteBuffer.allocateDirect(PAGE);
-      for (final InstanceRecord.StoredPages stored : record.pages()) {
-        for (final InstanceRecord.Run run : stored.runs()) {
-          for (long at = 0; run.zero() && !stored.backed() && at < run.length(); at += PAGE) {
-            page.clear();
-            FileIo.pwrite(
-                sink.region(stored.region()),
-                page,
-                stored.offset() + (run.start() - stored.start()) + at);
-          }
-        }
+    private ObjectImage objectImage(final StoredObject object) {
+      for (final StoredObject.Run run : object.runs()) {
+        sink.ifPresent(
+            to ->
+                to.store(
+                    PageSpace.ofObject(object.id()),
+                    run.start(),
+                    (run.length() + PAGE - 1) / PAGE * PAGE,
+                    object.region(),
+                    object.offset() + run.start()));
       }
-    }
-
-    private static ObjectImage objectImage(final StoredObject object) {
-      final List<PageRuns.Run> runs = new ArrayList<>();
-      object.runs().forEach(run -> runs.add(new PageRuns.Run(run.start(), run.length())));
       final RecordedStatus status = object.status();
       return ObjectImage.newBuilder()
           .setId(object.id())
@@ -562,9 +551,6 @@ public final class Checkpointer {
           .setUid(status.uid())
           .setGid(status.gid())
           .setSize(status.size())
-          .setRegion(object.region().number())
-          .setOffset(object.offset())
-          .addAllRuns(PageRuns.of(runs).encode(0))
           .setLink(object.link())
           .build();
     }
@@ -595,6 +581,8 @@ public final class Checkpointer {
               this,
               record,
               new HostFiles("/", layers()),
+              sink,
+              instance.origin().map(from -> new OriginPages(from.image(), from.pages())),
               instance.origin().map(Subject.Origin::areaStart).orElse(0L),
               instance.origin().map(Subject.Origin::areaEnd).orElse(0L),
               isTracked);

@@ -9,12 +9,11 @@ import io.vas.core.image.Backing;
 import io.vas.core.image.MemoryImage;
 import io.vas.core.image.VmaImage;
 import io.vas.core.linux.FileIo;
+import io.vas.core.memory.Extent;
 import io.vas.core.memory.PageRuns;
 import io.vas.core.memory.PageSource;
-import io.vas.core.memory.RegionKind;
 import java.nio.ByteBuffer;
 import java.util.ArrayList;
-import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
@@ -35,11 +34,12 @@ final class MemoryDiff {
   private static final class Side {
     private final List<VmaImage> vmas;
     private final PageSource pages;
-    private final Map<VmaImage, PageRuns> runs = new HashMap<>();
+    private final int space;
     private final ByteBuffer page = ByteBuffer.allocateDirect(PAGE);
 
-    Side(final MemoryImage memory, final PageSource pages) {
+    Side(final MemoryImage memory, final int space, final PageSource pages) {
       this.vmas = memory.getVmasList();
+      this.space = space;
       this.pages = pages;
     }
 
@@ -60,20 +60,14 @@ final class MemoryDiff {
       return null;
     }
 
-    PageRuns stored(final VmaImage vma, final long start, final long end) {
-      return runs.computeIfAbsent(
-              vma, key -> PageRuns.decode(key.getStart(), key.getPages().getRunsList()))
-          .within(start, end);
+    List<Extent> stored(final long start, final long end) {
+      return pages.extents(space, start, end);
     }
 
     /** The bytes of a stored page. */
-    ByteBuffer read(final VmaImage vma, final long address) {
+    ByteBuffer read(final Extent extent, final long address) {
       page.clear();
-      final int length =
-          FileIo.pread(
-              pages.region(RegionKind.of(vma.getPages().getRegion())),
-              page,
-              vma.getPages().getOffset() + (address - vma.getStart()));
+      final int length = FileIo.pread(pages.file(extent.file()), page, address - extent.distance());
       while (page.position() < PAGE) {
         page.put((byte) 0);
       }
@@ -83,13 +77,14 @@ final class MemoryDiff {
   }
 
   MemoryDiff(
+      final int space,
       final MemoryImage before,
       final PageSource pagesBefore,
       final MemoryImage after,
       final PageSource pagesAfter,
       final boolean withBytes) {
-    this.before = new Side(before, pagesBefore);
-    this.after = new Side(after, pagesAfter);
+    this.before = new Side(before, space, pagesBefore);
+    this.after = new Side(after, space, pagesAfter);
     this.withBytes = withBytes;
   }
 
@@ -159,7 +154,7 @@ final class MemoryDiff {
         final VmaImage one = before.at(start);
         final VmaImage other = after.at(start);
         if (one != null && other != null && !one.getShared() && !other.getShared()) {
-          compare(start, end, one, other);
+          compare(start, end, one);
         }
       }
       start = end;
@@ -167,34 +162,49 @@ final class MemoryDiff {
     return ranges;
   }
 
-  private void compare(final long start, final long end, final VmaImage one, final VmaImage other) {
-    final PageRuns inOne = before.stored(one, start, end);
-    final PageRuns inOther = after.stored(other, start, end);
-    for (final PageRuns.Run run : inOne.plus(inOther).list()) {
+  private void compare(final long start, final long end, final VmaImage vma) {
+    final List<Extent> inOne = before.stored(start, end);
+    final List<Extent> inOther = after.stored(start, end);
+    for (final PageRuns.Run run : runs(inOne).plus(runs(inOther)).list()) {
       for (long at = run.start(); at < run.end(); at += PAGE) {
+        final Extent one = holder(inOne, at);
+        final Extent other = holder(inOther, at);
+        if (one != null
+            && other != null
+            && one.file() == other.file()
+            && one.distance() == other.distance()) {
+          // They share the page.
+          continue;
+        }
         compare(
             at,
-            one,
-            holds(inOne.list(), at) ? before.read(one, at) : null,
-            holds(inOther.list(), at) ? after.read(other, at) : null);
+            vma,
+            one == null ? null : before.read(one, at),
+            other == null ? null : after.read(other, at));
       }
     }
   }
 
-  private static boolean holds(final List<PageRuns.Run> runs, final long address) {
+  private static PageRuns runs(final List<Extent> extents) {
+    return PageRuns.of(
+        extents.stream().map(extent -> new PageRuns.Run(extent.start(), extent.length())).toList());
+  }
+
+  private static Extent holder(final List<Extent> extents, final long address) {
     int low = 0;
-    int high = runs.size() - 1;
+    int high = extents.size() - 1;
     while (low <= high) {
       final int middle = (low + high) >>> 1;
-      if (address < runs.get(middle).start()) {
+      final Extent extent = extents.get(middle);
+      if (address < extent.start()) {
         high = middle - 1;
-      } else if (address >= runs.get(middle).end()) {
+      } else if (address >= extent.end()) {
         low = middle + 1;
       } else {
-        return true;
+        return extent;
       }
     }
-    return false;
+    return null;
   }
 
   /** What is not stored is zero, or what a file shows; then both are told to differ. */

@@ -19,6 +19,7 @@ import io.vas.core.image.ProcessImage;
 import io.vas.core.image.RegistersState;
 import io.vas.core.image.TaskImage;
 import io.vas.core.memory.PageSource;
+import io.vas.core.memory.PageSpace;
 import io.vas.core.resource.Registers;
 import java.util.ArrayList;
 import java.util.HashMap;
@@ -128,7 +129,13 @@ public final class SnapshotComparison {
   private ProcessDiff process(final ProcessImage one, final ProcessImage other, final int pid) {
     final MemoryImage memory = one.getMemory();
     final MemoryDiff diff =
-        new MemoryDiff(memory, pagesBefore, other.getMemory(), pagesAfter, withBytes);
+        new MemoryDiff(
+            PageSpace.ofProcess(pid),
+            memory,
+            pagesBefore,
+            other.getMemory(),
+            pagesAfter,
+            withBytes);
     final List<Change> state = pieces(one.getPiecesList(), other.getPiecesList());
     if (memory.getLayout().getBrk() != other.getMemory().getLayout().getBrk()) {
       state.add(

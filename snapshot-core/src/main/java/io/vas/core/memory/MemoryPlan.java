@@ -2,13 +2,17 @@ package io.vas.core.memory;
 
 import io.vas.core.image.Backing;
 import io.vas.core.image.MemoryImage;
-import io.vas.core.image.StoredPages;
 import io.vas.core.image.VmaImage;
 import io.vas.core.linux.MappedMemory;
 import io.vas.core.linux.VmFlag;
 import java.util.ArrayList;
+import java.util.Comparator;
+import java.util.HashMap;
 import java.util.List;
+import java.util.Map;
+import java.util.Optional;
 import java.util.Set;
+import java.util.TreeSet;
 
 /**
  * How each VMA of a snapshot comes back. Made from the image alone, so that the same answer is
@@ -27,8 +31,16 @@ public final class MemoryPlan {
    * @param strategy how.
    * @param reason why, for people.
    * @param runs its stored pages, by address.
+   * @param extents where they lie, by address.
+   * @param carrier what is mapped.
    */
-  public record Entry(VmaImage vma, MemoryStrategy strategy, String reason, PageRuns runs) {
+  public record Entry(
+      VmaImage vma,
+      MemoryStrategy strategy,
+      String reason,
+      PageRuns runs,
+      List<Extent> extents,
+      Optional<Carrier> carrier) {
     /**
      * Whether advice has been given to the VMA.
      *
@@ -39,11 +51,35 @@ public final class MemoryPlan {
       return flags(vma).contains(flag);
     }
 
+    /** The extents that are not where the carrier has them. */
+    List<Extent> besides() {
+      return carrier
+          .map(
+              mapped ->
+                  extents.stream()
+                      .filter(
+                          extent ->
+                              extent.file() != mapped.file()
+                                  || extent.distance() != vma.getStart() - mapped.offset())
+                      .toList())
+          .orElse(extents);
+    }
+
     /** Whether it must behave as anonymous memory though it maps a file. */
     boolean isGuarded() {
       return strategy == MemoryStrategy.MAP && vma.getBacking() == Backing.ANONYMOUS;
     }
   }
+
+  /**
+   * What a VMA maps. One VMA stays one: pages that lie elsewhere are written over it, and so are
+   * zeros over pages that the snapshot does not hold.
+   *
+   * @param file of extents.
+   * @param offset where in the file the VMA begins.
+   * @param zeros where the file has something that is not the snapshot's.
+   */
+  public record Carrier(long file, long offset, PageRuns zeros) {}
 
   private MemoryPlan(final List<Entry> entries) {
     this.entries = List.copyOf(entries);
@@ -53,10 +89,16 @@ public final class MemoryPlan {
    * Plan an address space.
    *
    * @param memory its image.
+   * @param space its space.
+   * @param pages the snapshot's pages.
    * @param preferred what is done where nothing speaks against it.
    * @return the plan.
    */
-  public static MemoryPlan of(final MemoryImage memory, final MemoryStrategy preferred) {
+  public static MemoryPlan of(
+      final MemoryImage memory,
+      final int space,
+      final PageSource pages,
+      final MemoryStrategy preferred) {
     // An instance with mapped memory may not work with guard pages (GuardFilter); this one does.
     final boolean hasGuards =
         memory.getVmasList().stream().anyMatch(vma -> vma.getGuardsCount() > 0);
@@ -64,22 +106,27 @@ public final class MemoryPlan {
     final String reason = hasGuards ? "the instance uses guard pages" : "asked for";
     final List<Entry> entries = new ArrayList<>(memory.getVmasCount());
     for (final VmaImage vma : memory.getVmasList()) {
-      entries.add(entry(vma, chosen, reason));
+      entries.add(
+          entry(vma, pages.extents(space, vma.getStart(), vma.getEnd()), pages, chosen, reason));
     }
     return new MemoryPlan(entries);
   }
 
   private static Entry entry(
-      final VmaImage vma, final MemoryStrategy preferred, final String reasonToCopy) {
+      final VmaImage vma,
+      final List<Extent> extents,
+      final PageSource pages,
+      final MemoryStrategy preferred,
+      final String reasonToCopy) {
     final Set<String> flags = flags(vma);
-    final PageRuns runs = runs(vma);
+    final long bytes = extents.stream().mapToLong(Extent::length).sum();
     if (flags.contains(VmFlag.WIPE_ON_FORK)) {
-      return copy(vma, PageRuns.of(List.of()), "MADV_WIPEONFORK: zero in a fork");
+      return copy(vma, List.of(), "MADV_WIPEONFORK: zero in a fork");
     }
     if (flags.contains(VmFlag.DROPPABLE)) {
-      return copy(vma, PageRuns.of(List.of()), "MAP_DROPPABLE: zero in a fork");
+      return copy(vma, List.of(), "MAP_DROPPABLE: zero in a fork");
     }
-    final boolean isWhole = runs.bytes() == vma.getEnd() - vma.getStart();
+    final boolean isWhole = isWhole(vma, bytes);
     if (vma.getBacking() == Backing.FILE
         && preferred == MemoryStrategy.MAP
         && !flags.contains(VmFlag.LOCKED)
@@ -88,48 +135,100 @@ public final class MemoryPlan {
         && !vma.getFile().getInLayer()
         && isWhole) {
       // What the loader relocated: half of a small instance's memory.
-      return new Entry(vma, MemoryStrategy.MAP, "private file mapping, all of it written", runs);
+      return map(vma, extents, pages, "private file mapping, all of it written");
     }
     if (vma.getBacking() == Backing.FILE) {
-      return copy(vma, runs, runs.isEmpty() ? "file" : "written pages of a private file mapping");
+      return copy(vma, extents, bytes == 0 ? "file" : "written pages of a private file mapping");
     }
     if (vma.getBacking() == Backing.OBJECT) {
       return copy(
-          vma, runs, vma.getShared() ? "shared memory" : "private mapping of shared memory");
+          vma, extents, vma.getShared() ? "shared memory" : "private mapping of shared memory");
     }
-    if (runs.isEmpty()) {
-      return copy(vma, runs, "nothing stored");
+    if (bytes == 0) {
+      return copy(vma, extents, "nothing stored");
     }
     if (preferred == MemoryStrategy.COPY) {
-      return copy(vma, runs, reasonToCopy);
+      return copy(vma, extents, reasonToCopy);
     }
     if (flags.contains(VmFlag.GROWS_DOWN)) {
-      return copy(vma, runs, "grows down");
+      return copy(vma, extents, "grows down");
     }
     if (flags.contains(VmFlag.LOCKED)) {
-      return copy(vma, runs, "locked in memory");
+      return copy(vma, extents, "locked in memory");
     }
     if (flags.contains(VmFlag.SEALED)) {
-      return copy(vma, runs, "sealed");
+      return copy(vma, extents, "sealed");
     }
     // Without holes there is nothing that would be slow to fault in.
-    if (runs.bytes() <= FEW_BYTES && !isWhole) {
-      return copy(vma, runs, "few pages");
+    if (bytes <= FEW_BYTES && !isWhole) {
+      return copy(vma, extents, "few pages");
     }
-    return new Entry(vma, MemoryStrategy.MAP, "stored pages", runs);
+    return map(vma, extents, pages, "stored pages");
   }
 
-  private static Entry copy(final VmaImage vma, final PageRuns runs, final String reason) {
-    return new Entry(vma, MemoryStrategy.COPY, reason, runs);
+  private static boolean isWhole(final VmaImage vma, final long bytes) {
+    return bytes == vma.getEnd() - vma.getStart();
+  }
+
+  private static Entry copy(final VmaImage vma, final List<Extent> extents, final String reason) {
+    return new Entry(vma, MemoryStrategy.COPY, reason, runs(extents), extents, Optional.empty());
+  }
+
+  /** From the file that has most of it in one piece. */
+  private static Entry map(
+      final VmaImage vma, final List<Extent> extents, final PageSource pages, final String reason) {
+    final Map<Place, Long> bytes = new HashMap<>();
+    extents.forEach(extent -> bytes.merge(Place.of(extent), extent.length(), Long::sum));
+    final Optional<Place> most =
+        bytes.entrySet().stream()
+            .filter(entry -> entry.getKey().distance <= vma.getStart())
+            .max(Map.Entry.<Place, Long>comparingByValue().thenComparing(Map.Entry::getKey))
+            .filter(entry -> entry.getValue() > FEW_BYTES || isWhole(vma, entry.getValue()))
+            .map(Map.Entry::getKey);
+    if (most.isEmpty()) {
+      return copy(vma, extents, "scattered pages");
+    }
+    final Place place = most.get();
+    final PageRuns runs = runs(extents);
+    return new Entry(
+        vma,
+        MemoryStrategy.MAP,
+        reason,
+        runs,
+        extents,
+        Optional.of(
+            new Carrier(
+                place.file,
+                vma.getStart() - place.distance,
+                pages.isOwn(place.file)
+                    ? PageRuns.of(List.of())
+                    : FileGaps.written(
+                        pages.file(place.file),
+                        place.distance,
+                        runs.gaps(vma.getStart(), vma.getEnd())))));
+  }
+
+  /** Where a VMA would begin in a file; which of two is as good as the other does not matter. */
+  private record Place(long file, long distance) implements Comparable<Place> {
+    static Place of(final Extent extent) {
+      return new Place(extent.file(), extent.distance());
+    }
+
+    @Override
+    public int compareTo(final Place other) {
+      return Comparator.comparingLong(Place::file)
+          .thenComparingLong(Place::distance)
+          .compare(this, other);
+    }
+  }
+
+  private static PageRuns runs(final List<Extent> extents) {
+    return PageRuns.of(
+        extents.stream().map(extent -> new PageRuns.Run(extent.start(), extent.length())).toList());
   }
 
   static Set<String> flags(final VmaImage vma) {
     return vma.getFlags().isEmpty() ? Set.of() : Set.of(vma.getFlags().split(" "));
-  }
-
-  private static PageRuns runs(final VmaImage vma) {
-    final StoredPages pages = vma.getPages();
-    return PageRuns.decode(vma.getStart(), pages.getRunsList());
   }
 
   /**
@@ -139,6 +238,30 @@ public final class MemoryPlan {
    */
   public List<Entry> entries() {
     return entries;
+  }
+
+  /**
+   * The files that pages come from.
+   *
+   * @return each once.
+   */
+  public Set<Long> files() {
+    final Set<Long> files = new TreeSet<>();
+    for (final Entry entry : entries) {
+      entry.extents().forEach(extent -> files.add(extent.file()));
+      entry.carrier().ifPresent(carrier -> files.add(carrier.file()));
+    }
+    return files;
+  }
+
+  /**
+   * Whether zeros must be written over what a file holds.
+   *
+   * @return whether a carrier has any.
+   */
+  boolean needsZeros() {
+    return entries.stream()
+        .anyMatch(entry -> entry.carrier().filter(c -> !c.zeros().isEmpty()).isPresent());
   }
 
   /**

@@ -8,7 +8,6 @@ import io.vas.core.image.LayoutImage;
 import io.vas.core.image.MappedFile;
 import io.vas.core.image.MemoryImage;
 import io.vas.core.image.ObjectImage;
-import io.vas.core.image.StoredPages;
 import io.vas.core.image.VmaImage;
 import io.vas.core.linux.MappedMemory;
 import io.vas.core.linux.MemFd;
@@ -80,10 +79,12 @@ public final class MemoryRestore {
   private final Image image;
   private final MemoryImage memory;
   private final MemoryPlan plan;
-  private final ToIntFunction<RegionKind> regions;
+  private final ToIntFunction<Long> regions;
   private final IntUnaryOperator objects;
+  private final PageSource pages;
   private final Map<OpenKey, Result> files = new LinkedHashMap<>();
   private Result executable;
+  private Result zeros;
 
   private record OpenKey(String path, int flags) {}
 
@@ -94,7 +95,8 @@ public final class MemoryRestore {
    * @param image the snapshot.
    * @param memory the address space, of the image.
    * @param plan how its VMAs come back.
-   * @param regions the number of the descriptor of each region, fixed.
+   * @param pages the snapshot's pages.
+   * @param regions the number of the descriptor of each file of pages, fixed.
    * @param objects the number where each object is left, by id, fixed.
    */
   public MemoryRestore(
@@ -102,12 +104,14 @@ public final class MemoryRestore {
       final Image image,
       final MemoryImage memory,
       final MemoryPlan plan,
-      final ToIntFunction<RegionKind> regions,
+      final PageSource pages,
+      final ToIntFunction<Long> regions,
       final IntUnaryOperator objects) {
     this.program = program;
     this.image = image;
     this.memory = memory;
     this.plan = plan;
+    this.pages = pages;
     this.regions = regions;
     this.objects = objects;
   }
@@ -134,6 +138,15 @@ public final class MemoryRestore {
       }
     }
     executable = open(memory.getLayout().getExecutable(), OpenFlags.O_RDONLY);
+    if (plan.needsZeros()) {
+      zeros =
+          program.call(
+              "open /dev/zero",
+              SystemCall.OPENAT,
+              OpenFlags.AT_FDCWD,
+              program.string("/dev/zero"),
+              OpenFlags.O_RDONLY | OpenFlags.O_CLOEXEC);
+    }
   }
 
   private static int openFlags(final VmaImage vma) {
@@ -207,20 +220,22 @@ public final class MemoryRestore {
   }
 
   private void fill(final ObjectImage object, final int number, final String name) {
-    final int region = regions.applyAsInt(RegionKind.of(object.getRegion()));
-    for (final PageRuns.Run run : PageRuns.decode(0, object.getRunsList()).list()) {
-      final String at = name + "bytes from 0x" + Long.toHexString(run.start());
-      program.call(at + ", seek", SystemCall.LSEEK, number, run.start(), 0);
-      for (long done = 0; done < run.length(); done += TRANSFER_MAX) {
-        final long length = Math.min(TRANSFER_MAX, run.length() - done);
+    for (final Extent extent :
+        pages.extents(PageSpace.ofObject(object.getId()), 0, PageSpace.END)) {
+      final String at = name + "bytes from 0x" + Long.toHexString(extent.start());
+      program.call(at + ", seek", SystemCall.LSEEK, number, extent.start(), 0);
+      // Its last page may reach beyond its end.
+      final long bytes = Math.min(extent.length(), object.getSize() - extent.start());
+      for (long done = 0; done < bytes; done += TRANSFER_MAX) {
+        final long length = Math.min(TRANSFER_MAX, bytes - done);
         final byte[] offset = new byte[Long.BYTES];
-        new UnsafeBuffer(offset).putLong(0, object.getOffset() + run.start() + done, LITTLE_ENDIAN);
+        new UnsafeBuffer(offset).putLong(0, extent.offset() + done, LITTLE_ENDIAN);
         program.callExpecting(
             length,
             at + " + 0x" + Long.toHexString(done),
             SystemCall.SENDFILE,
             number,
-            region,
+            regions.applyAsInt(extent.file()),
             program.data(offset),
             length);
       }
@@ -254,6 +269,9 @@ public final class MemoryRestore {
     setLayout();
     files.forEach(
         (key, file) -> program.call("close " + key.path + " " + key.flags, SystemCall.CLOSE, file));
+    if (zeros != null) {
+      program.call("close /dev/zero", SystemCall.CLOSE, zeros);
+    }
   }
 
   private void map(final MemoryPlan.Entry entry) {
@@ -264,15 +282,7 @@ public final class MemoryRestore {
             + Long.toHexString(vma.getEnd())
             + (vma.getName().isEmpty() ? "" : " " + vma.getName());
     if (entry.strategy() == MemoryStrategy.MAP) {
-      final StoredPages pages = vma.getPages();
-      mmap(
-          "map " + name,
-          vma.getStart(),
-          vma.getEnd(),
-          vma.getProtection(),
-          MappedMemory.MAP_PRIVATE | noReserve(entry),
-          regions.applyAsInt(RegionKind.of(pages.getRegion())),
-          pages.getOffset());
+      mapCarrier(entry, name);
     } else {
       copy(entry, name, vma.getStart());
     }
@@ -307,6 +317,64 @@ public final class MemoryRestore {
         program.call("lock " + name, SystemCall.MLOCK2, lock);
       } else {
         program.callAny("lock " + name, SystemCall.MLOCK2, lock);
+      }
+    }
+  }
+
+  private void mapCarrier(final MemoryPlan.Entry entry, final String name) {
+    final VmaImage vma = entry.vma();
+    final MemoryPlan.Carrier carrier = entry.carrier().orElseThrow();
+    final List<Extent> besides = entry.besides();
+    final boolean opensForCopy =
+        !MemoryPlan.isWritable(vma) && !(besides.isEmpty() && carrier.zeros().isEmpty());
+    mmap(
+        "map " + name,
+        vma.getStart(),
+        vma.getEnd(),
+        opensForCopy ? MappedMemory.PROT_READ | MappedMemory.PROT_WRITE : vma.getProtection(),
+        MappedMemory.MAP_PRIVATE | noReserve(entry),
+        regions.applyAsInt(carrier.file()),
+        carrier.offset());
+    fill(besides, name, vma.getStart());
+    for (final PageRuns.Run run : carrier.zeros().list()) {
+      for (long at = run.start(); at < run.end(); at += TRANSFER_MAX) {
+        final long length = Math.min(TRANSFER_MAX, run.end() - at);
+        program.callExpecting(
+            length,
+            "zeros at " + Long.toHexString(at) + " of " + name,
+            SystemCall.READ,
+            zeros,
+            at,
+            length);
+      }
+    }
+    if (opensForCopy) {
+      program.call(
+          "protect " + name,
+          SystemCall.MPROTECT,
+          vma.getStart(),
+          vma.getEnd() - vma.getStart(),
+          vma.getProtection());
+    }
+  }
+
+  /** Reads stored pages from a given address on into what is mapped there. */
+  private void fill(final List<Extent> extents, final String name, final long from) {
+    for (final Extent whole : extents) {
+      if (whole.end() <= from) {
+        continue;
+      }
+      final Extent extent = whole.within(from, whole.end());
+      for (long at = extent.start(); at < extent.end(); at += TRANSFER_MAX) {
+        final long length = Math.min(TRANSFER_MAX, extent.end() - at);
+        program.callExpecting(
+            length,
+            "fill " + Long.toHexString(at) + " of " + name,
+            SystemCall.PREAD64,
+            regions.applyAsInt(extent.file()),
+            at,
+            length,
+            at - extent.distance());
       }
     }
   }
@@ -378,20 +446,7 @@ public final class MemoryRestore {
               -1,
               0);
     }
-    final StoredPages pages = vma.getPages();
-    for (final PageRuns.Run run : runs.list()) {
-      for (long at = run.start(); at < run.end(); at += TRANSFER_MAX) {
-        final long length = Math.min(TRANSFER_MAX, run.end() - at);
-        program.callExpecting(
-            length,
-            "fill " + Long.toHexString(at) + " of " + name,
-            SystemCall.PREAD64,
-            regions.applyAsInt(RegionKind.of(pages.getRegion())),
-            at,
-            length,
-            pages.getOffset() + (at - vma.getStart()));
-      }
-    }
+    fill(entry.extents(), name, from);
     if (opensForCopy) {
       program.call(
           "protect " + name, SystemCall.MPROTECT, from, vma.getEnd() - from, vma.getProtection());

@@ -6,6 +6,8 @@ import io.vas.core.linux.Fd;
 /**
  * Where the pages and files of one snapshot are put while it is taken. Whoever made it decides
  * afterwards whether that becomes a snapshot or is thrown away.
+ *
+ * <p>What is neither stored nor shared is a hole. Later calls win over earlier ones.
  */
 public interface PageSink {
   /**
@@ -24,6 +26,43 @@ public interface PageSink {
    * @return its st_dev.
    */
   DeviceNumber device(RegionKind kind);
+
+  /** Forget what was stored, shared and dropped so far: another attempt begins. */
+  void clear();
+
+  /**
+   * Pages lie in one of the sink's own files. The bytes around them there, as far as they are
+   * within a mapping that is laid out in one piece, are zero.
+   *
+   * @param space which.
+   * @param start address of the first byte, a multiple of the page size.
+   * @param length bytes, a multiple of the page size.
+   * @param kind which file.
+   * @param offset where in it.
+   */
+  void store(int space, long start, long length, RegionKind kind, long offset);
+
+  /**
+   * Pages are those of an older snapshot, and holes where that has holes. It costs next to nothing
+   * where the addresses are the same, or nothing changes.
+   *
+   * @param space which.
+   * @param start address of the first byte, a multiple of the page size.
+   * @param length bytes, a multiple of the page size.
+   * @param from the older snapshot, open until this one is there.
+   * @param fromSpace which of its spaces.
+   * @param fromStart address of the first byte there.
+   */
+  void share(int space, long start, long length, PageSource from, int fromSpace, long fromStart);
+
+  /**
+   * Pages are holes: zero, or those of the file that is mapped underneath.
+   *
+   * @param space which.
+   * @param start address of the first byte, a multiple of the page size.
+   * @param length bytes, a multiple of the page size.
+   */
+  void drop(int space, long start, long length);
 
   /**
    * An empty directory that takes a copy of the instance's own files.

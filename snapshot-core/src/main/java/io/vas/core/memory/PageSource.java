@@ -1,26 +1,62 @@
 package io.vas.core.memory;
 
+import io.vas.core.linux.DeviceNumber;
 import io.vas.core.linux.Fd;
 import java.util.List;
 
 /** The pages and files of one snapshot, which never change. */
 public interface PageSource {
   /**
+   * The stored pages of a range.
+   *
+   * @param space which.
+   * @param start of the range.
+   * @param end of the range.
+   * @return by address; those that lie side by side are one.
+   */
+  List<Extent> extents(int space, long start, long end);
+
+  /**
    * A file that holds pages.
    *
-   * @param kind which of the two.
+   * @param file of an extent.
    * @return a descriptor of a read-only mount, which belongs to the source: nobody can write to the
    *     file through it, not even by opening it again.
    */
-  Fd region(RegionKind kind);
+  Fd file(long file);
 
   /**
    * The number under which the keeper holds the same descriptor.
    *
-   * @param kind which of the two.
-   * @return an id for {@code VAS_PARAM_HELD}.
+   * @param file of an extent.
+   * @return an id for {@code VAS_PARAM_HELD}, valid as long as the source is.
    */
-  long held(RegionKind kind);
+  long held(long file);
+
+  /**
+   * Of which kind a file is.
+   *
+   * @param file of an extent.
+   * @return what it was stored in.
+   */
+  RegionKind kind(long file);
+
+  /**
+   * The file system that all files of a kind are on, by which mappings of them are recognised.
+   *
+   * @param kind which of the two.
+   * @return its st_dev.
+   */
+  DeviceNumber device(RegionKind kind);
+
+  /**
+   * Whether a file was made for this very snapshot, so that between the snapshot's pages in it
+   * there is nothing but zeros.
+   *
+   * @param file of an extent.
+   * @return false if it may hold pages of other snapshots.
+   */
+  boolean isOwn(long file);
 
   /**
    * Directories with the files that the instance had made or changed.

@@ -9,6 +9,7 @@ import io.vas.core.checkpoint.SandboxPiece;
 import io.vas.core.image.DescriptorImage;
 import io.vas.core.image.FileImage;
 import io.vas.core.image.Image;
+import io.vas.core.image.ObjectImage;
 import io.vas.core.image.Piece;
 import io.vas.core.image.ProcessImage;
 import io.vas.core.image.RegistersState;
@@ -25,7 +26,7 @@ import io.vas.core.memory.MemoryPlan;
 import io.vas.core.memory.MemoryRestore;
 import io.vas.core.memory.MemoryStrategy;
 import io.vas.core.memory.PageSource;
-import io.vas.core.memory.RegionKind;
+import io.vas.core.memory.PageSpace;
 import io.vas.core.program.Data;
 import io.vas.core.program.Label;
 import io.vas.core.program.ProgramBuilder;
@@ -51,6 +52,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
+import java.util.TreeSet;
 import org.agrona.concurrent.UnsafeBuffer;
 
 /**
@@ -100,6 +102,7 @@ public final class ForkCompiler {
   private final MemoryPlan plan;
   private final ProgramBuilder program = new ProgramBuilder();
   private final Numbers numbers;
+  private final List<Long> pageFiles;
   private final long base;
   private Sandbox sandbox;
 
@@ -107,8 +110,10 @@ public final class ForkCompiler {
     this.image = image;
     this.process = image.getProcesses(0);
     this.pages = pages;
-    this.plan = MemoryPlan.of(process.getMemory(), strategy);
-    this.numbers = new Numbers(image);
+    this.plan =
+        MemoryPlan.of(process.getMemory(), PageSpace.ofProcess(process.getPid()), pages, strategy);
+    this.pageFiles = pageFiles();
+    this.numbers = new Numbers(image, pageFiles);
     this.base = freeArea();
   }
 
@@ -197,7 +202,7 @@ public final class ForkCompiler {
       file.close();
       throw new VasException("the snapshot's program has " + length + " bytes: too many");
     }
-    return new ForkProgram(image, pages, plan, file, base, stackLength, layers);
+    return new ForkProgram(image, pages, pageFiles, plan, file, base, stackLength, layers);
   }
 
   // ---- sandbox
@@ -207,9 +212,9 @@ public final class ForkCompiler {
     program.resource("descriptors");
     final Result control = program.parameter(CONTROL);
     final Result log = program.parameter(LOG);
-    final Map<RegionKind, Result> regions = new HashMap<>();
-    for (final RegionKind kind : RegionKind.values()) {
-      regions.put(kind, program.parameter(kind.name()));
+    final Map<Long, Result> regions = new LinkedHashMap<>();
+    for (final long file : pageFiles) {
+      regions.put(file, program.parameter(pageFileParameter(file)));
     }
     final List<String> layerNames = new ArrayList<>();
     final List<Result> layers = new ArrayList<>();
@@ -225,7 +230,7 @@ public final class ForkCompiler {
     moved.put(numbers.control(), moveUp("control socket", control));
     moved.put(numbers.log(), moveUp("log", log));
     regions.forEach(
-        (kind, region) -> moved.put(numbers.region(kind), moveUp("region " + kind, region)));
+        (file, region) -> moved.put(numbers.region(file), moveUp(pageFileParameter(file), region)));
     moved.put(numbers.upper(), moveUp("upper directory", sandbox.upper()));
     moved.put(numbers.root(), moveUp("root directory", sandbox.root()));
     closeRange("close what is the keeper's and the sandbox's", 0, numbers.end() - 1);
@@ -240,6 +245,21 @@ public final class ForkCompiler {
     program.resource("descriptors");
     moveTo("sock_diag socket", sockDiag, numbers.sockDiag());
     program.call("close duplicate of the sock_diag socket", SystemCall.CLOSE, sockDiag);
+  }
+
+  /** Parameter: the number of a file of the snapshot's pages. */
+  static String pageFileParameter(final long file) {
+    return "pages " + file;
+  }
+
+  private List<Long> pageFiles() {
+    final Set<Long> files = new TreeSet<>(plan.files());
+    for (final ObjectImage object : image.getObjectsList()) {
+      pages
+          .extents(PageSpace.ofObject(object.getId()), 0, PageSpace.END)
+          .forEach(extent -> files.add(extent.file()));
+    }
+    return List.copyOf(files);
   }
 
   private Result moveUp(final String what, final Value descriptor) {
@@ -273,7 +293,7 @@ public final class ForkCompiler {
 
   private MemoryRestore memoryRestore() {
     return new MemoryRestore(
-        program, image, process.getMemory(), plan, numbers::region, numbers::object);
+        program, image, process.getMemory(), plan, pages, numbers::region, numbers::object);
   }
 
   // ---- descriptors

@@ -17,7 +17,6 @@ import io.vas.core.linux.FileStatus;
 import io.vas.core.linux.LinuxException;
 import io.vas.core.memory.MemoryPlan;
 import io.vas.core.memory.PageSource;
-import io.vas.core.memory.RegionKind;
 import io.vas.core.program.Program;
 import io.vas.core.sandbox.RunSpec;
 import io.vas.core.sandbox.SandboxBase;
@@ -33,6 +32,7 @@ public final class ForkProgram implements AutoCloseable {
 
   private final Image image;
   private final PageSource pages;
+  private final List<Long> pageFiles;
   private final MemoryPlan plan;
   private final ProgramFile file;
   private final long base;
@@ -45,6 +45,7 @@ public final class ForkProgram implements AutoCloseable {
   ForkProgram(
       final Image image,
       final PageSource pages,
+      final List<Long> pageFiles,
       final MemoryPlan plan,
       final ProgramFile file,
       final long base,
@@ -52,6 +53,7 @@ public final class ForkProgram implements AutoCloseable {
       final List<String> layers) {
     this.image = image;
     this.pages = pages;
+    this.pageFiles = pageFiles;
     this.plan = plan;
     this.file = file;
     this.base = base;
@@ -121,8 +123,8 @@ public final class ForkProgram implements AutoCloseable {
         Params.forSpawn(file.program())
             .control(ForkCompiler.CONTROL)
             .attached(ForkCompiler.LOG, log);
-    for (final RegionKind kind : RegionKind.values()) {
-      params.held(kind.name(), pages.held(kind));
+    for (final long file : pageFiles) {
+      params.held(ForkCompiler.pageFileParameter(file), pages.held(file));
     }
     for (int i = 0; i < layers.size(); i++) {
       params.held(layers.get(i), pages.heldLayers().get(i));

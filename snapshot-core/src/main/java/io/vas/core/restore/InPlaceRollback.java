@@ -21,7 +21,6 @@ import io.vas.core.keeper.MendStage;
 import io.vas.core.linux.Fd;
 import io.vas.core.linux.FileStatus;
 import io.vas.core.memory.PageSource;
-import io.vas.core.memory.RegionKind;
 import io.vas.core.program.ProgramBuilder;
 import io.vas.core.program.Value;
 import io.vas.core.resource.ProcessResource;
@@ -200,20 +199,17 @@ public final class InPlaceRollback {
     final ProcessImage before = target.getProcesses(0);
     final ProcessImage now = current.getProcesses(0);
     final ProgramBuilder program = new ProgramBuilder();
+    final PageSpaceFiles files = PageSpaceFiles.of(pages, before);
     final MemoryDifference memory =
-        new MemoryDifference(program, before.getMemory(), now.getMemory());
+        new MemoryDifference(program, before.getMemory(), now.getMemory(), files);
     try {
       new FileDifference(program, target, current).mend(keepsConnections);
       mendProcess(program, target, before, now);
       final List<MendRequest.Task> tasks =
           tasks(program, target, before, now, inspection.keeperTids());
       memory.mend();
-      final List<Fd> regions = new ArrayList<>();
-      for (final RegionKind kind : RegionKind.values()) {
-        regions.add(pages.region(kind));
-      }
       final MendRequest request =
-          new MendRequest(instance.id(), regions).tasks(tasks).runs(memory.runs());
+          new MendRequest(instance.id(), files.descriptors()).tasks(tasks).runs(memory.runs());
       if (program.stepCount() > 0) {
         program.end();
         request.program(program.build(), freeArea(before, now));

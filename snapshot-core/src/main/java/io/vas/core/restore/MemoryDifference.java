@@ -4,7 +4,6 @@ import io.vas.core.image.Backing;
 import io.vas.core.image.LayoutImage;
 import io.vas.core.image.MappedFile;
 import io.vas.core.image.MemoryImage;
-import io.vas.core.image.StoredPages;
 import io.vas.core.image.VmaImage;
 import io.vas.core.keeper.MendRequest;
 import io.vas.core.keeper.MendRequest.Kind;
@@ -12,6 +11,7 @@ import io.vas.core.keeper.MendRequest.Run;
 import io.vas.core.linux.MappedMemory;
 import io.vas.core.linux.OpenFlags;
 import io.vas.core.linux.VmFlag;
+import io.vas.core.memory.Extent;
 import io.vas.core.memory.PageRuns;
 import io.vas.core.program.ProgramBuilder;
 import io.vas.core.program.Result;
@@ -19,6 +19,7 @@ import io.vas.core.program.SystemCall;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Optional;
 import java.util.Set;
 import java.util.TreeSet;
 import java.util.stream.Collectors;
@@ -52,6 +53,7 @@ final class MemoryDifference {
   private final ProgramBuilder program;
   private final MemoryImage target;
   private final MemoryImage current;
+  private final PageSpaceFiles files;
 
   /** What a mapping is at an address. Two that are equal behave the same. */
   private record Mapping(
@@ -86,10 +88,14 @@ final class MemoryDifference {
   }
 
   MemoryDifference(
-      final ProgramBuilder program, final MemoryImage target, final MemoryImage current) {
+      final ProgramBuilder program,
+      final MemoryImage target,
+      final MemoryImage current,
+      final PageSpaceFiles files) {
     this.program = program;
     this.target = target;
     this.current = current;
+    this.files = files;
   }
 
   /**
@@ -260,7 +266,7 @@ final class MemoryDifference {
   /**
    * What every page of every private mapping is to be.
    *
-   * @return runs by address; their files are the snapshot's regions, numbered as their kinds.
+   * @return runs by address; their files are numbered as {@link PageSpaceFiles} does.
    */
   List<Run> runs() {
     final List<Run> runs = new ArrayList<>();
@@ -269,10 +275,16 @@ final class MemoryDifference {
         continue;
       }
       final List<Run> own = new ArrayList<>();
-      final boolean hasPages = vma.getPages().getRunsCount() > 0;
-      for (final PageRuns.Run run :
-          PageRuns.decode(vma.getStart(), vma.getPages().getRunsList()).list()) {
-        own.add(run(vma, run.start(), run.end(), Kind.STORED));
+      final List<Extent> extents = files.extents(vma.getStart(), vma.getEnd());
+      final Optional<Extent> around = files.own(extents);
+      for (final Extent extent : extents) {
+        own.add(
+            new Run(
+                extent.start(),
+                extent.length(),
+                Kind.STORED,
+                files.number(extent),
+                extent.offset()));
       }
       for (final PageRuns.Run run : PageRuns.decode(vma.getStart(), vma.getGuardsList()).list()) {
         own.add(new Run(run.start(), run.length(), Kind.GUARD, MendRequest.NO_FILE, 0));
@@ -282,28 +294,26 @@ final class MemoryDifference {
       long at = vma.getStart();
       for (final Run run : own) {
         if (run.start() > at) {
-          runs.add(rest(vma, at, run.start(), rest, hasPages));
+          runs.add(rest(at, run.start(), rest, around));
         }
         runs.add(run);
         at = run.start() + run.bytes();
       }
       if (at < vma.getEnd()) {
-        runs.add(rest(vma, at, vma.getEnd(), rest, hasPages));
+        runs.add(rest(at, vma.getEnd(), rest, around));
       }
     }
     return runs;
   }
 
-  private static Run rest(
-      final VmaImage vma, final long start, final long end, final Kind kind, final boolean stored) {
-    return stored && kind == Kind.ZERO
-        ? run(vma, start, end, kind)
-        : new Run(start, end - start, kind, MendRequest.NO_FILE, 0);
-  }
-
-  private static Run run(final VmaImage vma, final long start, final long end, final Kind kind) {
-    final StoredPages pages = vma.getPages();
-    return new Run(
-        start, end - start, kind, pages.getRegion(), pages.getOffset() + (start - vma.getStart()));
+  /** The file of the VMA's other pages has zeros there, too. */
+  private Run rest(
+      final long start, final long end, final Kind kind, final Optional<Extent> around) {
+    return around
+        .filter(extent -> kind == Kind.ZERO && start >= extent.distance())
+        .map(
+            extent ->
+                new Run(start, end - start, kind, files.number(extent), start - extent.distance()))
+        .orElseGet(() -> new Run(start, end - start, kind, MendRequest.NO_FILE, 0));
   }
 }

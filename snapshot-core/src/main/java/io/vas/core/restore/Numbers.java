@@ -5,7 +5,7 @@ import io.vas.core.image.FileImage;
 import io.vas.core.image.Image;
 import io.vas.core.image.ObjectImage;
 import io.vas.core.image.ProcessImage;
-import io.vas.core.memory.RegionKind;
+import java.util.Collection;
 import java.util.HashMap;
 import java.util.Map;
 import java.util.Optional;
@@ -17,25 +17,25 @@ import java.util.Optional;
 final class Numbers {
   private static final int CONTROL = 0;
   private static final int LOG = 1;
-  private static final int HUGE = 2;
-  private static final int SMALL = 3;
-  private static final int GUARD = 4;
-  private static final int UPPER = 5;
-  private static final int SOCK_DIAG = 6;
-  private static final int ROOT = 7;
-  private static final int NOTIFIER = 8;
-  private static final int FIRST_OBJECT = 9;
+  private static final int GUARD = 2;
+  private static final int UPPER = 3;
+  private static final int SOCK_DIAG = 4;
+  private static final int ROOT = 5;
+  private static final int NOTIFIER = 6;
+  private static final int FIRST_REGION = 7;
 
   private static final int ALIGNMENT = 64;
 
   private final int base;
+  private final Map<Long, Integer> regions = new HashMap<>();
   private final Map<Integer, Integer> objects = new HashMap<>();
   private final Map<Integer, Integer> files = new HashMap<>();
   private final Image image;
+  private final int firstObject;
   private final int firstFile;
   private final int end;
 
-  Numbers(final Image image) {
+  Numbers(final Image image, final Collection<Long> pageFiles) {
     this.image = image;
     int highest = -1;
     for (final ProcessImage process : image.getProcessesList()) {
@@ -44,7 +44,11 @@ final class Numbers {
       }
     }
     base = (highest + 1) / ALIGNMENT * ALIGNMENT + ALIGNMENT;
-    int next = base + FIRST_OBJECT;
+    int next = base + FIRST_REGION;
+    for (final long file : pageFiles) {
+      regions.put(file, next++);
+    }
+    firstObject = next;
     for (final ObjectImage object : image.getObjectsList()) {
       objects.put(object.getId(), next++);
     }
@@ -67,7 +71,7 @@ final class Numbers {
 
   /** The first one that is not needed once descriptors are restored. */
   int firstObject() {
-    return base + FIRST_OBJECT;
+    return firstObject;
   }
 
   /** The first one of an open file description. */
@@ -83,8 +87,9 @@ final class Numbers {
     return base + LOG;
   }
 
-  int region(final RegionKind kind) {
-    return base + (kind == RegionKind.HUGE ? HUGE : SMALL);
+  /** A file of the snapshot's pages. */
+  int region(final long file) {
+    return regions.get(file);
   }
 
   int guard() {

@@ -6,6 +6,7 @@ import io.vas.core.linux.Fd;
 import io.vas.core.linux.FileStatus;
 import io.vas.core.linux.OpenFlags;
 import io.vas.core.linux.TmpfsMount;
+import io.vas.core.memory.Extent;
 import io.vas.core.memory.PageSink;
 import io.vas.core.memory.PageSource;
 import io.vas.core.memory.RegionKind;
@@ -15,13 +16,17 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.EnumMap;
+import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.NavigableMap;
+import java.util.TreeMap;
 import java.util.concurrent.atomic.AtomicLong;
 
 /** Keeps snapshots for tests of this module: regions on detached mounts, layers in a directory. */
 public final class TestStore implements AutoCloseable {
   private static final long BUDGET = 4L << 30;
+  private static final long PAGE = 4096;
 
   private final Keeper keeper;
   private final TmpfsMount layerMount;
@@ -60,10 +65,15 @@ public final class TestStore implements AutoCloseable {
     layerMount.close();
   }
 
+  /** Where a page is stored. */
+  private record Page(long file, long offset) {}
+
   /** Where a snapshot is written to, and read from. */
   public final class Entry implements PageSink, PageSource, AutoCloseable {
     private final Map<RegionKind, TmpfsMount.RegionFile> files = new EnumMap<>(RegionKind.class);
-    private final Map<RegionKind, Long> held = new EnumMap<>(RegionKind.class);
+    private final Map<Integer, NavigableMap<Long, Page>> spaces = new HashMap<>();
+    private final Map<Long, Long> held = new HashMap<>();
+    private final long number = entries.size();
     private final Fd layer;
     private final List<Fd> layers = new ArrayList<>();
     private final List<Long> heldLayers = new ArrayList<>();
@@ -95,9 +105,6 @@ public final class TestStore implements AutoCloseable {
      */
     public Entry publish(final List<Fd> below) {
       writing = false;
-      for (final RegionKind kind : RegionKind.values()) {
-        held.put(kind, hold(files.get(kind).readOnly()));
-      }
       readOnlyLayer =
           Fd.openAt(
               layerMount.readOnlyMount(), name, OpenFlags.O_RDONLY | OpenFlags.O_DIRECTORY, 0);
@@ -128,9 +135,87 @@ public final class TestStore implements AutoCloseable {
       return layer;
     }
 
+    private NavigableMap<Long, Page> space(final int space) {
+      return spaces.computeIfAbsent(space, number -> new TreeMap<>());
+    }
+
     @Override
-    public long held(final RegionKind kind) {
-      return held.get(kind);
+    public void clear() {
+      spaces.clear();
+    }
+
+    @Override
+    public void store(
+        final int space,
+        final long start,
+        final long length,
+        final RegionKind kind,
+        final long offset) {
+      for (long at = 0; at < length; at += PAGE) {
+        space(space).put(start + at, new Page(number << 1 | kind.number(), offset + at));
+      }
+    }
+
+    @Override
+    public void share(
+        final int space,
+        final long start,
+        final long length,
+        final PageSource from,
+        final int fromSpace,
+        final long fromStart) {
+      drop(space, start, length);
+      ((Entry) from)
+          .space(fromSpace)
+          .subMap(fromStart, fromStart + length)
+          .forEach((at, page) -> space(space).put(start + (at - fromStart), page));
+    }
+
+    @Override
+    public void drop(final int space, final long start, final long length) {
+      space(space).subMap(start, start + length).clear();
+    }
+
+    @Override
+    public List<Extent> extents(final int space, final long start, final long end) {
+      final List<Extent> extents = new ArrayList<>();
+      space(space)
+          .subMap(start, end)
+          .forEach(
+              (at, page) -> {
+                final Extent last = extents.isEmpty() ? null : extents.get(extents.size() - 1);
+                if (last != null
+                    && last.end() == at
+                    && last.file() == page.file
+                    && last.distance() == at - page.offset) {
+                  extents.set(
+                      extents.size() - 1,
+                      new Extent(last.start(), last.length() + PAGE, page.file, last.offset()));
+                } else {
+                  extents.add(new Extent(at, PAGE, page.file, page.offset));
+                }
+              });
+      return extents;
+    }
+
+    @Override
+    public Fd file(final long file) {
+      return entries.get((int) (file >>> 1)).files.get(kind(file)).readOnly();
+    }
+
+    @Override
+    public long held(final long file) {
+      return held.computeIfAbsent(file, unheld -> hold(file(unheld)));
+    }
+
+    @Override
+    public RegionKind kind(final long file) {
+      return RegionKind.of((int) (file & 1));
+    }
+
+    @Override
+    public boolean isOwn(final long file) {
+      return file >>> 1 == number;
     }
 
     @Override

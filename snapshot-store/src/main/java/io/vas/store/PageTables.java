@@ -1,0 +1,477 @@
+package io.vas.store;
+
+import java.nio.file.Path;
+import java.util.function.LongConsumer;
+import org.agrona.collections.IntArrayList;
+
+/**
+ * The page tables of all snapshots: radix trees that share what they have in common. They lie in
+ * files in memory, so that the next daemon finds them.
+ *
+ * <pre>
+ *  nodes    8 numbers of 32 bits: of nodes of the level below or, in the lowest level, of pages; 0: none
+ *  pages    where a page is stored: 64 bits of the store's choice
+ *  counts   how many nodes, or tables, have a node; how many nodes have a page
+ * </pre>
+ *
+ * <p>A node that several tables have is never changed: who changes a table copies what it shares on
+ * the way down. What a table holds alone goes with it. Only what is reachable from a table that
+ * somebody knows of counts, so the counts are made anew when the tables are opened, and whoever
+ * dies while he makes or frees a table leaves nothing behind.
+ *
+ * <p>Tables that are complete may be read by any number of threads, while one at a time makes or
+ * frees others.
+ */
+final class PageTables implements AutoCloseable {
+  /** Numbers of pages in a space: 48 bits of addresses. */
+  static final int PAGE_NUMBER_BITS = 36;
+
+  private static final int SHIFT = 3;
+  private static final int ENTRIES = 1 << SHIFT;
+  private static final int MASK = ENTRIES - 1;
+  private static final int TOP = PAGE_NUMBER_BITS / SHIFT - 1;
+  private static final long CAPACITY = 1L << 30;
+
+  private final MappedArray nodes;
+  private final MappedArray nodeCounts;
+  private final MappedArray pages;
+  private final MappedArray pageCounts;
+  private final IntArrayList freeNodes = new IntArrayList();
+  private final IntArrayList freePages = new IntArrayList();
+  private final LongConsumer stored;
+  private final LongConsumer freed;
+  private int nextNode = 1;
+  private int nextPage = 1;
+  private long liveNodes;
+  private long livePages;
+
+  /**
+   * The tables of a directory.
+   *
+   * @param directory on a file system in memory.
+   * @param stored is told where a page is stored that is new in a table.
+   * @param freed is told where a page was stored that no table has any more.
+   */
+  PageTables(final Path directory, final LongConsumer stored, final LongConsumer freed) {
+    this.stored = stored;
+    this.freed = freed;
+    nodes = new MappedArray(directory.resolve("nodes"), ENTRIES * Integer.BYTES, CAPACITY);
+    nodeCounts = new MappedArray(directory.resolve("node-counts"), Integer.BYTES, CAPACITY);
+    pages = new MappedArray(directory.resolve("pages"), Long.BYTES, CAPACITY);
+    pageCounts = new MappedArray(directory.resolve("page-counts"), Integer.BYTES, CAPACITY);
+    nodeCounts.clear();
+    nodeCounts.allocate(nodes.written() + 1);
+    pageCounts.clear();
+    pageCounts.allocate(pages.written() + 1);
+  }
+
+  /** Who is told of stored pages. */
+  @FunctionalInterface
+  interface Visitor {
+    /** A page, by its number in the space, and where it is stored. */
+    void page(long number, long place);
+  }
+
+  // ---- opening ----
+
+  /** A table that somebody knows of; to be called for all before anything else is done. */
+  void adopt(final int root) {
+    adopt(root, TOP);
+  }
+
+  private void adopt(final int node, final int level) {
+    if (node == 0) {
+      return;
+    }
+    final int count = nodeCounts.getInt(node, 0);
+    nodeCounts.putInt(node, 0, count + 1);
+    if (count > 0) {
+      return;
+    }
+    liveNodes++;
+    nextNode = Math.max(nextNode, node + 1);
+    for (int i = 0; i < ENTRIES; i++) {
+      final int entry = nodes.getInt(node, i);
+      if (level > 0) {
+        adopt(entry, level - 1);
+      } else if (entry != 0) {
+        final int pageCount = pageCounts.getInt(entry, 0);
+        pageCounts.putInt(entry, 0, pageCount + 1);
+        livePages += pageCount == 0 ? 1 : 0;
+        nextPage = Math.max(nextPage, entry + 1);
+      }
+    }
+  }
+
+  /** All tables have been adopted: tell where their pages are stored. */
+  void settle() {
+    for (int node = nextNode - 1; node > 0; node--) {
+      if (nodeCounts.getInt(node, 0) == 0) {
+        freeNodes.addInt(node);
+      }
+    }
+    for (int page = nextPage - 1; page > 0; page--) {
+      if (pageCounts.getInt(page, 0) == 0) {
+        freePages.addInt(page);
+      } else {
+        stored.accept(pages.getLong(page));
+      }
+    }
+    nodes.allocate(nextNode);
+    pages.allocate(nextPage);
+  }
+
+  // ---- reading ----
+
+  /**
+   * Look a page up.
+   *
+   * @param root of the table.
+   * @param number of the page.
+   * @return where it is stored; -1: nowhere.
+   */
+  long find(final int root, final long number) {
+    int node = root;
+    for (int level = TOP; level >= 0 && node != 0; level--) {
+      node = nodes.getInt(node, (int) (number >>> (level * SHIFT)) & MASK);
+    }
+    return node == 0 ? -1 : pages.getLong(node);
+  }
+
+  /**
+   * Visit the stored pages of a range.
+   *
+   * @param root of the table.
+   * @param from first page.
+   * @param to the page behind the last.
+   * @param visitor is told each, by number.
+   */
+  void visit(final int root, final long from, final long to, final Visitor visitor) {
+    if (root != 0 && from < to) {
+      visit(root, TOP, 0, from, to, visitor);
+    }
+  }
+
+  private void visit(
+      final int node,
+      final int level,
+      final long base,
+      final long from,
+      final long to,
+      final Visitor visitor) {
+    final int shift = level * SHIFT;
+    final int last = (int) Math.min(MASK, (to - 1 - base) >>> shift);
+    for (int i = from <= base ? 0 : (int) ((from - base) >>> shift); i <= last; i++) {
+      final int entry = nodes.getInt(node, i);
+      final long start = base + ((long) i << shift);
+      if (entry != 0 && level == 0) {
+        visitor.page(start, pages.getLong(entry));
+      } else if (entry != 0) {
+        visit(entry, level - 1, start, from, to, visitor);
+      }
+    }
+  }
+
+  // ---- making ----
+
+  /**
+   * Take memory for what is to be made, so that nothing fails on the way.
+   *
+   * @param newPages pages to be stored at most.
+   * @param ranges in which they are, and ranges to be shared or dropped.
+   * @throws io.vas.core.StoreFullException if there is not enough.
+   */
+  void reserve(final long newPages, final long ranges) {
+    // A range touches at most two nodes a level that it does not fill, and fills the others.
+    final long newNodes = newPages / (ENTRIES - 1) + 1 + ranges * (2L * TOP + 4);
+    final long nodeEnd = nextNode + Math.max(0, newNodes - freeNodes.size());
+    final long pageEnd = nextPage + Math.max(0, newPages - freePages.size());
+    nodes.allocate(nodeEnd);
+    nodeCounts.allocate(nodeEnd);
+    pages.allocate(pageEnd);
+    pageCounts.allocate(pageEnd);
+  }
+
+  /**
+   * Store pages in a table, in place of what it has there.
+   *
+   * @param root of the table, which is the caller's alone; 0: an empty one.
+   * @param from first page.
+   * @param to the page behind the last.
+   * @param place where the first one is stored; the others lie behind it.
+   * @return the table's root by now.
+   */
+  int store(final int root, final long from, final long to, final long place) {
+    return from < to ? store(root, TOP, 0, from, to, place) : root;
+  }
+
+  private int store(
+      final int node,
+      final int level,
+      final long base,
+      final long from,
+      final long to,
+      final long place) {
+    final int own = own(node, level);
+    final int shift = level * SHIFT;
+    final int last = (int) Math.min(MASK, (to - 1 - base) >>> shift);
+    for (int i = from <= base ? 0 : (int) ((from - base) >>> shift); i <= last; i++) {
+      final long start = base + ((long) i << shift);
+      final int before = nodes.getInt(own, i);
+      if (level > 0) {
+        nodes.putInt(own, i, store(before, level - 1, start, from, to, place));
+      } else {
+        nodes.putInt(own, i, newPage(place + (start - from)));
+        releasePage(before);
+      }
+    }
+    return own;
+  }
+
+  /**
+   * Have a table share a range with another one, holes included.
+   *
+   * @param root of the table, which is the caller's alone; 0: an empty one.
+   * @param from first page.
+   * @param to the page behind the last.
+   * @param other root of the other one; 0: all holes.
+   * @return the table's root by now.
+   */
+  int share(final int root, final long from, final long to, final int other) {
+    return from < to ? share(root, TOP, 0, from, to, other) : root;
+  }
+
+  private int share(
+      final int node,
+      final int level,
+      final long base,
+      final long from,
+      final long to,
+      final int other) {
+    if (node == other) {
+      return node;
+    }
+    final long span = 1L << ((level + 1) * SHIFT);
+    if (from <= base && base + span <= to) {
+      retain(other);
+      release(node, level);
+      return other;
+    }
+    if (!differs(node, level, base, from, to, other)) {
+      return node;
+    }
+    final int own = own(node, level);
+    final int shift = level * SHIFT;
+    final int last = (int) Math.min(MASK, (to - 1 - base) >>> shift);
+    for (int i = from <= base ? 0 : (int) ((from - base) >>> shift); i <= last; i++) {
+      final int before = nodes.getInt(own, i);
+      final int wanted = other == 0 ? 0 : nodes.getInt(other, i);
+      if (level > 0) {
+        final long start = base + ((long) i << shift);
+        nodes.putInt(own, i, share(before, level - 1, start, from, to, wanted));
+      } else if (before != wanted) {
+        retainPage(wanted);
+        nodes.putInt(own, i, wanted);
+        releasePage(before);
+      }
+    }
+    return own;
+  }
+
+  private boolean differs(
+      final int node,
+      final int level,
+      final long base,
+      final long from,
+      final long to,
+      final int other) {
+    if (node == other) {
+      return false;
+    }
+    final int shift = level * SHIFT;
+    final int last = (int) Math.min(MASK, (to - 1 - base) >>> shift);
+    for (int i = from <= base ? 0 : (int) ((from - base) >>> shift); i <= last; i++) {
+      final int one = node == 0 ? 0 : nodes.getInt(node, i);
+      final int two = other == 0 ? 0 : nodes.getInt(other, i);
+      final long start = base + ((long) i << shift);
+      final boolean isWhole = from <= start && start + (1L << shift) <= to;
+      if ((level == 0 || isWhole) ? one != two : differs(one, level - 1, start, from, to, two)) {
+        return true;
+      }
+    }
+    return false;
+  }
+
+  /**
+   * Have a table share pages with another one at other addresses.
+   *
+   * @param root of the table, which is the caller's alone; 0: an empty one.
+   * @param from first page.
+   * @param to the page behind the last.
+   * @param other root of the other one.
+   * @param otherFrom first page there.
+   * @return the table's root by now.
+   */
+  int move(final int root, final long from, final long to, final int other, final long otherFrom) {
+    final int[] result = {share(root, from, to, 0)};
+    visitNumbers(
+        other,
+        TOP,
+        0,
+        otherFrom,
+        otherFrom + (to - from),
+        (number, page) -> {
+          final long target = from + (number - otherFrom);
+          result[0] = put(result[0], TOP, target, (int) page);
+        });
+    return result[0];
+  }
+
+  private void visitNumbers(
+      final int node,
+      final int level,
+      final long base,
+      final long from,
+      final long to,
+      final Visitor visitor) {
+    if (node == 0 || from >= to) {
+      return;
+    }
+    final int shift = level * SHIFT;
+    final int last = (int) Math.min(MASK, (to - 1 - base) >>> shift);
+    for (int i = from <= base ? 0 : (int) ((from - base) >>> shift); i <= last; i++) {
+      final int entry = nodes.getInt(node, i);
+      final long start = base + ((long) i << shift);
+      if (level > 0) {
+        visitNumbers(entry, level - 1, start, from, to, visitor);
+      } else if (entry != 0) {
+        visitor.page(start, entry);
+      }
+    }
+  }
+
+  private int put(final int node, final int level, final long number, final int page) {
+    final int own = own(node, level);
+    final int i = (int) (number >>> (level * SHIFT)) & MASK;
+    final int before = nodes.getInt(own, i);
+    if (level > 0) {
+      nodes.putInt(own, i, put(before, level - 1, number, page));
+    } else {
+      retainPage(page);
+      nodes.putInt(own, i, page);
+      releasePage(before);
+    }
+    return own;
+  }
+
+  /** Let go of a table. What no other has goes, too. */
+  void release(final int root) {
+    release(root, TOP);
+  }
+
+  // ---- nodes and pages ----
+
+  /** A node that can be changed, in place of one that the caller has a reference to. */
+  private int own(final int node, final int level) {
+    if (node != 0 && nodeCounts.getInt(node, 0) == 1) {
+      return node;
+    }
+    final int own = freeNodes.isEmpty() ? nextNode++ : freeNodes.popInt();
+    nodes.allocate(own + 1L);
+    nodeCounts.allocate(own + 1L);
+    nodeCounts.putInt(own, 0, 1);
+    liveNodes++;
+    for (int i = 0; i < ENTRIES; i++) {
+      final int entry = node == 0 ? 0 : nodes.getInt(node, i);
+      nodes.putInt(own, i, entry);
+      if (level > 0) {
+        retain(entry);
+      } else {
+        retainPage(entry);
+      }
+    }
+    release(node, level);
+    return own;
+  }
+
+  private void retain(final int node) {
+    if (node != 0) {
+      nodeCounts.putInt(node, 0, nodeCounts.getInt(node, 0) + 1);
+    }
+  }
+
+  private void release(final int node, final int level) {
+    if (node == 0) {
+      return;
+    }
+    final int count = nodeCounts.getInt(node, 0) - 1;
+    nodeCounts.putInt(node, 0, count);
+    if (count > 0) {
+      return;
+    }
+    for (int i = 0; i < ENTRIES; i++) {
+      final int entry = nodes.getInt(node, i);
+      if (level > 0) {
+        release(entry, level - 1);
+      } else {
+        releasePage(entry);
+      }
+    }
+    liveNodes--;
+    freeNodes.addInt(node);
+  }
+
+  private int newPage(final long place) {
+    final int page = freePages.isEmpty() ? nextPage++ : freePages.popInt();
+    pages.allocate(page + 1L);
+    pageCounts.allocate(page + 1L);
+    pages.putLong(page, place);
+    pageCounts.putInt(page, 0, 1);
+    livePages++;
+    stored.accept(place);
+    return page;
+  }
+
+  private void retainPage(final int page) {
+    if (page != 0) {
+      pageCounts.putInt(page, 0, pageCounts.getInt(page, 0) + 1);
+    }
+  }
+
+  private void releasePage(final int page) {
+    if (page == 0) {
+      return;
+    }
+    final int count = pageCounts.getInt(page, 0) - 1;
+    pageCounts.putInt(page, 0, count);
+    if (count == 0) {
+      livePages--;
+      freePages.addInt(page);
+      freed.accept(pages.getLong(page));
+    }
+  }
+
+  /** Nodes that tables have. */
+  long nodes() {
+    return liveNodes;
+  }
+
+  /** Pages that tables have. */
+  long pages() {
+    return livePages;
+  }
+
+  /** What the tables take, without what is free to be taken again. */
+  long bytes() {
+    return liveNodes * (ENTRIES + 1) * Integer.BYTES + livePages * (Long.BYTES + Integer.BYTES);
+  }
+
+  /** Let go of the files, which stay. */
+  @Override
+  public void close() {
+    nodes.close();
+    nodeCounts.close();
+    pages.close();
+    pageCounts.close();
+  }
+}
