@@ -264,11 +264,7 @@ public final class Checkpointer {
             new InstanceRecord(by, memory, reply.recordLength(), instance.pid());
         final Image image =
             new Interpretation(
-                    instance,
-                    layersOf(instance, sink),
-                    Optional.of(sink),
-                    record,
-                    reply.tracked())
+                    instance, layersOf(instance, sink), Optional.of(sink), record, reply.tracked())
                 .image();
         return new Checkpoint(
             image,
