@@ -38,6 +38,7 @@ struct freeze {
   uint32_t stage;
   uint64_t stage_start;
   bool stuck; /* a task could not be stopped */
+  uint64_t base; /* the cut that unchanged pages are told by, or 0 */
   /* The area that programs run in, in the task and here. */
   uint8_t *area;
   uint64_t task_area, area_length;
@@ -601,9 +602,9 @@ static int prepare_freeze(struct freeze *freeze, const struct pages_config *conf
   struct pages_config own = *config;
   int error = enter(freeze, VAS_FREEZE_PREPARE);
 
-  /* A paused instance writes nothing. A fork's memory has a userfaultfd already, its guard. */
-  bool live = freeze->job->freeze.mode == VAS_FREEZE_MODE_LIVE && !instance->paused && instance->guarded_count == 0 &&
-              !own.record_only && tracking_works() && !reads_directly(instance->pid);
+  /* A paused instance writes nothing, so rounds are of no use. A fork's memory has a userfaultfd already, its guard. */
+  bool live = freeze->job->freeze.mode == VAS_FREEZE_MODE_LIVE && instance->guarded_count == 0 && !own.record_only &&
+              (!instance->paused || has_tracker(instance)) && tracking_works() && !reads_directly(instance->pid);
   if (error >= 0 && live && (error = enter(freeze, VAS_FREEZE_TRACK)) >= 0) {
     error = has_tracker(instance) ? 0 : begin_tracking(freeze, deadline_nanos);
     live = error >= 0;
@@ -611,6 +612,10 @@ static int prepare_freeze(struct freeze *freeze, const struct pages_config *conf
       error = 0; /* where it can't be tracked it is copied as a whole */
   }
   own.tracker = live ? instance->tracker : -1;
+  freeze->base = live && instance->cut != 0 && instance->cut == freeze->job->freeze.base ? instance->cut : 0;
+  own.changes = freeze->base != 0;
+  if (live)
+    instance->cut = 0; /* from here on pages are armed that a freeze which fails has not told */
   pages_close(freeze->pages);
   freeze->pages = NULL;
   freeze->result.rounds = 0;
@@ -619,7 +624,7 @@ static int prepare_freeze(struct freeze *freeze, const struct pages_config *conf
     error = ftruncate(own.regions[i], 0) < 0 ? -errno : 0;
   if (error < 0 || (error = pages_open(&freeze->pages, &own)) < 0)
     return error;
-  if (live)
+  if (live && !instance->paused)
     return copy_live(freeze, deadline_nanos);
   if ((error = pages_prepare(freeze->pages)) >= 0)
     record_running_files(freeze, VAS_ENTRY_FILE_BEFORE);
@@ -683,6 +688,13 @@ static int attempt(struct freeze *freeze, const struct pages_config *config, uin
   }
 }
 
+/* Cuts of all instances are told apart. */
+static uint64_t new_cut(void) {
+  static uint64_t last;
+
+  return __atomic_add_fetch(&last, 1, __ATOMIC_RELAXED);
+}
+
 void freeze_run(struct instance *instance, struct freeze_job *job) {
   struct freeze freeze = {.instance = instance, .job = job, .stage = VAS_FREEZE_PREPARE, .stage_start = now_nanos()};
   uint64_t start = freeze.stage_start;
@@ -709,6 +721,10 @@ void freeze_run(struct instance *instance, struct freeze_job *job) {
     freeze.result.object_pages = pages_objects(freeze.pages, &freeze.result.stage_nanos[VAS_FREEZE_OBJECTS]);
   }
   freeze.result.tracked = instance->tracker >= 0;
+  if (error >= 0 && pages_are_tracked(freeze.pages)) {
+    instance->cut = freeze.result.cut = new_cut();
+    freeze.result.base = freeze.base;
+  }
   pages_close(freeze.pages);
   freeze.result.record_length = freeze.record.length;
   record_close(&freeze.record);

@@ -135,6 +135,7 @@ struct instance {
   size_t call_count;
   int tracker;       /* userfaultfd that tells what the first task's address space has written, or -1 */
   int tracked_space; /* /proc/PID/pagemap of that address space */
+  uint64_t cut;      /* since when pages are armed: what is not, has been written since; 0: some were armed at other times */
   int wake;        /* eventfd: there is a job */
   uint32_t begun;  /* enum instance_step; a futex */
   struct vas_report *report; /* of a program that is held at its release; NULL otherwise */
@@ -318,7 +319,7 @@ struct scan {
   uint64_t any;      /* of which it must have at least one; 0: does not matter */
   uint64_t returned; /* that are told, and tell runs apart */
   uint64_t limit;    /* ends after so many pages; 0: does not */
-  bool arm;          /* write-protects what is found */
+  bool arm;          /* write-protects what is found; -EPERM if some of the range is not tracked */
 };
 /* Calls use() for each run of pages found. A negative result of it ends the scan. */
 int pagemap_scan(int pagemap, const struct scan *scan, uint64_t start, uint64_t end,
@@ -340,8 +341,8 @@ int tracking_begin(struct instance *instance, uint64_t deadline_nanos);
 void tracking_end(struct instance *instance);
 /* From now on writes to a VMA are told; to be told, pages must be armed. To be called when all stands still. */
 int tracking_register(int tracker, uint64_t start, uint64_t end);
-/* 1: all of the range is tracked. 0: some of it is not. */
-int is_tracked(int pagemap, uint64_t start, uint64_t end);
+/* Whether the VMA that begins there is tracked: 0, 1. */
+int is_tracked(int pagemap, uint64_t start);
 /* Whether the process has executed another program since its pagemap was opened. */
 bool space_is_gone(int pagemap);
 
@@ -356,6 +357,7 @@ struct pages_config {
   uint64_t region_device[2];
   uint64_t skip_start, skip_end; /* the executor's own area */
   bool record_only;              /* no pages are copied */
+  bool changes;                  /* all that is armed was so at the base: it is told as the same, and not copied */
   uint32_t threads;
 };
 int pages_open(struct pages **pages, const struct pages_config *config);

@@ -207,6 +207,7 @@ int vas_print_layout(void) {
   CONSTANT(VAS_FAULT_DEADLINE);
   CONSTANT(VAS_FAULT_KILL);
   FIELD(vas_freeze, deadline_micros);
+  FIELD(vas_freeze, base);
   FIELD(vas_freeze, param_count);
   FIELD(vas_freeze, fault_stage);
   FIELD(vas_freeze, fault);
@@ -227,6 +228,8 @@ int vas_print_layout(void) {
   FIELD(vas_frozen, attempts);
   FIELD(vas_frozen, rounds);
   FIELD(vas_frozen, round_pages);
+  FIELD(vas_frozen, cut);
+  FIELD(vas_frozen, base);
   SIZE(vas_frozen);
   CONSTANT(VAS_FREEZE_RECORD_ONLY);
   CONSTANT(VAS_FREEZE_KEEP);
@@ -350,6 +353,7 @@ int vas_print_layout(void) {
   CONSTANT(VAS_PAGES_REGION_BACKED);
   CONSTANT(VAS_RUN_ZERO);
   CONSTANT(VAS_RUN_GUARD);
+  CONSTANT(VAS_RUN_SAME);
   FIELD(vas_stored_pages, start);
   FIELD(vas_stored_pages, end);
   FIELD(vas_stored_pages, offset);

@@ -10,7 +10,8 @@
  * while it runs, too: what a round finds it arms, so that the next one finds only what has been written since. Frozen, what
  * is new is laid out, then several copiers take pieces of at most PIECE bytes and copy what is not known.
  *
- * A page is known when what an extent says of it (stored, or zero, or not there) is what it was when it was last armed. So
+ * A page is known when what an extent says of it (stored, or zero, or not there, or the same as at the base) is what it was
+ * when it was last armed. With a base all that is armed is known from the beginning. So
  * what counts at the cut is known and not written since. All else is looked at and copied again; without a tracker, that is
  * everything.
  */
@@ -45,6 +46,7 @@ struct extent {
   uint64_t *zeros;  /* is zero now, in a VMA with a file; NULL until there is one */
   uint64_t *guards; /* is a guard page */
   uint64_t *ever;   /* was stored once, so that the region holds something there */
+  uint64_t *same;   /* is as it was at the base; NULL without one */
 };
 
 /* What a VMA and an extent have in common, as of the last look at the maps. */
@@ -138,6 +140,7 @@ void pages_close(struct pages *pages) {
     free(extent->zeros);
     free(extent->guards);
     free(extent->ever);
+    free(extent->same);
     free(extent);
   }
   close_fd(&pages->pagemap);
@@ -185,6 +188,40 @@ static bool wanted(const struct pages *pages, const struct vma *vma) {
   return !vma->special && !vma->shared && !pages_skips(pages, vma);
 }
 
+/* ---- sets of pages ---- */
+
+/* Copiers may work on two VMAs whose pages share a word. */
+static void set_bits(uint64_t *bits, uint64_t from, uint64_t to, bool value) {
+  while (from < to) {
+    uint64_t in_word = 64 - from % 64, count = to - from < in_word ? to - from : in_word;
+    uint64_t mask = (count == 64 ? ~0ULL : (1ULL << count) - 1) << (from % 64);
+    uint64_t *word = &bits[from / 64], old = __atomic_load_n(word, __ATOMIC_RELAXED);
+    /* What was never written takes no memory. */
+    if (value && (old & mask) != mask)
+      __atomic_fetch_or(word, mask, __ATOMIC_RELAXED);
+    else if (!value && (old & mask) != 0)
+      __atomic_fetch_and(word, ~mask, __ATOMIC_RELAXED);
+    from += count;
+  }
+}
+
+static bool is_set(const uint64_t *bits, uint64_t index) { return bits[index / 64] >> (index % 64) & 1; }
+
+/* The first index from `from` on whose bit has the value; `to` if there is none. */
+static uint64_t find_bit(const uint64_t *bits, uint64_t from, uint64_t to, bool value) {
+  while (from < to) {
+    uint64_t word = (value ? bits[from / 64] : ~bits[from / 64]) >> (from % 64);
+    if (word != 0) {
+      from += (uint64_t)__builtin_ctzll(word);
+      break;
+    }
+    from += 64 - from % 64;
+  }
+  return from < to ? from : to;
+}
+
+static uint64_t page_number(const struct extent *extent, uint64_t address) { return (address - extent->start) / PAGE; }
+
 /* ---- pages of the process's own ---- */
 
 struct own_scan {
@@ -213,6 +250,19 @@ int scan_pages(int pagemap, const struct vma *vma, uint64_t start, uint64_t end,
 static int scan_own(const struct pages *pages, const struct vma *vma, uint64_t start, uint64_t end,
                     int (*use)(void *context, uint64_t start, uint64_t end, enum page_kind kind), void *context) {
   return scan_pages(pages->pagemap, vma, start, end, use, context);
+}
+
+/* The same, but of a VMA whose writes are told only what has been written since the base. */
+static int scan_changed(const struct pages *pages, const struct vma *vma, uint64_t start, uint64_t end,
+                        int (*use)(void *context, uint64_t start, uint64_t end, enum page_kind kind), void *context) {
+  static const struct scan all = {.with = PAGE_IS_WRITTEN, .any = RESIDENT};
+  struct own_scan own = {use, context};
+  struct scan scan = all;
+
+  if (!pages->config.changes || !vma->anonymous || is_tracked(pages->pagemap, vma->start) != 1)
+    return scan_own(pages, vma, start, end, use, context);
+  scan.returned = PAGE_IS_PFNZERO | guard_category();
+  return pagemap_scan(pages->pagemap, &scan, start, end, use_own, &own);
 }
 
 /* ---- the layout ---- */
@@ -299,6 +349,8 @@ static int add_extent(struct pages *pages, size_t index, uint64_t start, uint64_
   memmove(&pages->extents[index + 1], &pages->extents[index], (pages->extent_count - index) * sizeof(*pages->extents));
   pages->extents[index] = extent;
   pages->extent_count++;
+  if (pages->config.changes && (extent->same = make_bits(extent)) == NULL)
+    return -ENOMEM;
   if (extent->known == NULL || extent->stored == NULL || extent->guards == NULL || extent->ever == NULL)
     return -ENOMEM;
   extent->offset = take_offsets(pages, region, start, end - start);
@@ -315,20 +367,43 @@ static int add_span(struct pages *pages, const struct vma *vma, struct extent *e
   return 0;
 }
 
+static int note_resident(void *context, const struct page_region *found) {
+  (void)found;
+  *(bool *)context = true;
+  return 0;
+}
+
+static int is_resident(const struct pages *pages, uint64_t start, uint64_t end) {
+  static const struct scan first = {.any = RESIDENT, .returned = RESIDENT, .limit = 1};
+  bool found = false;
+  int error = pagemap_scan(pages->pagemap, &first, start, end, note_resident, &found);
+  return error < 0 ? error : found;
+}
+
 /* Gives offsets to a part of a VMA that has none, unless nothing is there. 1: it has some now. */
 static int cover(struct pages *pages, size_t index, const struct vma *vma, uint64_t start, uint64_t end, uint64_t limit) {
   int backing = backing_region(pages, vma);
   struct density density = {.last_block = ~0UL};
-  int error = scan_own(pages, vma, start, end, measure, &density);
+  int error = scan_changed(pages, vma, start, end, measure, &density);
   if (error < 0)
     return error;
-  if (density.pages == 0 && !density.guarded && backing < 0)
-    return 0;
+  if (density.pages == 0 && !density.guarded && backing < 0) {
+    int resident = pages->config.changes ? is_resident(pages, start, end) : 0;
+    if (resident <= 0)
+      return resident;
+  }
   /* What a backed VMA leaves unwritten stays in the older region: only what is its own counts. */
   int region = is_dense(&density) ? VAS_REGION_HUGE : VAS_REGION_SMALL;
   uint64_t growth = limit - end < GROWTH ? limit - end : GROWTH;
-  error = add_extent(pages, index, start, end + growth, region);
-  return error < 0 ? error : 1;
+  if ((error = add_extent(pages, index, start, end + growth, region)) < 0)
+    return error;
+  if (pages->config.changes) {
+    struct extent *extent = pages->extents[index];
+    uint64_t count = page_number(extent, extent->end);
+    set_bits(extent->known, 0, count, true);
+    set_bits(extent->same, 0, count, true);
+  }
+  return 1;
 }
 
 /* Looks at the maps, and gives offsets to all that has pages and has none. */
@@ -409,7 +484,7 @@ int pages_prepare(struct pages *pages) {
     struct span *span = &pages->spans[i];
     struct warming warming = {.pages = pages, .extent = span->extent};
     if (!span->extent->warm)
-      error = scan_own(pages, span->vma, span->start, span->end, warm, &warming);
+      error = scan_changed(pages, span->vma, span->start, span->end, warm, &warming);
   }
   for (size_t i = 0; i < pages->span_count; i++)
     pages->spans[i].extent->warm = true;
@@ -430,38 +505,6 @@ static bool is_zero(const uint8_t *page) {
       return false;
   return true;
 }
-
-/* Copiers may work on two VMAs whose pages share a word. */
-static void set_bits(uint64_t *bits, uint64_t from, uint64_t to, bool value) {
-  while (from < to) {
-    uint64_t in_word = 64 - from % 64, count = to - from < in_word ? to - from : in_word;
-    uint64_t mask = (count == 64 ? ~0ULL : (1ULL << count) - 1) << (from % 64);
-    uint64_t *word = &bits[from / 64], old = __atomic_load_n(word, __ATOMIC_RELAXED);
-    /* What was never written takes no memory. */
-    if (value && (old & mask) != mask)
-      __atomic_fetch_or(word, mask, __ATOMIC_RELAXED);
-    else if (!value && (old & mask) != 0)
-      __atomic_fetch_and(word, ~mask, __ATOMIC_RELAXED);
-    from += count;
-  }
-}
-
-static bool is_set(const uint64_t *bits, uint64_t index) { return bits[index / 64] >> (index % 64) & 1; }
-
-/* The first index from `from` on whose bit has the value; `to` if there is none. */
-static uint64_t find_bit(const uint64_t *bits, uint64_t from, uint64_t to, bool value) {
-  while (from < to) {
-    uint64_t word = (value ? bits[from / 64] : ~bits[from / 64]) >> (from % 64);
-    if (word != 0) {
-      from += (uint64_t)__builtin_ctzll(word);
-      break;
-    }
-    from += 64 - from % 64;
-  }
-  return from < to ? from : to;
-}
-
-static uint64_t page_number(const struct extent *extent, uint64_t address) { return (address - extent->start) / PAGE; }
 
 /* The runs of a chunk, gathered until they are worth a call. */
 struct batch {
@@ -592,6 +635,8 @@ static int take(struct batch *batch, uint64_t start, uint64_t end) {
   set_bits(extent->known, from, to, true);
   set_bits(extent->stored, from, to, false);
   set_bits(extent->guards, from, to, false);
+  if (extent->same != NULL)
+    set_bits(extent->same, from, to, false);
   if (extent->zeros != NULL)
     set_bits(extent->zeros, from, to, false);
   if (!span->tracked)
@@ -601,6 +646,10 @@ static int take(struct batch *batch, uint64_t start, uint64_t end) {
       .without = guard_category(), .any = RESIDENT, .returned = PAGE_IS_PFNZERO, .arm = true};
   batch->found = 0;
   int error = pagemap_scan(batch->pages->pagemap, &arm, start, end, use_own, &own);
+  if (error == -EPERM && !batch->pages->frozen) { /* something else has been mapped there */
+    set_bits(extent->known, from, to, false);
+    return 0;
+  }
   if (error < 0 || !batch->pages->frozen || guard_category() == 0 || batch->found == end - start)
     return error;
   const struct scan guards = {.with = guard_category(), .returned = guard_category()};
@@ -666,7 +715,7 @@ static int count_pages(void *context, uint64_t start, uint64_t end, enum page_ki
  */
 static int track(struct pages *pages, struct span *spans, size_t count) {
   const struct vma *vma = spans[0].vma;
-  int tracked = is_tracked(pages->pagemap, vma->start, vma->end);
+  int tracked = is_tracked(pages->pagemap, vma->start);
 
   if (tracked < 0)
     return tracked;
@@ -877,6 +926,8 @@ static int move_stored(struct pages *pages, const struct span *span, struct exte
       set_bits(to->zeros, page + distance, page + distance + 1, true);
     if (is_set(from->guards, page))
       set_bits(to->guards, page + distance, page + distance + 1, true);
+    if (from->same != NULL && is_set(from->same, page))
+      set_bits(to->same, page + distance, page + distance + 1, true);
     if (!is_set(from->stored, page))
       continue;
     uint64_t address = from->start + page * PAGE;
@@ -944,6 +995,8 @@ static void record_span(struct pages *pages, const struct span *span, struct rec
   if (extent->zeros != NULL && vma->inode != 0)
     stored.run_count += append_runs(record, span, extent->zeros, VAS_RUN_ZERO);
   stored.run_count += append_runs(record, span, extent->guards, VAS_RUN_GUARD);
+  if (extent->same != NULL)
+    stored.run_count += append_runs(record, span, extent->same, VAS_RUN_SAME);
   if (!record->error)
     memcpy(record->base + header, &stored, sizeof(stored));
   record_end(record);

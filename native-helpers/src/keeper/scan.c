@@ -12,6 +12,7 @@ struct pm_scan_arg {
 };
 #define PAGEMAP_SCAN _IOWR('f', 16, struct pm_scan_arg)
 #define PM_SCAN_WP_MATCHING (1 << 0)
+#define PM_SCAN_CHECK_WPASYNC (1 << 1) /* EPERM where a page is found that can't be armed */
 
 #define SCAN_REGIONS 512
 
@@ -21,7 +22,7 @@ int pagemap_scan(int pagemap, const struct scan *scan, uint64_t start, uint64_t 
 
   while (start < end) {
     struct pm_scan_arg arg = {.size = sizeof(arg),
-                              .flags = scan->arm ? PM_SCAN_WP_MATCHING : 0,
+                              .flags = scan->arm ? PM_SCAN_WP_MATCHING | PM_SCAN_CHECK_WPASYNC : 0,
                               .start = start,
                               .end = end,
                               .vec = (uintptr_t)found,

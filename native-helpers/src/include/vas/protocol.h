@@ -10,7 +10,7 @@
 
 #include <stdint.h>
 
-#define VAS_PROTOCOL_VERSION 2u
+#define VAS_PROTOCOL_VERSION 3u
 #define VAS_MESSAGE_MAX 65536
 #define VAS_MESSAGE_FDS_MAX 64
 
@@ -197,6 +197,7 @@ enum vas_fault {
 
 struct vas_freeze {
   uint64_t deadline_micros; /* for the frozen time */
+  uint64_t base;            /* a cut: what has not changed since need not be copied; 0: everything is */
   uint32_t param_count;     /* for the plan's instance program */
   uint32_t fault_stage;
   uint32_t fault;
@@ -224,6 +225,8 @@ struct vas_frozen {
   uint32_t attempts;        /* to freeze it */
   uint32_t rounds;          /* of copying while it ran; 0: its writes were not tracked */
   uint64_t round_pages[VAS_FREEZE_ROUNDS_MAX]; /* copied in each */
+  uint64_t cut;  /* by which a later freeze may ask for what has changed since; 0: it will not be known */
+  uint64_t base; /* the request's, if what has not changed since was not copied; otherwise 0 */
 };
 
 /* ---- mend: what a paused instance is to be ---- */
@@ -405,6 +408,7 @@ struct vas_stored_pages {
 /* In the low bits of a run's length: what the pages are instead of stored. */
 #define VAS_RUN_ZERO 1u  /* zero now though the file underneath holds others */
 #define VAS_RUN_GUARD 2u /* guard pages: MADV_GUARD_INSTALL */
+#define VAS_RUN_SAME 4u  /* as they were at the base */
 
 struct vas_run {
   uint64_t start;  /* address (pages) or offset in the object */

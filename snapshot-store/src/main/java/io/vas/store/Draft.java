@@ -3,6 +3,7 @@ package io.vas.store;
 import io.vas.core.StoreFullException;
 import io.vas.core.linux.DeviceNumber;
 import io.vas.core.linux.Fd;
+import io.vas.core.linux.FileIo;
 import io.vas.core.linux.FileStatus;
 import io.vas.core.linux.TmpfsMount.RegionFile;
 import io.vas.core.memory.PageSink;
@@ -22,6 +23,9 @@ import java.util.Set;
  * SnapshotStore#publish} makes it a snapshot; closed without that, it leaves nothing behind.
  */
 public final class Draft implements PageSink, AutoCloseable {
+  /** A part of one can not be given back without losing the rest of it as a huge page. */
+  private static final long HUGE_PAGE = 2 * ByteCount.MIB;
+
   private final SnapshotStore store;
   private final SnapshotId id;
   private final SnapshotRequest request;
@@ -165,6 +169,16 @@ public final class Draft implements PageSink, AutoCloseable {
       final RegionKind kind,
       final long offset) {
     add(new PageChange(space, start, length, PagePlace.of(PagePlace.file(region, kind), offset)));
+  }
+
+  @Override
+  public void discard(final RegionKind kind, final long offset, final long length) {
+    final long unit = kind == RegionKind.HUGE ? HUGE_PAGE : 1;
+    final long start = (offset + unit - 1) / unit * unit;
+    final long end = (offset + length) / unit * unit;
+    if (start < end) {
+      FileIo.punchHole(region(kind), start, end - start);
+    }
   }
 
   @Override

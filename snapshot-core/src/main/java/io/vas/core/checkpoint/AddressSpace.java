@@ -2,32 +2,26 @@ package io.vas.core.checkpoint;
 
 import com.google.protobuf.ByteString;
 import io.vas.core.UnsupportedException;
-import io.vas.core.VasException;
 import io.vas.core.image.Backing;
 import io.vas.core.image.LayoutImage;
 import io.vas.core.image.MappedFile;
 import io.vas.core.image.MemoryImage;
 import io.vas.core.image.VmaImage;
 import io.vas.core.linux.DeviceNumber;
-import io.vas.core.linux.FileIo;
 import io.vas.core.linux.FileStatus;
 import io.vas.core.linux.MappedMemory;
 import io.vas.core.linux.ProcMaps;
 import io.vas.core.linux.ProcStat;
 import io.vas.core.linux.VmFlag;
 import io.vas.core.linux.Vma;
-import io.vas.core.memory.Extent;
 import io.vas.core.memory.PageRuns;
-import io.vas.core.memory.PageSink;
 import io.vas.core.memory.PageSpace;
-import io.vas.core.memory.RegionKind;
 import io.vas.core.program.SystemCall;
 import io.vas.core.resource.CaptureContext;
 import io.vas.core.resource.PlanBuilder;
 import io.vas.core.resource.ProcessRecord;
 import io.vas.core.resource.RecordedLink;
 import io.vas.core.resource.StoredObject;
-import java.nio.ByteBuffer;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -37,7 +31,6 @@ import org.agrona.DirectBuffer;
 
 /** Interprets what was recorded of a process's address space. */
 final class AddressSpace {
-  private static final int PAGE = 4096;
   private static final String SMAPS = "smaps";
   private static final String MAPS = "maps";
   private static final String STAT = "stat";
@@ -53,9 +46,7 @@ final class AddressSpace {
   private final CaptureContext context;
   private final InstanceRecord record;
   private final HostFiles hostFiles;
-  private final Optional<PageSink> sink;
-  private final Optional<OriginPages> origin;
-  private final int space;
+  private final Optional<SpacePages> sink;
   private final long areaStart;
   private final long areaEnd;
   private final boolean isTracked;
@@ -72,8 +63,7 @@ final class AddressSpace {
    * @param context of the capture.
    * @param record what the keeper found.
    * @param hostFiles tells which files are mapped.
-   * @param sink where its pages are; empty: they are not asked for.
-   * @param origin what it was forked from, if it was.
+   * @param sink is told where its pages are; empty: they are not asked for.
    * @param areaStart where the executor's area begins that a fork keeps; 0 if there is none.
    * @param areaEnd where it ends.
    * @param isTracked whether the keeper tracks its writes with a userfaultfd.
@@ -83,8 +73,7 @@ final class AddressSpace {
       final CaptureContext context,
       final InstanceRecord record,
       final HostFiles hostFiles,
-      final Optional<PageSink> sink,
-      final Optional<OriginPages> origin,
+      final Optional<SpacePages> sink,
       final long areaStart,
       final long areaEnd,
       final boolean isTracked) {
@@ -93,8 +82,6 @@ final class AddressSpace {
     this.record = record;
     this.hostFiles = hostFiles;
     this.sink = sink;
-    this.origin = origin;
-    this.space = PageSpace.ofProcess(process.pid());
     this.areaStart = areaStart;
     this.areaEnd = areaEnd;
     this.isTracked = isTracked;
@@ -130,9 +117,7 @@ final class AddressSpace {
     final List<Vma> vmas = vmas();
     indexRecord(vmas);
     final MemoryImage.Builder image = MemoryImage.newBuilder();
-    // What has not changed is as it was, and costs nothing.
-    sink.ifPresent(
-        to -> origin.ifPresent(from -> to.share(space, 0, PageSpace.END, from.pages(), space, 0)));
+    sink.ifPresent(SpacePages::begin);
     long done = 0;
     for (final Vma vma : vmas) {
       if (vma.name().equals(VSYSCALL) || (vma.start() >= areaStart && vma.end() <= areaEnd)) {
@@ -194,11 +179,7 @@ final class AddressSpace {
     if (stored == null) {
       drop(vma.start(), vma.end());
     } else {
-      sink.ifPresent(
-          to -> {
-            share(to, stored, image);
-            store(to, stored, image.getBacking() != Backing.ANONYMOUS);
-          });
+      sink.ifPresent(to -> to.put(stored, image));
       image.addAllGuards(guards(stored).encode(vma.start()));
     }
     return image.build();
@@ -210,86 +191,7 @@ final class AddressSpace {
   }
 
   private void drop(final long start, final long end) {
-    sink.ifPresent(to -> to.drop(space, start, end - start));
-  }
-
-  /** What the instance has not written since it was forked is the origin's. */
-  private void share(
-      final PageSink to, final InstanceRecord.StoredPages stored, final VmaImage.Builder image) {
-    long done = stored.start();
-    if (stored.backed()) {
-      final OriginPages from =
-          origin.orElseThrow(() -> new VasException(at(stored) + " is of a snapshot"));
-      final long file =
-          from.file(stored.backingRegion(), stored.backingInode())
-              .orElseThrow(
-                  () ->
-                      new VasException(
-                          at(stored)
-                              + " is not of the snapshot that the instance was forked from"));
-      final long distance = stored.start() - stored.backingOffset();
-      setFile(from, file, stored, image);
-      for (final OriginPages.Place place :
-          from.find(file, stored.backingOffset(), stored.end() - distance)) {
-        final Extent extent = place.extent();
-        final long start = extent.offset() + distance;
-        drop(done, start);
-        to.share(space, start, extent.length(), from.pages(), place.space(), extent.start());
-        done = start + extent.length();
-      }
-    }
-    drop(done, stored.end());
-  }
-
-  private static String at(final InstanceRecord.StoredPages stored) {
-    return "the mapping at 0x" + Long.toHexString(stored.start());
-  }
-
-  /** Pages that were written over a file's are still that file's, though a region is mapped now. */
-  private static void setFile(
-      final OriginPages from,
-      final long file,
-      final InstanceRecord.StoredPages stored,
-      final VmaImage.Builder image) {
-    final List<OriginPages.Place> first =
-        from.find(file, stored.backingOffset(), stored.backingOffset() + 1);
-    if (!first.isEmpty()) {
-      final OriginPages.Place place = first.get(0);
-      from.vma(place)
-          .filter(before -> before.getBacking() == Backing.FILE)
-          .ifPresent(
-              before ->
-                  image
-                      .setBacking(Backing.FILE)
-                      .setFile(before.getFile())
-                      .setOffset(
-                          before.getOffset() + (place.extent().start() - before.getStart())));
-    }
-  }
-
-  private void store(
-      final PageSink to, final InstanceRecord.StoredPages stored, final boolean hasFileUnderneath) {
-    for (final InstanceRecord.Run run : stored.runs()) {
-      final long offset = stored.offset() + (run.start() - stored.start());
-      if (run.guard() || (run.zero() && !hasFileUnderneath)) {
-        drop(run.start(), run.start() + run.length());
-      } else {
-        if (run.zero()) {
-          storeZeros(to, stored.region(), offset, run.length());
-        }
-        to.store(space, run.start(), run.length(), stored.region(), offset);
-      }
-    }
-  }
-
-  /** A hole would be the file's bytes. */
-  private static void storeZeros(
-      final PageSink to, final RegionKind kind, final long offset, final long length) {
-    final ByteBuffer page = ByteBuffer.allocateDirect(PAGE);
-    for (long at = 0; at < length; at += PAGE) {
-      page.clear();
-      FileIo.pwrite(to.region(kind), page, offset + at);
-    }
+    sink.ifPresent(to -> to.drop(start, end));
   }
 
   private void checkFlags(final Vma vma) {
@@ -362,7 +264,7 @@ final class AddressSpace {
   private static PageRuns guards(final InstanceRecord.StoredPages stored) {
     return PageRuns.of(
         stored.runs().stream()
-            .filter(InstanceRecord.Run::guard)
+            .filter(run -> run.kind() == InstanceRecord.RunKind.GUARD)
             .map(run -> new PageRuns.Run(run.start(), run.length()))
             .toList());
   }

@@ -19,6 +19,9 @@ import java.util.Map;
  *     it could not be frozen at once.
  * @param roundPages how many pages each round of copying took while it ran; empty if its writes
  *     could not be tracked, or were not to be.
+ * @param cut what {@link Base#cut()} is of a later checkpoint of the instance; 0: what changes from
+ *     now on is not known.
+ * @param isDelta whether what has not changed since the base was not copied.
  */
 public record Checkpoint(
     Image image,
@@ -28,4 +31,6 @@ public record Checkpoint(
     long frozenPages,
     long objectPages,
     long otherFrozenNanos,
-    List<Long> roundPages) {}
+    List<Long> roundPages,
+    long cut,
+    boolean isDelta) {}

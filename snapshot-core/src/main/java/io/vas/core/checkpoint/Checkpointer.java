@@ -188,44 +188,69 @@ public final class Checkpointer {
    */
   public Checkpoint take(
       final Subject instance, final PageSink sink, final Duration deadline, final FreezeMode mode) {
+    return take(new Take(instance, sink, deadline, mode, Optional.empty()));
+  }
+
+  /**
+   * Take a snapshot of an instance that has one already. Only what has changed is stored. Whatever
+   * happens, the instance goes on as if nothing had been.
+   *
+   * @param instance of which.
+   * @param sink where its pages and files go; if this fails, what is there is to be thrown away.
+   * @param deadline how long the instance may be frozen.
+   * @param mode when pages are copied.
+   * @param base the earlier one.
+   * @return the snapshot.
+   * @throws UnsupportedException if the instance has something that can not be restored.
+   * @throws DeadlineException if time ran out.
+   * @throws VasException if it fails otherwise.
+   */
+  public Checkpoint take(
+      final Subject instance,
+      final PageSink sink,
+      final Duration deadline,
+      final FreezeMode mode,
+      final Base base) {
+    return take(new Take(instance, sink, deadline, mode, Optional.of(base)));
+  }
+
+  /** What is asked for. */
+  private record Take(
+      Subject instance, PageSink sink, Duration deadline, FreezeMode mode, Optional<Base> base) {}
+
+  private Checkpoint take(final Take asked) {
     try {
-      return take(instance, mode == FreezeMode.LIVE ? livePlan : stopPlan, sink, deadline, mode);
+      return take(asked, asked.mode() == FreezeMode.LIVE ? livePlan : stopPlan);
     } catch (final RunningFlags.UncertainException e) {
       // It costs frozen time, but is certain.
-      clear(sink.layer());
-      return takeCertainly(instance, sink, deadline, mode);
+      clear(asked.sink().layer());
+      return takeCertainly(asked);
     } catch (final PlanOutdatedException e) {
-      return takeWithOwnPlan(instance, sink, deadline, mode, ATTEMPTS);
+      return takeWithOwnPlan(asked, ATTEMPTS);
     }
   }
 
-  private Checkpoint takeCertainly(
-      final Subject instance, final PageSink sink, final Duration deadline, final FreezeMode mode) {
+  private Checkpoint takeCertainly(final Take asked) {
     try {
-      return take(instance, stopPlan, sink, deadline, mode);
+      return take(asked, stopPlan);
     } catch (final PlanOutdatedException e) {
-      return takeWithOwnPlan(instance, sink, deadline, mode, ATTEMPTS);
+      return takeWithOwnPlan(asked, ATTEMPTS);
     }
   }
 
   /**
    * The sink's files are used again: pages are written over, and what is not listed is not read.
    */
-  private Checkpoint takeWithOwnPlan(
-      final Subject instance,
-      final PageSink sink,
-      final Duration deadline,
-      final FreezeMode mode,
-      final int attempts) {
+  private Checkpoint takeWithOwnPlan(final Take asked, final int attempts) {
     try {
-      final Path process = Path.of("/proc", Integer.toString(instance.pid()));
-      clear(sink.layer());
-      return take(instance, plan(new PlanBuilder(process), true), sink, deadline, mode);
+      final Path process = Path.of("/proc", Integer.toString(asked.instance().pid()));
+      clear(asked.sink().layer());
+      return take(asked, plan(new PlanBuilder(process), true));
     } catch (final PlanOutdatedException e) {
       if (attempts == 1) {
         throw e;
       }
-      return takeWithOwnPlan(instance, sink, deadline, mode, attempts - 1);
+      return takeWithOwnPlan(asked, attempts - 1);
     }
   }
 
@@ -244,12 +269,9 @@ public final class Checkpointer {
     }
   }
 
-  private Checkpoint take(
-      final Subject instance,
-      final Plan by,
-      final PageSink sink,
-      final Duration deadline,
-      final FreezeMode mode) {
+  private Checkpoint take(final Take asked, final Plan by) {
+    final Subject instance = asked.instance();
+    final PageSink sink = asked.sink();
     sink.clear();
     for (final RegionKind kind : RegionKind.values()) {
       FileIo.truncate(sink.region(kind), 0);
@@ -258,13 +280,17 @@ public final class Checkpointer {
             MemFd.of(
                 "vas-plan", by.bytes(sink.device(RegionKind.HUGE), sink.device(RegionKind.SMALL)));
         Fd recordFile = MemFd.create("vas-record", 0, 0)) {
-      final FreezeReply reply = freeze(instance, by, sink, deadline, mode, planFile, recordFile);
+      final FreezeReply reply = freeze(asked, by, planFile, recordFile);
       try (MappedMemory memory = MappedMemory.mapReadOnly(recordFile, 0, reply.recordLength())) {
         final InstanceRecord record =
             new InstanceRecord(by, memory, reply.recordLength(), instance.pid());
         final Image image =
             new Interpretation(
-                    instance, layersOf(instance, sink), Optional.of(sink), record, reply.tracked())
+                    instance,
+                    layersOf(instance, sink),
+                    Optional.of(new Pages(sink, asked.base(), reply.base() != 0)),
+                    record,
+                    reply.tracked())
                 .image();
         return new Checkpoint(
             image,
@@ -274,7 +300,9 @@ public final class Checkpointer {
             reply.frozenPages(),
             reply.objectPages(),
             reply.otherNanos(),
-            reply.roundPages());
+            reply.roundPages(),
+            reply.cut(),
+            reply.base() != 0);
       }
     }
   }
@@ -357,13 +385,9 @@ public final class Checkpointer {
   }
 
   private FreezeReply freeze(
-      final Subject instance,
-      final Plan by,
-      final PageSink sink,
-      final Duration deadline,
-      final FreezeMode mode,
-      final Fd planFile,
-      final Fd recordFile) {
+      final Take asked, final Plan by, final Fd planFile, final Fd recordFile) {
+    final Subject instance = asked.instance();
+    final PageSink sink = asked.sink();
     final FreezeRequest request =
         new FreezeRequest(
                 instance.id(),
@@ -371,8 +395,9 @@ public final class Checkpointer {
                 recordFile,
                 sink.region(RegionKind.HUGE),
                 sink.region(RegionKind.SMALL),
-                deadline)
-            .mode(mode)
+                asked.deadline())
+            .mode(asked.mode())
+            .base(asked.base().map(Base::cut).orElse(0L))
             .params(
                 Params.forFreeze(by.instanceProgram())
                     .kept(PlanBuilder.UPPER, Sandbox.KEPT_UPPER)
@@ -416,7 +441,7 @@ public final class Checkpointer {
   private static final class Interpretation implements CaptureContext {
     private final Subject instance;
     private final List<Fd> layers;
-    private final Optional<PageSink> sink;
+    private final Optional<Pages> pages;
     private final InstanceRecord record;
     private final List<StoredObject> objects;
     private final FileStatus log;
@@ -428,12 +453,12 @@ public final class Checkpointer {
     Interpretation(
         final Subject instance,
         final List<Fd> layers,
-        final Optional<PageSink> sink,
+        final Optional<Pages> pages,
         final InstanceRecord record,
         final boolean isTracked) {
       this.isTracked = isTracked;
       this.instance = instance;
-      this.sink = sink;
+      this.pages = pages;
       this.layers = List.copyOf(layers);
       this.record = record;
       this.objects = record.objects();
@@ -481,7 +506,7 @@ public final class Checkpointer {
                           + " is not of the snapshot that the instance was forked from"));
     }
 
-    private Image image(final UnaryOperator<MemoryImage> pages) {
+    private Image image(final UnaryOperator<MemoryImage> change) {
       refuseWhatHasNoResource();
       final Image.Builder image =
           Image.newBuilder()
@@ -490,7 +515,7 @@ public final class Checkpointer {
               .addPieces(SandboxPiece.of(instance.sandbox()))
               .addAllPieces(instance.pieces());
       for (final ProcessRecord process : record.processes()) {
-        image.addProcesses(process(process, image, pages));
+        image.addProcesses(process(process, image, change));
       }
       for (final StoredObject object : objects) {
         if (usedObjects.contains(object.id())) {
@@ -529,7 +554,7 @@ public final class Checkpointer {
 
     private ObjectImage objectImage(final StoredObject object) {
       for (final StoredObject.Run run : object.runs()) {
-        sink.ifPresent(
+        pages.ifPresent(
             to ->
                 to.store(
                     PageSpace.ofObject(object.id()),
@@ -554,7 +579,7 @@ public final class Checkpointer {
     private ProcessImage process(
         final ProcessRecord process,
         final Image.Builder image,
-        final UnaryOperator<MemoryImage> pages) {
+        final UnaryOperator<MemoryImage> change) {
       final ProcessImage.Builder result = ProcessImage.newBuilder().setPid(process.pid());
       for (final ProcessResource resource : Resources.process()) {
         resource
@@ -577,12 +602,18 @@ public final class Checkpointer {
               this,
               record,
               new HostFiles("/", layers()),
-              sink,
-              instance.origin().map(from -> new OriginPages(from.image(), from.pages())),
+              pages.map(
+                  to ->
+                      new SpacePages(
+                          to,
+                          PageSpace.ofProcess(process.pid()),
+                          instance
+                              .origin()
+                              .map(from -> new OriginPages(from.image(), from.pages())))),
               instance.origin().map(Subject.Origin::areaStart).orElse(0L),
               instance.origin().map(Subject.Origin::areaEnd).orElse(0L),
               isTracked);
-      result.setMemory(pages.apply(space.capture()));
+      result.setMemory(change.apply(space.capture()));
       return result.build();
     }
 

@@ -63,11 +63,31 @@ final class InstanceRecord {
    *
    * @param start address of the first page.
    * @param length bytes.
-   * @param zero whether the pages are zero, where the file underneath holds others, and are not
-   *     stored.
-   * @param guard whether they are guard pages, and not stored.
+   * @param kind what the pages are.
    */
-  record Run(long start, long length, boolean zero, boolean guard) {}
+  record Run(long start, long length, RunKind kind) {}
+
+  /** What pages of a VMA are. */
+  enum RunKind {
+    /** Copied to the region. */
+    STORED,
+    /** Zero, where the file underneath holds others. */
+    ZERO,
+    /** Guard pages. */
+    GUARD,
+    /** As they were at the base. */
+    SAME;
+
+    private static RunKind of(final long bits) {
+      if ((bits & RecordDescriptor.RUN_ZERO) != 0) {
+        return ZERO;
+      }
+      if ((bits & RecordDescriptor.RUN_GUARD) != 0) {
+        return GUARD;
+      }
+      return (bits & RecordDescriptor.RUN_SAME) != 0 ? SAME : STORED;
+    }
+  }
 
   /**
    * Pages of a VMA that were copied.
@@ -256,8 +276,7 @@ final class InstanceRecord {
           new Run(
               entry.getLong(offset + RecordDescriptor.RUN_START_OFFSET, LITTLE_ENDIAN),
               length & -PAGE,
-              (length & RecordDescriptor.RUN_ZERO) != 0,
-              (length & RecordDescriptor.RUN_GUARD) != 0));
+              RunKind.of(length)));
     }
     return new StoredPages(
         entry.getLong(RecordDescriptor.STORED_PAGES_START_OFFSET, LITTLE_ENDIAN),

@@ -18,6 +18,9 @@ import java.util.Map;
  * @param attempts to freeze it.
  * @param roundPages how many pages each round copied while it ran; empty if there were no rounds.
  * @param tracked whether its memory is registered with a userfaultfd of the keeper's.
+ * @param cut by which a later freeze of the instance may ask for what has changed since; 0: it will
+ *     not be known.
+ * @param base the request's, if what has not changed since was not copied; otherwise 0.
  */
 public record FreezeReply(
     long recordLength,
@@ -30,4 +33,6 @@ public record FreezeReply(
     long otherNanos,
     int attempts,
     List<Long> roundPages,
-    boolean tracked) {}
+    boolean tracked,
+    long cut,
+    long base) {}

@@ -17,6 +17,7 @@ public final class FreezeRequest {
   int threads;
   int flags;
   FreezeMode mode = FreezeMode.STOP;
+  long base;
 
   /**
    * A freeze.
@@ -82,6 +83,18 @@ public final class FreezeRequest {
    */
   public FreezeRequest mode(final FreezeMode how) {
     mode = how;
+    return this;
+  }
+
+  /**
+   * What need not be copied, if the keeper can tell it.
+   *
+   * @param cut {@link FreezeReply#cut()} of an earlier freeze of the instance: what has not changed
+   *     since; 0: everything is copied.
+   * @return this.
+   */
+  public FreezeRequest base(final long cut) {
+    base = cut;
     return this;
   }
 

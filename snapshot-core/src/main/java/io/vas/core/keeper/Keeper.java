@@ -5,6 +5,7 @@ import static io.vas.core.keeper.KeeperProtocolDescriptor.DROP_ALL;
 import static io.vas.core.keeper.KeeperProtocolDescriptor.EXITED;
 import static io.vas.core.keeper.KeeperProtocolDescriptor.EXITED_WAIT_STATUS_OFFSET;
 import static io.vas.core.keeper.KeeperProtocolDescriptor.FREEZE;
+import static io.vas.core.keeper.KeeperProtocolDescriptor.FREEZE_BASE_OFFSET;
 import static io.vas.core.keeper.KeeperProtocolDescriptor.FREEZE_DEADLINE_MICROS_OFFSET;
 import static io.vas.core.keeper.KeeperProtocolDescriptor.FREEZE_FAULT_OFFSET;
 import static io.vas.core.keeper.KeeperProtocolDescriptor.FREEZE_FAULT_STAGE_OFFSET;
@@ -14,6 +15,8 @@ import static io.vas.core.keeper.KeeperProtocolDescriptor.FREEZE_MODE_OFFSET;
 import static io.vas.core.keeper.KeeperProtocolDescriptor.FREEZE_PARAM_COUNT_OFFSET;
 import static io.vas.core.keeper.KeeperProtocolDescriptor.FREEZE_THREADS_OFFSET;
 import static io.vas.core.keeper.KeeperProtocolDescriptor.FROZEN_ATTEMPTS_OFFSET;
+import static io.vas.core.keeper.KeeperProtocolDescriptor.FROZEN_BASE_OFFSET;
+import static io.vas.core.keeper.KeeperProtocolDescriptor.FROZEN_CUT_OFFSET;
 import static io.vas.core.keeper.KeeperProtocolDescriptor.FROZEN_FAILED_TID_OFFSET;
 import static io.vas.core.keeper.KeeperProtocolDescriptor.FROZEN_FROZEN_NANOS_OFFSET;
 import static io.vas.core.keeper.KeeperProtocolDescriptor.FROZEN_FROZEN_PAGES_OFFSET;
@@ -488,6 +491,7 @@ public final class Keeper implements AutoCloseable {
     final UnsafeBuffer body =
         new UnsafeBuffer(new byte[FREEZE_LENGTH + params.size() * PARAM_LENGTH]);
     body.putLong(FREEZE_DEADLINE_MICROS_OFFSET, micros(request.deadline), LITTLE_ENDIAN);
+    body.putLong(FREEZE_BASE_OFFSET, request.base, LITTLE_ENDIAN);
     body.putInt(FREEZE_PARAM_COUNT_OFFSET, params.size(), LITTLE_ENDIAN);
     body.putInt(FREEZE_FAULT_STAGE_OFFSET, request.faultStage, LITTLE_ENDIAN);
     body.putInt(FREEZE_FAULT_OFFSET, request.fault, LITTLE_ENDIAN);
@@ -546,7 +550,9 @@ public final class Keeper implements AutoCloseable {
         reply.getLong(FROZEN_OTHER_NANOS_OFFSET, LITTLE_ENDIAN),
         reply.getInt(FROZEN_ATTEMPTS_OFFSET, LITTLE_ENDIAN),
         rounds,
-        reply.getInt(FROZEN_TRACKED_OFFSET, LITTLE_ENDIAN) != 0);
+        reply.getInt(FROZEN_TRACKED_OFFSET, LITTLE_ENDIAN) != 0,
+        reply.getLong(FROZEN_CUT_OFFSET, LITTLE_ENDIAN),
+        reply.getLong(FROZEN_BASE_OFFSET, LITTLE_ENDIAN));
   }
 
   /**

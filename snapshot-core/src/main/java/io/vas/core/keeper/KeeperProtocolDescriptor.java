@@ -137,6 +137,9 @@ package io.vas.core.keeper;
  *  |                        deadline_micros                        |
  *  |                                                               |
  *  +---------------------------------------------------------------+
+ *  |                             base                              |
+ *  |                                                               |
+ *  +---------------------------------------------------------------+
  *  |                          param_count                          |
  *  +---------------------------------------------------------------+
  *  |                          fault_stage                          |
@@ -166,7 +169,7 @@ package io.vas.core.keeper;
  */
 public final class KeeperProtocolDescriptor {
   /** See protocol.h. */
-  public static final int PROTOCOL_VERSION = 2;
+  public static final int PROTOCOL_VERSION = 3;
 
   /** See protocol.h. */
   public static final int MESSAGE_MAX = 65536;
@@ -597,8 +600,11 @@ public final class KeeperProtocolDescriptor {
   /** u64: for the frozen time. */
   public static final int FREEZE_DEADLINE_MICROS_OFFSET = 0;
 
+  /** u64: a cut: what has not changed since need not be copied; 0: everything is. */
+  public static final int FREEZE_BASE_OFFSET = FREEZE_DEADLINE_MICROS_OFFSET + Long.BYTES;
+
   /** u32: for the plan's instance program. */
-  public static final int FREEZE_PARAM_COUNT_OFFSET = FREEZE_DEADLINE_MICROS_OFFSET + Long.BYTES;
+  public static final int FREEZE_PARAM_COUNT_OFFSET = FREEZE_BASE_OFFSET + Long.BYTES;
 
   /** u32. */
   public static final int FREEZE_FAULT_STAGE_OFFSET = FREEZE_PARAM_COUNT_OFFSET + Integer.BYTES;
@@ -788,9 +794,15 @@ public final class KeeperProtocolDescriptor {
   /** u64[FREEZE_ROUNDS_MAX]: copied in each. */
   public static final int FROZEN_ROUND_PAGES_OFFSET = FROZEN_ROUNDS_OFFSET + Integer.BYTES;
 
-  /** Bytes of a struct vas_frozen. */
-  public static final int FROZEN_LENGTH =
+  /** u64: by which a later freeze may ask for what has changed since; 0: it will not be known. */
+  public static final int FROZEN_CUT_OFFSET =
       FROZEN_ROUND_PAGES_OFFSET + FREEZE_ROUNDS_MAX * Long.BYTES;
+
+  /** u64: the request's, if what has not changed since was not copied; otherwise 0. */
+  public static final int FROZEN_BASE_OFFSET = FROZEN_CUT_OFFSET + Long.BYTES;
+
+  /** Bytes of a struct vas_frozen. */
+  public static final int FROZEN_LENGTH = FROZEN_BASE_OFFSET + Long.BYTES;
 
   private KeeperProtocolDescriptor() {}
 }

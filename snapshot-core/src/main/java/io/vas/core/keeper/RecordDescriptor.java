@@ -334,6 +334,9 @@ public final class RecordDescriptor {
   /** Bit of a run's length: guard pages. */
   public static final int RUN_GUARD = 2;
 
+  /** As they were at the base. */
+  public static final int RUN_SAME = 4;
+
   // ---- struct vas_stored_pages
 
   /** u64. */

@@ -43,6 +43,15 @@ public interface PageSink {
   void store(int space, long start, long length, RegionKind kind, long offset);
 
   /**
+   * What lies in one of the sink's own files is not needed, and its memory may be given back.
+   *
+   * @param kind which file.
+   * @param offset where in it, a multiple of the page size.
+   * @param length bytes, a multiple of the page size.
+   */
+  void discard(RegionKind kind, long offset, long length);
+
+  /**
    * Pages are those of an older snapshot, and holes where that has holes. It costs next to nothing
    * where the addresses are the same, or nothing changes.
    *

@@ -3,6 +3,7 @@ package io.vas.core.testing;
 import io.vas.core.keeper.Keeper;
 import io.vas.core.linux.DeviceNumber;
 import io.vas.core.linux.Fd;
+import io.vas.core.linux.FileIo;
 import io.vas.core.linux.FileStatus;
 import io.vas.core.linux.OpenFlags;
 import io.vas.core.linux.TmpfsMount;
@@ -153,6 +154,13 @@ public final class TestStore implements AutoCloseable {
         final long offset) {
       for (long at = 0; at < length; at += PAGE) {
         space(space).put(start + at, new Page(number << 1 | kind.number(), offset + at));
+      }
+    }
+
+    @Override
+    public void discard(final RegionKind kind, final long offset, final long length) {
+      if (kind == RegionKind.SMALL) {
+        FileIo.punchHole(files.get(kind).readWrite(), offset, length);
       }
     }
 

@@ -2,6 +2,7 @@ package io.vas.core.testing;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.vas.core.checkpoint.Base;
 import io.vas.core.checkpoint.Checkpoint;
 import io.vas.core.checkpoint.Subject;
 import io.vas.core.keeper.ExitStatus;
@@ -21,6 +22,7 @@ import java.util.Optional;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
+import java.util.function.Function;
 
 /** A victim that runs in an instance. */
 public final class VictimInstance implements Subject, AutoCloseable {
@@ -173,8 +175,25 @@ public final class VictimInstance implements Subject, AutoCloseable {
    * @return the snapshot.
    */
   public VictimSnapshot snapshot(final FreezeMode mode) {
+    return snapshot(entry -> host.checkpointer().take(this, entry, VictimHost.DEADLINE, mode));
+  }
+
+  /**
+   * Take a snapshot of what has changed.
+   *
+   * @param mode when pages are copied.
+   * @param earlier the snapshot since which, open as long as the new one is.
+   * @return the snapshot.
+   */
+  public VictimSnapshot snapshot(final FreezeMode mode, final VictimSnapshot earlier) {
+    final Base base = new Base(earlier.checkpoint().cut(), earlier.entry());
+    return snapshot(
+        entry -> host.checkpointer().take(this, entry, VictimHost.DEADLINE, mode, base));
+  }
+
+  private VictimSnapshot snapshot(final Function<TestStore.Entry, Checkpoint> take) {
     final TestStore.Entry entry = host.store().newEntry();
-    final Checkpoint checkpoint = host.checkpointer().take(this, entry, VictimHost.DEADLINE, mode);
+    final Checkpoint checkpoint = take.apply(entry);
     entry.publish(snapshot.map(origin -> origin.entry().layers()).orElse(List.of()));
     return new VictimSnapshot(host, checkpoint, entry);
   }
