@@ -52,6 +52,7 @@ final class JsonViews {
     final Map<String, Object> taken = new LinkedHashMap<>(snapshot(info));
     taken.put("mode", report.getMode() == SnapshotMode.LIVE ? "live" : "stop");
     taken.put("rounds", report.getRoundPagesList());
+    taken.put("delta", report.getDelta());
     taken.put("frozen_pages", report.getFrozenPages());
     taken.put("object_pages", report.getObjectPages());
     taken.put("other_frozen_us", report.getOtherFrozenUs());

@@ -8,6 +8,7 @@ import io.vas.core.ConflictException;
 import io.vas.core.DeadlineException;
 import io.vas.core.NotFoundException;
 import io.vas.core.VasException;
+import io.vas.core.checkpoint.Base;
 import io.vas.core.checkpoint.Checkpoint;
 import io.vas.core.checkpoint.Checkpointer;
 import io.vas.core.checkpoint.CommandPiece;
@@ -48,6 +49,7 @@ final class Snapshots implements AutoCloseable {
   private final Checkpointer checkpointer;
   private final Map<Long, ReentrantLock> locks = new ConcurrentHashMap<>();
   private final Map<Long, String> latest = new ConcurrentHashMap<>();
+  private final Map<Long, Cut> cuts = new ConcurrentHashMap<>();
   private final Map<Long, Set<String>> cameFrom = new ConcurrentHashMap<>();
   private final Map<String, Taken> taken = new ConcurrentHashMap<>();
   private final Set<Long> frozen = ConcurrentHashMap.newKeySet();
@@ -58,6 +60,9 @@ final class Snapshots implements AutoCloseable {
             thread.setDaemon(true);
             return thread;
           });
+
+  /** What tells the keeper which pages have changed since a snapshot. */
+  private record Cut(long number, String snapshot) {}
 
   private record Taken(List<Stage> stages, SnapshotReport report) {}
 
@@ -126,8 +131,10 @@ final class Snapshots implements AutoCloseable {
       final FreezeMode mode,
       final Consumer<Progress> progress,
       final CallTime time) {
+    final Optional<SnapshotUse> earlier = earlier(instance);
     try (Draft draft = store.draft(request(instance, origin, name))) {
-      final Checkpoint checkpoint = freeze(instance, draft, mode, progress, time);
+      final Optional<Base> base = earlier.map(use -> new Base(cut(instance, use), use));
+      final Checkpoint checkpoint = freeze(instance, draft, mode, base, progress, time);
       final Image image =
           checkpoint.image().toBuilder().addPieces(CommandPiece.of(instance.spec())).build();
       if (time.remaining().isZero()) {
@@ -139,11 +146,39 @@ final class Snapshots implements AutoCloseable {
               image,
               new SnapshotFacts(checkpoint.frozenNanos() / 1000, time.elapsedMicros(), "map"));
       latest.put(instance.id(), snapshot.id());
+      if (checkpoint.cut() != 0) {
+        cuts.put(instance.id(), new Cut(checkpoint.cut(), snapshot.id()));
+      }
       taken.put(snapshot.id(), new Taken(stages(checkpoint), report(checkpoint)));
       return snapshot;
     } catch (final VasException e) {
       throw Named.error("instance " + instance.name(), e);
+    } finally {
+      earlier.ifPresent(SnapshotUse::close);
     }
+  }
+
+  /**
+   * The snapshot that the next one of an instance is compared with: the one since which its writes
+   * are known, otherwise the one where it stands.
+   */
+  private Optional<SnapshotUse> earlier(final Instance instance) {
+    return Optional.ofNullable(cuts.get(instance.id()))
+        .flatMap(cut -> use(cut.snapshot()))
+        .or(() -> position(instance).flatMap(this::use));
+  }
+
+  private Optional<SnapshotUse> use(final String snapshot) {
+    try {
+      return Optional.of(store.use(snapshot));
+    } catch (final NotFoundException e) {
+      return Optional.empty();
+    }
+  }
+
+  private long cut(final Instance instance, final SnapshotUse earlier) {
+    final Cut cut = cuts.get(instance.id());
+    return cut != null && cut.snapshot().equals(earlier.snapshot().id()) ? cut.number() : 0;
   }
 
   private static void lock(final ReentrantLock lock, final CallTime time) {
@@ -251,6 +286,7 @@ final class Snapshots implements AutoCloseable {
       final Instance instance,
       final Draft draft,
       final FreezeMode mode,
+      final Optional<Base> base,
       final Consumer<Progress> progress,
       final CallTime time) {
     final long total = MemoryUse.stored(instance.pid());
@@ -268,7 +304,7 @@ final class Snapshots implements AutoCloseable {
             TimeUnit.MILLISECONDS);
     frozen.add(instance.id());
     try {
-      return checkpointer.take(instance, draft, time.remaining(), mode);
+      return checkpointer.take(instance, draft, time.remaining(), mode, base);
     } finally {
       frozen.remove(instance.id());
       ticks.cancel(false);
@@ -293,6 +329,7 @@ final class Snapshots implements AutoCloseable {
         .setFrozenPages(checkpoint.frozenPages())
         .setObjectPages(checkpoint.objectPages())
         .setOtherFrozenUs(checkpoint.otherFrozenNanos() / 1000)
+        .setDelta(checkpoint.isDelta())
         .build();
   }
 
@@ -343,6 +380,7 @@ final class Snapshots implements AutoCloseable {
   void forgetInstance(final long instance) {
     locks.remove(instance);
     latest.remove(instance);
+    cuts.remove(instance);
     cameFrom.remove(instance);
   }
 

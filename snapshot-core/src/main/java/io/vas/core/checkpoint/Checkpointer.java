@@ -188,18 +188,18 @@ public final class Checkpointer {
    */
   public Checkpoint take(
       final Subject instance, final PageSink sink, final Duration deadline, final FreezeMode mode) {
-    return take(new Take(instance, sink, deadline, mode, Optional.empty()));
+    return take(instance, sink, deadline, mode, Optional.empty());
   }
 
   /**
-   * Take a snapshot of an instance that has one already. Only what has changed is stored. Whatever
-   * happens, the instance goes on as if nothing had been.
+   * Take a snapshot of an instance that may have one already: then only what has changed is stored.
+   * Whatever happens, the instance goes on as if nothing had been.
    *
    * @param instance of which.
    * @param sink where its pages and files go; if this fails, what is there is to be thrown away.
    * @param deadline how long the instance may be frozen.
    * @param mode when pages are copied.
-   * @param base the earlier one.
+   * @param base the earlier one; empty if there is none.
    * @return the snapshot.
    * @throws UnsupportedException if the instance has something that can not be restored.
    * @throws DeadlineException if time ran out.
@@ -210,8 +210,8 @@ public final class Checkpointer {
       final PageSink sink,
       final Duration deadline,
       final FreezeMode mode,
-      final Base base) {
-    return take(new Take(instance, sink, deadline, mode, Optional.of(base)));
+      final Optional<Base> base) {
+    return take(new Take(instance, sink, deadline, mode, base));
   }
 
   /** What is asked for. */

@@ -188,7 +188,8 @@ public final class VictimInstance implements Subject, AutoCloseable {
   public VictimSnapshot snapshot(final FreezeMode mode, final VictimSnapshot earlier) {
     final Base base = new Base(earlier.checkpoint().cut(), earlier.entry());
     return snapshot(
-        entry -> host.checkpointer().take(this, entry, VictimHost.DEADLINE, mode, base));
+        entry ->
+            host.checkpointer().take(this, entry, VictimHost.DEADLINE, mode, Optional.of(base)));
   }
 
   private VictimSnapshot snapshot(final Function<TestStore.Entry, Checkpoint> take) {
