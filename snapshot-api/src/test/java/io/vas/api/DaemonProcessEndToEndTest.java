@@ -8,11 +8,14 @@ import io.vas.api.client.VasClient;
 import io.vas.api.v1.DaemonInfo;
 import io.vas.api.v1.InstanceInfo;
 import io.vas.api.v1.InstanceState;
+import io.vas.api.v1.RecorderInfo;
+import io.vas.api.v1.RecordingEnd;
 import io.vas.api.v1.SnapshotInfo;
 import io.vas.core.VasException;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.List;
 import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.AfterEach;
@@ -143,6 +146,57 @@ class DaemonProcessEndToEndTest {
     assertThat(vas("rm", "-f", "web", "fork").exitCode()).isZero();
     assertThat(vas("fork", "web:second", "--name", "again").exitCode()).isZero();
     assertThat(vas("exec", "again", "--", "echo", "still here").out()).isEqualTo("still here\n");
+  }
+
+  @Test
+  void shouldGoOnRecordingAfterTheDaemonWasKilled() throws Exception {
+    assertThat(vas("run", "-d", "--name", "web", "--", "sleep", "1000").exitCode()).isZero();
+    assertThat(vas("run", "-d", "--name", "gone", "--", "sleep", "1000").exitCode()).isZero();
+    final int gone;
+    final DaemonInfo before;
+    final RecorderInfo begun;
+    final String named;
+    try (VasClient client = VasClient.connect(state)) {
+      before = client.info();
+      gone = client.inspect("gone").getInstance().getInfo().getPid();
+      client.record("gone", Duration.ofMillis(20), "");
+      client.record("web", Duration.ofMillis(5), "last=10");
+      named = client.snapshot("web", "web:named").getId();
+      while (client.recorders("web").get(0).getTaken() < 20) {
+        Thread.onSpinWait();
+      }
+      begun = client.recorders("web").get(0);
+    }
+    end(before.getPid(), true);
+    end(gone, true);
+
+    try (VasClient client = VasClient.connectOrStart(state)) {
+      assertThat(client.info().getPid()).isNotEqualTo(before.getPid());
+      final RecorderInfo found = client.recorders("web").get(0);
+      assertThat(found.getStartedUnixUs()).isEqualTo(begun.getStartedUnixUs());
+      assertThat(found.getEveryUs()).isEqualTo(5000);
+      assertThat(found.getKeep()).isEqualTo("last=10");
+      while (client.recorders("web").get(0).getTaken() < found.getTaken() + 20) {
+        assertThat(client.recorders("web").get(0).getReason()).isEmpty();
+      }
+      final RecorderInfo ended = client.stopRecording("web");
+      assertThat(ended.getEnd()).isEqualTo(RecordingEnd.ASKED_TO_STOP);
+      // What the former daemon has recorded is kept or not as the policy says.
+      assertThat(client.snapshots())
+          .filteredOn(snapshot -> snapshot.getInstance().equals(ended.getInstance()))
+          .hasSize(11)
+          .anyMatch(snapshot -> snapshot.getId().equals(named));
+      assertThat(client.recorders("gone").get(0).getEnd()).isEqualTo(RecordingEnd.INSTANCE_ENDED);
+    }
+    final int serving;
+    try (VasClient client = VasClient.connect(state)) {
+      serving = client.info().getPid();
+    }
+    end(serving, true);
+    try (VasClient client = VasClient.connectOrStart(state)) {
+      // One that was stopped is not begun again.
+      assertThat(client.recorders("web").get(0).getReason()).isEqualTo("stopped");
+    }
   }
 
   @Test

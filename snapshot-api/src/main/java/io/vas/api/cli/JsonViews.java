@@ -6,12 +6,17 @@ import io.vas.api.v1.InstanceDetails;
 import io.vas.api.v1.InstanceInfo;
 import io.vas.api.v1.InstanceState;
 import io.vas.api.v1.MemoryRange;
+import io.vas.api.v1.RecorderInfo;
+import io.vas.api.v1.RecordingEnd;
 import io.vas.api.v1.RollbackInfo;
 import io.vas.api.v1.SnapshotDetails;
 import io.vas.api.v1.SnapshotInfo;
 import io.vas.api.v1.SnapshotMode;
 import io.vas.api.v1.SnapshotReport;
 import io.vas.api.v1.Stage;
+import io.vas.api.v1.TimelineEntry;
+import io.vas.api.v1.TimelinePlace;
+import io.vas.api.v1.TimelineReply;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -85,6 +90,58 @@ final class JsonViews {
         "in_place", info.getInPlace());
   }
 
+  static Map<String, Object> recorder(final RecorderInfo info) {
+    final boolean ended = info.getEnd() != RecordingEnd.RECORDING_END_UNSPECIFIED;
+    return Json.object(
+        "instance", info.getInstance(),
+        "name", info.getName(),
+        "state", ended ? "ended" : "recording",
+        "every_us", info.getEveryUs(),
+        "keep", orNull(info.getKeep()),
+        "started", Texts.timestamp(info.getStartedUnixUs()),
+        "taken", info.getTaken(),
+        "skipped", info.getSkipped(),
+        "failed", info.getFailed(),
+        "removed", info.getRemoved(),
+        "kept", info.getKept(),
+        "kept_bytes", info.getKeptBytes(),
+        "frozen_us", info.getFrozenUs(),
+        "frozen_max_us", info.getFrozenMaxUs(),
+        "end", ended ? endText(info.getEnd()) : null,
+        "reason", orNull(info.getReason()),
+        "ended", ended ? Texts.timestamp(info.getEndedUnixUs()) : null);
+  }
+
+  private static String endText(final RecordingEnd end) {
+    return switch (end) {
+      case ASKED_TO_STOP -> "stopped";
+      case INSTANCE_ENDED -> "instance_ended";
+      case RECORDING_STORE_FULL -> "store_full";
+      case SNAPSHOT_REFUSED -> "refused";
+      default -> "failed";
+    };
+  }
+
+  static Map<String, Object> timeline(final TimelineReply timeline) {
+    final List<Object> snapshots = new ArrayList<>();
+    for (final TimelineEntry entry : timeline.getSnapshotsList()) {
+      final Map<String, Object> snapshot = listedSnapshot(entry.getSnapshot());
+      snapshot.put("after", orNull(entry.getAfter()));
+      snapshot.put("instance_name", orNull(entry.getInstanceName()));
+      snapshots.add(snapshot);
+    }
+    final List<Object> places = new ArrayList<>();
+    for (final TimelinePlace place : timeline.getPlacesList()) {
+      places.add(
+          Json.object(
+              "instance", place.getInstance(),
+              "name", place.getName(),
+              "snapshot", place.getSnapshot()));
+    }
+    return Json.object(
+        "instance", timeline.getInstance(), "snapshots", snapshots, "places", places);
+  }
+
   static Map<String, Object> details(final InstanceDetails details) {
     final Map<String, Object> all = instance(details.getInfo());
     all.put("working_directory", details.getWorkingDirectory());
@@ -100,6 +157,7 @@ final class JsonViews {
                 "resident_bytes", details.getMemory().getResidentBytes(),
                 "page_table_bytes", details.getMemory().getPageTableBytes())
             : null);
+    all.put("recorder", details.hasRecorder() ? recorder(details.getRecorder()) : null);
     if (!details.getInfo().getSnapshot().isEmpty()) {
       all.put("fork_us", details.getForkUs());
       all.put("stages", stages(details.getStagesList()));

@@ -56,6 +56,8 @@ public final class Main implements Runnable {
     VERBS.put("rm", RmCommand::new);
     VERBS.put("snapshot", SnapshotCommand::new);
     VERBS.put("snapshots", SnapshotsCommand::new);
+    VERBS.put("timeline", TimelineCommand::new);
+    VERBS.put("record", RecordCommand::new);
     VERBS.put("fork", ForkCommand::new);
     VERBS.put("rollback", RollbackCommand::new);
     VERBS.put("diff", DiffCommand::new);

@@ -2,6 +2,9 @@ package io.vas.api.cli;
 
 import io.vas.api.v1.InstanceState;
 import java.time.Instant;
+import java.time.LocalDateTime;
+import java.time.ZoneId;
+import java.time.format.DateTimeFormatter;
 import java.time.temporal.ChronoUnit;
 import java.util.List;
 import java.util.Locale;
@@ -69,6 +72,17 @@ public final class Texts {
    */
   public static String timestamp(final long unixMicros) {
     return instant(unixMicros).toString();
+  }
+
+  /**
+   * A moment for people.
+   *
+   * @param unixMicros when.
+   * @return date and time of day to the millisecond, as the clock on this machine's wall shows it.
+   */
+  public static String localTime(final long unixMicros) {
+    return LocalDateTime.ofInstant(instant(unixMicros), ZoneId.systemDefault())
+        .format(DateTimeFormatter.ofPattern("yyyy-MM-dd HH:mm:ss.SSS", Locale.ROOT));
   }
 
   /**

@@ -21,6 +21,9 @@ import io.vas.api.v1.LogsRequest;
 import io.vas.api.v1.PauseRequest;
 import io.vas.api.v1.Progress;
 import io.vas.api.v1.PsRequest;
+import io.vas.api.v1.RecordRequest;
+import io.vas.api.v1.RecorderInfo;
+import io.vas.api.v1.RecordersRequest;
 import io.vas.api.v1.RmRequest;
 import io.vas.api.v1.RollbackInfo;
 import io.vas.api.v1.RollbackRequest;
@@ -30,9 +33,12 @@ import io.vas.api.v1.SnapshotInfo;
 import io.vas.api.v1.SnapshotRequest;
 import io.vas.api.v1.SnapshotUpdate;
 import io.vas.api.v1.SnapshotsRequest;
+import io.vas.api.v1.StopRecordingRequest;
 import io.vas.api.v1.StopRequest;
 import io.vas.api.v1.StoreStatReply;
 import io.vas.api.v1.StoreStatRequest;
+import io.vas.api.v1.TimelineReply;
+import io.vas.api.v1.TimelineRequest;
 import io.vas.api.v1.UnpauseRequest;
 import io.vas.api.v1.VasGrpc;
 import io.vas.api.v1.WaitRequest;
@@ -441,6 +447,63 @@ public final class VasClient implements AutoCloseable {
    */
   public RollbackInfo rollback(final RollbackRequest request) {
     return call("rollback " + request.getInstance(), () -> stub().rollback(request));
+  }
+
+  /**
+   * Begins to take live snapshots of an instance at a fixed cadence. They go on when this client
+   * has gone.
+   *
+   * @param instance its reference.
+   * @param every 1 ms to 1 day.
+   * @param keep which of them stay, as {@link io.vas.api.record.KeepPolicy} reads it; empty: all.
+   * @return the recorder, whose first snapshot is there.
+   */
+  public RecorderInfo record(final String instance, final Duration every, final String keep) {
+    final RecordRequest request =
+        RecordRequest.newBuilder()
+            .setInstance(instance)
+            .setEveryUs(TimeUnit.NANOSECONDS.toMicros(every.toNanos()))
+            .setKeep(keep)
+            .build();
+    return call("record " + instance, () -> stub().record(request));
+  }
+
+  /**
+   * Ends the recording of an instance.
+   *
+   * @param instance its reference.
+   * @return the recorder, which has ended.
+   */
+  public RecorderInfo stopRecording(final String instance) {
+    return call(
+        "record --stop " + instance,
+        () ->
+            stub().stopRecording(StopRecordingRequest.newBuilder().setInstance(instance).build()));
+  }
+
+  /**
+   * The recorders.
+   *
+   * @param instance its reference; empty: all.
+   * @return those that record, and of other instances the last one, if they had one.
+   */
+  public List<RecorderInfo> recorders(final String instance) {
+    return call(
+            "record",
+            () -> stub().recorders(RecordersRequest.newBuilder().setInstance(instance).build()))
+        .getRecordersList();
+  }
+
+  /**
+   * The tree of snapshots that an instance belongs to.
+   *
+   * @param instance its reference.
+   * @return the snapshots, and who stands where.
+   */
+  public TimelineReply timeline(final String instance) {
+    return call(
+        "timeline " + instance,
+        () -> stub().timeline(TimelineRequest.newBuilder().setInstance(instance).build()));
   }
 
   /**

@@ -10,12 +10,15 @@ import io.vas.api.v1.ForkRequest;
 import io.vas.api.v1.InspectReply;
 import io.vas.api.v1.InstanceInfo;
 import io.vas.api.v1.Progress;
+import io.vas.api.v1.RecordRequest;
+import io.vas.api.v1.RecorderInfo;
 import io.vas.api.v1.RollbackInfo;
 import io.vas.api.v1.RollbackRequest;
 import io.vas.api.v1.RunRequest;
 import io.vas.api.v1.SnapshotInfo;
 import io.vas.api.v1.SnapshotRequest;
 import io.vas.api.v1.StoreStatReply;
+import io.vas.api.v1.TimelineReply;
 import java.time.Duration;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
@@ -170,6 +173,40 @@ public interface Engine extends AutoCloseable {
    * @return what was done.
    */
   RollbackInfo rollback(RollbackRequest request, CallTime time);
+
+  /**
+   * Begins to take live snapshots of an instance at a fixed cadence.
+   *
+   * @param request of which, how often, and what is to be kept.
+   * @param time of the call, for the first snapshot.
+   * @return the recorder.
+   */
+  RecorderInfo record(RecordRequest request, CallTime time);
+
+  /**
+   * Ends the recording of an instance.
+   *
+   * @param instance its reference.
+   * @param time of the call, for the last snapshot.
+   * @return the recorder, which has ended.
+   */
+  RecorderInfo stopRecording(String instance, CallTime time);
+
+  /**
+   * The recorders.
+   *
+   * @param instance its reference; empty: all.
+   * @return those that record, and those that have ended last.
+   */
+  List<RecorderInfo> recorders(String instance);
+
+  /**
+   * The tree of snapshots that an instance belongs to.
+   *
+   * @param instance its reference.
+   * @return the snapshots, and who stands where.
+   */
+  TimelineReply timeline(String instance);
 
   /**
    * Compares two snapshots.

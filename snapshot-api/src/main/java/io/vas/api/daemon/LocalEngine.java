@@ -13,6 +13,8 @@ import io.vas.api.v1.InspectReply;
 import io.vas.api.v1.InstanceDetails;
 import io.vas.api.v1.InstanceInfo;
 import io.vas.api.v1.Progress;
+import io.vas.api.v1.RecordRequest;
+import io.vas.api.v1.RecorderInfo;
 import io.vas.api.v1.RollbackInfo;
 import io.vas.api.v1.RollbackRequest;
 import io.vas.api.v1.RunRequest;
@@ -22,6 +24,7 @@ import io.vas.api.v1.SnapshotMode;
 import io.vas.api.v1.SnapshotRequest;
 import io.vas.api.v1.Stage;
 import io.vas.api.v1.StoreStatReply;
+import io.vas.api.v1.TimelineReply;
 import io.vas.core.ConflictException;
 import io.vas.core.NotFoundException;
 import io.vas.core.UnsupportedException;
@@ -85,6 +88,8 @@ public final class LocalEngine implements Engine {
   private final Snapshots snapshots;
   private final InPlaceRollback inPlace;
   private final CompiledSnapshots compiled;
+  private final Timelines timelines;
+  private final Recorders recorders = new Recorders(new RecorderWork());
   private final Map<Long, Origin> origins = new ConcurrentHashMap<>();
   private final ExecutorService workers =
       Executors.newFixedThreadPool(
@@ -140,6 +145,7 @@ public final class LocalEngine implements Engine {
     snapshots = new Snapshots(store, checkpointer);
     inPlace = new InPlaceRollback(checkpointer);
     compiled = new CompiledSnapshots(store);
+    timelines = new Timelines(store, instances, snapshots::position);
     recover();
     store.status().limitations().forEach(LOG::warn);
   }
@@ -156,7 +162,28 @@ public final class LocalEngine implements Engine {
       }
     }
     store.freeUnused();
-    LOG.info("{} instances and {} snapshots", instances.list().size(), store.list().size());
+    timelines.recover();
+    final List<Snapshot> found = store.list();
+    instances.list().forEach(instance -> recorders.resume(instance, found));
+    LOG.info("{} instances and {} snapshots", instances.list().size(), found.size());
+  }
+
+  /** What recorders do: for people nobody waits, and few of their snapshots are ever forked. */
+  private final class RecorderWork implements Recorder.Work {
+    @Override
+    public Snapshot take(final Instance instance, final CallTime time) {
+      return LocalEngine.this.take(instance, Optional.empty(), FreezeMode.LIVE, step -> {}, time);
+    }
+
+    @Override
+    public void remove(final String snapshot) {
+      removeSnapshot(snapshot);
+    }
+
+    @Override
+    public Optional<String> position(final Instance instance) {
+      return snapshots.position(instance);
+    }
   }
 
   /** The keeper of an earlier daemon, which lives on for its instances and its snapshots. */
@@ -214,6 +241,7 @@ public final class LocalEngine implements Engine {
   private InstanceDetails details(final Instance instance) {
     final InstanceDetails.Builder details =
         Views.details(instance, snapshots.isFrozen(instance.id())).toBuilder();
+    recorders.info(instance).ifPresent(details::setRecorder);
     final Origin origin = origins.get(instance.id());
     return origin == null || origin.forkMicros() == 0
         ? details.build()
@@ -339,18 +367,25 @@ public final class LocalEngine implements Engine {
     }
     final List<String> removed = new ArrayList<>();
     for (final Instance instance : ended) {
+      recorders.forget(instance);
       instances.remove(instance, force);
       snapshots.forgetInstance(instance.id());
       removed.add(instance.reference());
     }
     for (final Snapshot snapshot : unwanted) {
-      store.remove(snapshot.id());
-      compiled.forget(snapshot.id());
-      snapshots.forgetSnapshot(snapshot.id());
+      removeSnapshot(snapshot.id());
       removed.add(snapshot.id());
     }
     LOG.info("removed {}", removed);
     return removed;
+  }
+
+  private void removeSnapshot(final String id) {
+    store.remove(id);
+    compiled.forget(id);
+    snapshots.forgetSnapshot(id);
+    timelines.remove(id);
+    recorders.removed(id);
   }
 
   // ---- snapshots and forks
@@ -365,10 +400,29 @@ public final class LocalEngine implements Engine {
     final FreezeMode mode =
         request.getMode() == SnapshotMode.LIVE ? FreezeMode.LIVE : FreezeMode.STOP;
     final Snapshot snapshot =
-        take(instances.find(request.getInstance()), name, mode, progress, time);
+        takeAndPrepare(instances.find(request.getInstance()), name, mode, progress, time);
     final SnapshotInfo.Builder info = Views.info(snapshot).toBuilder();
     snapshots.report(snapshot.id()).ifPresent(info::setReport);
     return info.build();
+  }
+
+  /** A snapshot that somebody has asked for is likely to be forked. */
+  private Snapshot takeAndPrepare(
+      final Instance instance,
+      final Optional<SnapshotName> name,
+      final FreezeMode mode,
+      final Consumer<Progress> progress,
+      final CallTime time) {
+    final Snapshot snapshot = take(instance, name, mode, progress, time);
+    LOG.info(
+        "snapshot {} of instance {}: frozen for {} us, {} pages",
+        snapshot.label(),
+        instance,
+        snapshot.facts().frozenMicros(),
+        snapshot.facts().pages());
+    // The first fork is to be as quick as the next.
+    workers.execute(() -> compileAhead(snapshot));
+    return snapshot;
   }
 
   private Snapshot take(
@@ -392,14 +446,8 @@ public final class LocalEngine implements Engine {
           new Subject.Origin(CompiledSnapshots.image(origin.get()), origin.get(), 0, 0));
     }
     final Snapshot snapshot = snapshots.take(instance, origin, name, mode, progress, time);
-    LOG.info(
-        "snapshot {} of instance {}: frozen for {} us, {} pages",
-        snapshot.label(),
-        instance,
-        snapshot.facts().frozenMicros(),
-        snapshot.facts().pages());
-    // The first fork is to be as quick as the next.
-    workers.execute(() -> compileAhead(snapshot));
+    timelines.add(snapshot);
+    recorders.added(instance, snapshot);
     return snapshot;
   }
 
@@ -438,7 +486,8 @@ public final class LocalEngine implements Engine {
         throw new NotFoundException(
             "there is no snapshot or instance '" + request.getSource() + "'", e);
       }
-      return take(instance.get(), Optional.empty(), FreezeMode.STOP, progress -> {}, time).id();
+      return takeAndPrepare(instance.get(), Optional.empty(), FreezeMode.STOP, progress -> {}, time)
+          .id();
     }
   }
 
@@ -625,6 +674,34 @@ public final class LocalEngine implements Engine {
     setOrigin(instance, Origin.of(target, 0, List.of()));
   }
 
+  // ---- recordings and timelines
+
+  @Override
+  public RecorderInfo record(final RecordRequest request, final CallTime time) {
+    final Instance instance = instances.find(request.getInstance());
+    if (!isRunning(instance)) {
+      throw new ConflictException("instance " + instance + " has ended");
+    }
+    return recorders.begin(instance, request, time);
+  }
+
+  @Override
+  public RecorderInfo stopRecording(final String instance, final CallTime time) {
+    return recorders.stop(instances.find(instance), time);
+  }
+
+  @Override
+  public List<RecorderInfo> recorders(final String instance) {
+    return instance.isEmpty()
+        ? recorders.list()
+        : recorders.info(instances.find(instance)).stream().toList();
+  }
+
+  @Override
+  public TimelineReply timeline(final String instance) {
+    return timelines.of(instance);
+  }
+
   @Override
   public DiffReply diff(final DiffRequest request) {
     try (SnapshotUse before = store.use(store.get(request.getBefore()).id());
@@ -664,6 +741,7 @@ public final class LocalEngine implements Engine {
   @Override
   public void close() {
     workers.shutdownNow();
+    recorders.close();
     try {
       snapshots.close();
       compiled.close();

@@ -1,8 +1,10 @@
 package io.vas.api.daemon;
 
+import io.vas.api.record.KeepPolicy;
 import io.vas.api.v1.ExecStart;
 import io.vas.api.v1.ForkRequest;
 import io.vas.api.v1.MemoryStrategy;
+import io.vas.api.v1.RecordRequest;
 import io.vas.api.v1.RunRequest;
 import io.vas.api.v1.SnapshotRequest;
 import io.vas.core.InvalidRequestException;
@@ -19,6 +21,9 @@ public final class RequestRules {
 
   /** The greatest signal number of Linux. */
   public static final int SIGNAL_MAX = 64;
+
+  private static final long RECORD_EVERY_US_MIN = 1000;
+  private static final long RECORD_EVERY_US_MAX = 86_400_000_000L;
 
   private RequestRules() {}
 
@@ -51,6 +56,15 @@ public final class RequestRules {
           "a debugged fork is paused, and its memory strategy is copy: its keeper has to trace one"
               + " whose memory it guards");
     }
+  }
+
+  static void check(final RecordRequest request) {
+    checkReference(request.getInstance(), "instance");
+    if (request.getEveryUs() < RECORD_EVERY_US_MIN || request.getEveryUs() > RECORD_EVERY_US_MAX) {
+      throw new InvalidRequestException(
+          "a snapshot is recorded every 1 ms to 1 day, not every " + request.getEveryUs() + " us");
+    }
+    final var unused = KeepPolicy.parse(request.getKeep());
   }
 
   /**

@@ -199,7 +199,7 @@ final class Snapshots implements AutoCloseable {
    * @param instance which one.
    * @return id of the snapshot that its next one will have as its parent; empty if there is none.
    */
-  private Optional<String> position(final Instance instance) {
+  Optional<String> position(final Instance instance) {
     return Optional.ofNullable(latest.get(instance.id())).or(instance::snapshot);
   }
 

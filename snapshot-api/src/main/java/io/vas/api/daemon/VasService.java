@@ -25,6 +25,10 @@ import io.vas.api.v1.LogsRequest;
 import io.vas.api.v1.PauseRequest;
 import io.vas.api.v1.PsReply;
 import io.vas.api.v1.PsRequest;
+import io.vas.api.v1.RecordRequest;
+import io.vas.api.v1.RecorderInfo;
+import io.vas.api.v1.RecordersReply;
+import io.vas.api.v1.RecordersRequest;
 import io.vas.api.v1.RmReply;
 import io.vas.api.v1.RmRequest;
 import io.vas.api.v1.RollbackInfo;
@@ -37,9 +41,12 @@ import io.vas.api.v1.SnapshotRequest;
 import io.vas.api.v1.SnapshotUpdate;
 import io.vas.api.v1.SnapshotsReply;
 import io.vas.api.v1.SnapshotsRequest;
+import io.vas.api.v1.StopRecordingRequest;
 import io.vas.api.v1.StopRequest;
 import io.vas.api.v1.StoreStatReply;
 import io.vas.api.v1.StoreStatRequest;
+import io.vas.api.v1.TimelineReply;
+import io.vas.api.v1.TimelineRequest;
 import io.vas.api.v1.UnpauseRequest;
 import io.vas.api.v1.VasGrpc;
 import io.vas.api.v1.WaitReply;
@@ -325,6 +332,56 @@ final class VasService extends VasGrpc.VasImplBase {
         () -> {
           RequestRules.checkReference(request.getInstance(), "instance");
           return engine.rollback(request, time);
+        });
+  }
+
+  @Override
+  public void record(final RecordRequest request, final StreamObserver<RecorderInfo> observer) {
+    final CallTime time = callTime();
+    answer(
+        observer,
+        () -> {
+          RequestRules.check(request);
+          return engine.record(request, time);
+        },
+        recorder -> {
+          LOG.info("the client has gone: recording {} undone", recorder.getInstance());
+          engine.stopRecording(
+              recorder.getInstance(), new CallTime(System.nanoTime(), DEFAULT_TIMEOUT));
+        });
+  }
+
+  @Override
+  public void stopRecording(
+      final StopRecordingRequest request, final StreamObserver<RecorderInfo> observer) {
+    final CallTime time = callTime();
+    answer(
+        observer,
+        () -> {
+          RequestRules.checkReference(request.getInstance(), "instance");
+          return engine.stopRecording(request.getInstance(), time);
+        });
+  }
+
+  @Override
+  public void recorders(
+      final RecordersRequest request, final StreamObserver<RecordersReply> observer) {
+    answer(
+        observer,
+        () ->
+            RecordersReply.newBuilder()
+                .addAllRecorders(engine.recorders(request.getInstance()))
+                .build());
+  }
+
+  @Override
+  public void timeline(
+      final TimelineRequest request, final StreamObserver<TimelineReply> observer) {
+    answer(
+        observer,
+        () -> {
+          RequestRules.checkReference(request.getInstance(), "instance");
+          return engine.timeline(request.getInstance());
         });
   }
 

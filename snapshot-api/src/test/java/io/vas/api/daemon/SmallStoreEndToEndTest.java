@@ -6,10 +6,13 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import io.vas.api.StateDirectory;
 import io.vas.api.client.VasClient;
 import io.vas.api.v1.InstanceInfo;
+import io.vas.api.v1.RecorderInfo;
+import io.vas.api.v1.RecordingEnd;
 import io.vas.core.InvalidRequestException;
 import io.vas.core.StoreFullException;
 import io.vas.core.testing.LeakCheck;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.List;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.ExtendWith;
@@ -18,6 +21,9 @@ import org.junit.jupiter.api.io.TempDir;
 /** A store that is too small for what it is asked to hold. */
 @ExtendWith(LeakCheck.class)
 class SmallStoreEndToEndTest {
+  /** It changes some memory all the time. */
+  private static final String WRITER = "i=0; while :; do i=$((i + 1)); done";
+
   @TempDir private Path temporary;
 
   @Test
@@ -41,6 +47,54 @@ class SmallStoreEndToEndTest {
           .containsExactlyInAnyOrder(small.getId(), large.getId());
       assertThat(client.fork("small:one", 1)).hasSize(1);
       assertThat(client.info().getStoreBudgetBytes()).isEqualTo(8 << 20);
+    }
+  }
+
+  @Test
+  void shouldRecordUntilTheStoreIsFullAndSaySo() {
+    final StateDirectory state = new StateDirectory(temporary.resolve("state"));
+    try (Daemon daemon = Daemon.start(state, directory -> new LocalEngine(directory, "8m"));
+        VasClient client = VasClient.connect(state)) {
+      assertThat(daemon).isNotNull();
+      client.run("writer", List.of("sh", "-c", WRITER));
+      client.record("writer", Duration.ofMillis(2), "");
+
+      final RecorderInfo ended = awaitEnd(client);
+
+      assertThat(ended.getEnd()).isEqualTo(RecordingEnd.RECORDING_STORE_FULL);
+      assertThat(ended.getReason()).contains("writer").contains("full");
+      assertThat(client.snapshots()).hasSize((int) ended.getTaken());
+      assertThat(client.ps(false)).hasSize(1);
+      final String last = client.snapshots().get((int) ended.getTaken() - 1).getId();
+      assertThat(client.fork(last, 1)).hasSize(1);
+    }
+  }
+
+  @Test
+  void shouldRecordOnInAStoreThatHoldsWhatIsToBeKept() {
+    final StateDirectory state = new StateDirectory(temporary.resolve("state"));
+    try (Daemon daemon = Daemon.start(state, directory -> new LocalEngine(directory, "8m"));
+        VasClient client = VasClient.connect(state)) {
+      assertThat(daemon).isNotNull();
+      client.run("writer", List.of("sh", "-c", WRITER));
+      client.record("writer", Duration.ofMillis(2), "last=3");
+
+      while (client.recorders("writer").get(0).getTaken() < 100) {
+        assertThat(client.recorders("writer").get(0).getReason()).isEmpty();
+      }
+
+      assertThat(client.stopRecording("writer").getKept()).isEqualTo(3);
+      assertThat(client.snapshots()).hasSize(3);
+    }
+  }
+
+  private static RecorderInfo awaitEnd(final VasClient client) {
+    while (true) {
+      final RecorderInfo recorder = client.recorders("writer").get(0);
+      if (recorder.getEnd() != RecordingEnd.RECORDING_END_UNSPECIFIED) {
+        return recorder;
+      }
+      Thread.onSpinWait();
     }
   }
 

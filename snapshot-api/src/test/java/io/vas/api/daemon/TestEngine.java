@@ -12,12 +12,16 @@ import io.vas.api.v1.InstanceDetails;
 import io.vas.api.v1.InstanceInfo;
 import io.vas.api.v1.InstanceState;
 import io.vas.api.v1.Progress;
+import io.vas.api.v1.RecordRequest;
+import io.vas.api.v1.RecorderInfo;
+import io.vas.api.v1.RecordingEnd;
 import io.vas.api.v1.RollbackInfo;
 import io.vas.api.v1.RollbackRequest;
 import io.vas.api.v1.RunRequest;
 import io.vas.api.v1.SnapshotInfo;
 import io.vas.api.v1.SnapshotRequest;
 import io.vas.api.v1.StoreStatReply;
+import io.vas.api.v1.TimelineReply;
 import io.vas.core.NotFoundException;
 import io.vas.core.VasException;
 import java.nio.file.Path;
@@ -263,6 +267,44 @@ public final class TestEngine implements Engine {
         .setPagesRestored(12)
         .setInPlace(!request.getKeepConnections())
         .build();
+  }
+
+  @Override
+  public RecorderInfo record(final RecordRequest request, final CallTime callTime) {
+    entered(callTime);
+    known(request.getInstance());
+    return RecorderInfo.newBuilder()
+        .setInstance(ID)
+        .setName("web")
+        .setEveryUs(request.getEveryUs())
+        .setKeep(request.getKeep())
+        .setTaken(1)
+        .build();
+  }
+
+  @Override
+  public RecorderInfo stopRecording(final String instance, final CallTime callTime) {
+    entered(callTime);
+    known(instance);
+    return RecorderInfo.newBuilder()
+        .setInstance(ID)
+        .setName("web")
+        .setEveryUs(100_000)
+        .setTaken(7)
+        .setEnd(RecordingEnd.ASKED_TO_STOP)
+        .setReason("stopped")
+        .build();
+  }
+
+  @Override
+  public List<RecorderInfo> recorders(final String instance) {
+    return List.of();
+  }
+
+  @Override
+  public TimelineReply timeline(final String instance) {
+    known(instance);
+    return TimelineReply.newBuilder().setInstance(ID).build();
   }
 
   @Override

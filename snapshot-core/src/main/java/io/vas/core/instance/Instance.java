@@ -153,6 +153,16 @@ public final class Instance implements Subject {
   }
 
   /**
+   * A place for what must be known of it for as long as it is there, whoever serves.
+   *
+   * @param name of the file, which is not one of this package's.
+   * @return a path in a directory that goes when the instance is removed.
+   */
+  public Path file(final String name) {
+    return directory.resolve(name);
+  }
+
+  /**
    * Its end.
    *
    * @return completes with the exit code, or 128 plus the signal that ended it; 255 if it ended
