@@ -65,6 +65,11 @@ const struct vas_file_range *file_range_at(const struct file_ranges *ranges, uin
   return NULL;
 }
 
+bool is_file_range(const struct file_ranges *ranges, const struct vma *vma) {
+  uint64_t end = vma->end;
+  return file_range_at(ranges, vma->start, &end) != NULL || end < vma->end;
+}
+
 static bool is_the_file(int fd, const struct vas_file_range *range) {
   struct vas_file_status status = {0};
 

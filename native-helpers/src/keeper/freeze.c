@@ -602,8 +602,8 @@ static int prepare_freeze(struct freeze *freeze, const struct pages_config *conf
   struct pages_config own = *config;
   int error = enter(freeze, VAS_FREEZE_PREPARE);
 
-  /* A paused instance writes nothing, so rounds are of no use. A fork's memory has a userfaultfd already, its guard. */
-  bool live = freeze->job->freeze.mode == VAS_FREEZE_MODE_LIVE && instance->guarded_count == 0 && !own.record_only &&
+  /* A paused instance writes nothing, so rounds are of no use. */
+  bool live = freeze->job->freeze.mode == VAS_FREEZE_MODE_LIVE && !own.record_only &&
               (!instance->paused || has_tracker(instance)) && tracking_works() && !reads_directly(instance->pid);
   if (error >= 0 && live && (error = enter(freeze, VAS_FREEZE_TRACK)) >= 0) {
     error = has_tracker(instance) ? 0 : begin_tracking(freeze, deadline_nanos);
@@ -612,6 +612,7 @@ static int prepare_freeze(struct freeze *freeze, const struct pages_config *conf
       error = 0; /* where it can't be tracked it is copied as a whole */
   }
   own.tracker = live ? instance->tracker : -1;
+  own.guard = live ? guard_of(instance, instance->pid) : -1;
   freeze->base = live && instance->cut != 0 && instance->cut == freeze->job->freeze.base ? instance->cut : 0;
   own.changes = freeze->base != 0;
   if (live)
@@ -699,6 +700,7 @@ void freeze_run(struct instance *instance, struct freeze_job *job) {
   struct freeze freeze = {.instance = instance, .job = job, .stage = VAS_FREEZE_PREPARE, .stage_start = now_nanos()};
   uint64_t start = freeze.stage_start;
   struct pages_config config = {.pid = instance->pid,
+                                .instance = instance,
                                 .regions = {job->fds[2], job->fds[3]},
                                 .skip_start = instance->area_start,
                                 .skip_end = instance->area_end,

@@ -86,11 +86,26 @@ static int fill_with_zeros(int fd, uint64_t start, uint64_t end) {
   return 0;
 }
 
-int guard_fill(struct instance *instance, pid_t pid, uint64_t start, uint64_t end) {
+/* The same for a range that has been zapped, where pages that were armed may have left markers: see tracking.c. */
+static int fill_zapped(int fd, uint64_t start, uint64_t end) {
+  struct uffdio_writeprotect all = {.range = {start, end - start}};
+
+  /* ENOENT: writes to it are not tracked. */
+  if (ioctl(fd, UFFDIO_WRITEPROTECT, &all) < 0 && errno != ENOENT)
+    return -errno;
+  return fill_with_zeros(fd, start, end);
+}
+
+int guard_of(const struct instance *instance, pid_t pid) {
   for (size_t i = 0; i < instance->guarded_count; i++)
     if (instance->guarded[i].pid == pid)
-      return fill_with_zeros(instance->guarded[i].fd, start, end);
-  return 0;
+      return instance->guarded[i].fd;
+  return -1;
+}
+
+int guard_fill(struct instance *instance, pid_t pid, uint64_t start, uint64_t end) {
+  int guard = guard_of(instance, pid);
+  return guard < 0 ? 0 : fill_zapped(guard, start, end);
 }
 
 /* The hole around an address: as much of it as is worth giving at once. */
@@ -303,7 +318,7 @@ int guard_settle(struct instance *instance, struct freezing *freezing) {
       error = serve_fault(instance, event->guarded, message);
       break;
     case UFFD_EVENT_REMOVE:
-      error = for_backed(guarded.pid, message->arg.remove.start, message->arg.remove.end, fill_with_zeros, guarded.fd);
+      error = for_backed(guarded.pid, message->arg.remove.start, message->arg.remove.end, fill_zapped, guarded.fd);
       break;
     case UFFD_EVENT_FORK:
       error = guard_child(instance, freezing, event->guarded, (int)message->arg.fork.ufd);

@@ -101,6 +101,19 @@ static void end_instance(struct instance *instance) {
   send_event(VAS_EXITED, id, &exited, sizeof(exited));
 }
 
+void instance_serve(struct instance *instance) {
+  struct pollfd waiting = {.events = POLLIN};
+
+  for (size_t i = 0; i < instance->guarded_count; i++) {
+    waiting.fd = instance->guarded[i].fd;
+    if (poll(&waiting, 1, 0) > 0 && (waiting.revents & POLLIN))
+      guard_serve(instance, i);
+  }
+  waiting.fd = instance->notifier;
+  if (waiting.fd >= 0 && poll(&waiting, 1, 0) > 0 && (waiting.revents & POLLIN))
+    notify_serve(instance);
+}
+
 static void *warden(void *argument) {
   struct instance *instance = argument;
   struct pollfd *fds = NULL;

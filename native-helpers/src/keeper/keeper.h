@@ -139,6 +139,7 @@ struct instance {
   int wake;        /* eventfd: there is a job */
   uint32_t begun;  /* enum instance_step; a futex */
   struct vas_report *report; /* of a program that is held at its release; NULL otherwise */
+  bool restored;             /* no task is in the program any more that made the instance */
   bool paused;
   bool yielded;         /* paused, but by SIGSTOP, and traced by nobody or somebody else */
   struct freezing held; /* the tasks of one that is paused and was not yielded */
@@ -157,6 +158,8 @@ struct instance {
 int instance_prepare(uint64_t id, struct instance **prepared);
 void instance_begin(struct instance *instance);
 void instance_abandon(struct instance *instance);
+/* For its warden, in the midst of something long: serves what waits of its guard's. Tasks may be stopped for a moment. */
+void instance_serve(struct instance *instance);
 /* Under the registry's lock, calls use() on the instance with this id. -ESRCH if there is none. */
 int instance_use(uint64_t id, int (*use)(struct instance *instance, void *context), void *context);
 int instance_rename(uint64_t id, uint64_t new_id); /* -ESRCH, -EEXIST */
@@ -339,8 +342,11 @@ bool has_tracker(const struct instance *instance);
  */
 int tracking_begin(struct instance *instance, uint64_t deadline_nanos);
 void tracking_end(struct instance *instance);
-/* From now on writes to a VMA are told; to be told, pages must be armed. To be called when all stands still. */
-int tracking_register(int tracker, uint64_t start, uint64_t end);
+/*
+ * From now on writes to a VMA are told; to be told, pages must be armed. To be called when all stands still. The guard's
+ * userfaultfd has been told of missing pages and goes on to be.
+ */
+int tracking_register(int tracker, uint64_t start, uint64_t end, bool is_guard);
 /* Whether the VMA that begins there is tracked: 0, 1. */
 int is_tracked(int pagemap, uint64_t start);
 /* Whether the process has executed another program since its pagemap was opened. */
@@ -351,7 +357,9 @@ bool space_is_gone(int pagemap);
 struct pages;
 struct pages_config {
   pid_t pid;
-  int tracker; /* or -1 */
+  int tracker; /* userfaultfd for anonymous memory, or -1: writes are not told */
+  int guard;   /* the one of memory that maps a region, or -1: there is none */
+  struct instance *instance;
   int regions[2];
   uint64_t shm_device;
   uint64_t region_device[2];
@@ -378,6 +386,8 @@ uint64_t pages_copied(const struct pages *pages); /* since pages_start() */
 bool pages_are_gone(const struct pages *pages);   /* another program was executed since pages_open() */
 /* Whether a VMA is of the executor's own area, which is no part of a snapshot. */
 bool pages_skips(const struct pages *pages, const struct vma *vma);
+/* Whether a VMA is a private mapping of a region. */
+bool maps_region(const struct vma *vma, const uint64_t region_device[2]);
 const struct vma *pages_vmas(const struct pages *pages, size_t *count);
 void pages_close(struct pages *pages);
 enum page_kind { PAGE_DATA, PAGE_ZERO, PAGE_GUARD };
@@ -445,6 +455,8 @@ void pause_look(struct instance *instance);
 
 /* Gives zeros to an absent range of a guarded address space, so that it can be written to. */
 int guard_fill(struct instance *instance, pid_t pid, uint64_t start, uint64_t end);
+/* The userfaultfd that guards a process's memory, or -1. */
+int guard_of(const struct instance *instance, pid_t pid);
 /* Serves what a userfaultfd has to say. */
 void guard_serve(struct instance *instance, size_t index);
 /* Stops all tasks of one guarded process, with its events settled. To be followed by thaw_tasks() in any case. */
@@ -472,6 +484,8 @@ int file_ranges_read(const struct instance *instance, struct file_ranges *ranges
 void file_ranges_free(struct file_ranges *ranges);
 /* The range at an address, or NULL. *end is lowered to where that answer ceases to hold. */
 const struct vas_file_range *file_range_at(const struct file_ranges *ranges, uint64_t address, uint64_t *end);
+/* Whether a VMA has anything of such a range. */
+bool is_file_range(const struct file_ranges *ranges, const struct vma *vma);
 /* Opens the file of a range, for a process that has it. */
 int file_range_open(const struct instance *instance, const struct file_ranges *ranges, const struct vas_file_range *range,
                     pid_t pid);

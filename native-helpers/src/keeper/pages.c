@@ -31,7 +31,7 @@
 #define CHUNK (256UL << 10) /* copied, then looked at, while in the second-level cache */
 #define REGION_SPACE (1UL << 42) /* address space reserved for a region's mapping */
 #define IOVS 64
-#define GROWTH (64UL << 20) /* offsets left free behind a VMA that may grow before the cut */
+#define GROWTH (64UL << 20) /* offsets left free behind a VMA, which may grow: before the cut, and until a later one */
 
 #define RESIDENT (PAGE_IS_PRESENT | PAGE_IS_SWAPPED)
 
@@ -90,6 +90,7 @@ struct pages {
   uint64_t untracked; /* anonymous, but not registered */
   bool registered;    /* something was, in the last look */
   uint64_t stored;
+  struct file_ranges files; /* which are not guarded */
   struct object *objects;
   size_t object_count;
   uint64_t object_pages, object_nanos;
@@ -104,6 +105,9 @@ int pages_open(struct pages **result, const struct pages_config *config) {
   *result = pages;
   pages->config = *config;
   pages->pagemap = pages->memory = -1;
+  int error = config->guard < 0 ? 0 : file_ranges_read(config->instance, &pages->files);
+  if (error < 0)
+    return error;
   snprintf(name, sizeof(name), "%d/pagemap", config->pid);
   pages->pagemap = openat(proc_directory, name, O_RDONLY | O_CLOEXEC);
   if (pages->pagemap < 0)
@@ -145,6 +149,7 @@ void pages_close(struct pages *pages) {
   }
   close_fd(&pages->pagemap);
   close_fd(&pages->memory);
+  file_ranges_free(&pages->files);
   free(pages->extents);
   free(pages->spans);
   free(pages->pieces);
@@ -179,6 +184,26 @@ static int backing_region(const struct pages *pages, const struct vma *vma) {
       return i;
   return -1;
 }
+
+bool maps_region(const struct vma *vma, const uint64_t region_device[2]) {
+  return !vma->shared && vma->inode != 0 && (vma->device == region_device[0] || vma->device == region_device[1]);
+}
+
+/* The userfaultfd that can tell of writes to a VMA, or -1. */
+static int tracker_of(const struct pages *pages, const struct vma *vma) {
+  if (vma->anonymous)
+    return pages->config.tracker;
+  return backing_region(pages, vma) >= 0 && !is_file_range(&pages->files, vma) ? pages->config.guard : -1;
+}
+
+/* To let an instance that runs wait for its guard until all is copied would be noticed. */
+static void serve(const struct pages *pages) {
+  if (!pages->frozen && !pages->config.instance->paused)
+    instance_serve(pages->config.instance);
+}
+
+/* Pages of a region that a process has not written are the file's. */
+static uint64_t foreign(const struct vma *vma) { return vma->anonymous ? 0 : PAGE_IS_FILE; }
 
 bool pages_skips(const struct pages *pages, const struct vma *vma) {
   return vma->start < pages->config.skip_end && vma->end > pages->config.skip_start;
@@ -240,7 +265,7 @@ static int use_own(void *context, const struct page_region *found) {
 /* To tell a file's pages from a process's own makes the kernel look at each page, not only at its entry. */
 int scan_pages(int pagemap, const struct vma *vma, uint64_t start, uint64_t end,
                int (*use)(void *context, uint64_t start, uint64_t end, enum page_kind kind), void *context) {
-  const struct scan scan = {.without = vma->anonymous ? 0 : PAGE_IS_FILE,
+  const struct scan scan = {.without = foreign(vma),
                             .any = RESIDENT,
                             .returned = PAGE_IS_PFNZERO | guard_category()};
   struct own_scan own = {use, context};
@@ -255,13 +280,14 @@ static int scan_own(const struct pages *pages, const struct vma *vma, uint64_t s
 /* The same, but of a VMA whose writes are told only what has been written since the base. */
 static int scan_changed(const struct pages *pages, const struct vma *vma, uint64_t start, uint64_t end,
                         int (*use)(void *context, uint64_t start, uint64_t end, enum page_kind kind), void *context) {
-  static const struct scan all = {.with = PAGE_IS_WRITTEN, .any = RESIDENT};
+  const struct scan scan = {.with = PAGE_IS_WRITTEN,
+                            .without = foreign(vma),
+                            .any = RESIDENT,
+                            .returned = PAGE_IS_PFNZERO | guard_category()};
   struct own_scan own = {use, context};
-  struct scan scan = all;
 
-  if (!pages->config.changes || !vma->anonymous || is_tracked(pages->pagemap, vma->start) != 1)
+  if (!pages->config.changes || tracker_of(pages, vma) < 0 || is_tracked(pages->pagemap, vma->start) != 1)
     return scan_own(pages, vma, start, end, use, context);
-  scan.returned = PAGE_IS_PFNZERO | guard_category();
   return pagemap_scan(pages->pagemap, &scan, start, end, use_own, &own);
 }
 
@@ -306,7 +332,7 @@ static int make_size(struct pages *pages, int region, uint64_t size) {
 static int make_sizes(struct pages *pages) {
   int error = 0;
   for (int i = 0; i < 2 && error >= 0; i++)
-    error = make_size(pages, i, ALIGN_UP(pages->cursor[i], HUGE_PAGE));
+    error = make_size(pages, i, ALIGN_UP(pages->cursor[i], HUGE_PAGE) + GROWTH);
   return error;
 }
 
@@ -399,7 +425,7 @@ static int cover(struct pages *pages, size_t index, const struct vma *vma, uint6
     return error;
   if (pages->config.changes) {
     struct extent *extent = pages->extents[index];
-    uint64_t count = page_number(extent, extent->end);
+    uint64_t count = page_number(extent, end);
     set_bits(extent->known, 0, count, true);
     set_bits(extent->same, 0, count, true);
   }
@@ -469,6 +495,7 @@ static int warm(void *context, uint64_t start, uint64_t end, enum page_kind kind
   if (from >= to)
     return 0;
   warming->done = to;
+  serve(warming->pages);
   if (fallocate(warming->pages->config.regions[extent->region], FALLOC_FL_KEEP_SIZE, (off_t)from, (off_t)(to - from)) < 0)
     return -errno;
   if (madvise(warming->pages->map[extent->region] + from, to - from, MADV_POPULATE_WRITE) < 0)
@@ -620,6 +647,7 @@ static int copy_run(void *context, uint64_t start, uint64_t end, enum page_kind 
         return error;
       if (now_nanos() > batch->pages->deadline_nanos)
         return -ETIMEDOUT;
+      serve(batch->pages);
     }
   }
   return 0;
@@ -643,7 +671,7 @@ static int take(struct batch *batch, uint64_t start, uint64_t end) {
     return scan_own(batch->pages, span->vma, start, end, copy_run, batch);
   /* Armed, then copied: what is written from now on will be told. Guard pages can't be written, and are not armed. */
   const struct scan arm = {
-      .without = guard_category(), .any = RESIDENT, .returned = PAGE_IS_PFNZERO, .arm = true};
+      .without = guard_category() | foreign(span->vma), .any = RESIDENT, .returned = PAGE_IS_PFNZERO, .arm = true};
   batch->found = 0;
   int error = pagemap_scan(batch->pages->pagemap, &arm, start, end, use_own, &own);
   if (error == -EPERM && !batch->pages->frozen) { /* something else has been mapped there */
@@ -663,8 +691,12 @@ static int forget(void *context, const struct page_region *found) {
 }
 
 static int copy_piece(struct batch *batch, const struct piece *piece) {
-  static const struct scan written = {.with = PAGE_IS_WRITTEN, .returned = PAGE_IS_WRITTEN};
   const struct span *span = piece->span;
+  /* Of anonymous memory also what is not there any more; the guard has put zeros where something was zapped. */
+  const struct scan written = {.with = PAGE_IS_WRITTEN,
+                               .without = foreign(span->vma),
+                               .any = span->vma->anonymous ? 0 : RESIDENT,
+                               .returned = PAGE_IS_WRITTEN};
   struct extent *extent = span->extent;
   uint64_t at = page_number(extent, piece->start), end = page_number(extent, piece->end);
 
@@ -695,6 +727,7 @@ static void *copy_pieces(void *argument) {
     if (index >= pages->piece_count)
       break;
     int error = copy_piece(&batch, &pages->pieces[index]);
+    serve(pages);
     if (error < 0)
       fail(pages, error);
   }
@@ -724,7 +757,7 @@ static int track(struct pages *pages, struct span *spans, size_t count) {
     forget(spans[i].extent, &all);
   }
   if (tracked == 0 && pages->frozen) {
-    tracked = tracking_register(pages->config.tracker, vma->start, vma->end) >= 0;
+    tracked = tracking_register(tracker_of(pages, vma), vma->start, vma->end, !vma->anonymous) >= 0;
     pages->registered |= tracked > 0;
   }
   for (size_t i = 0; i < count; i++)
@@ -738,7 +771,7 @@ static int track_spans(struct pages *pages) {
   for (size_t i = 0, count; pages->config.tracker >= 0 && i < pages->span_count; i += count) {
     for (count = 1; i + count < pages->span_count && pages->spans[i + count].vma == pages->spans[i].vma; count++)
       ;
-    int error = pages->spans[i].vma->anonymous ? track(pages, &pages->spans[i], count) : 0;
+    int error = tracker_of(pages, pages->spans[i].vma) < 0 ? 0 : track(pages, &pages->spans[i], count);
     if (error < 0)
       return error;
   }
@@ -922,7 +955,7 @@ static int move_stored(struct pages *pages, const struct span *span, struct exte
   uint64_t end = page_number(from, span->end), distance = page_number(to, span->start) - page_number(from, span->start);
 
   for (uint64_t page = page_number(from, span->start); page < end; page++) {
-    if (from->zeros != NULL && is_set(from->zeros, page))
+    if (to->zeros != NULL && from->zeros != NULL && is_set(from->zeros, page))
       set_bits(to->zeros, page + distance, page + distance + 1, true);
     if (is_set(from->guards, page))
       set_bits(to->guards, page + distance, page + distance + 1, true);

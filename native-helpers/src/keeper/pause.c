@@ -33,6 +33,29 @@ struct freeze_job *pause_job_of(struct request *request) {
   return job;
 }
 
+/*
+ * A task that was released a moment ago may not have left the program that restored it. What it will be is known there alone,
+ * so it goes on to its own first instruction.
+ */
+static int finish_restores(struct instance *instance, struct freezing *freezing) {
+  if (instance->area_start == 0 || instance->restored || instance->report != NULL)
+    return 0;
+  for (size_t i = 0; i < freezing->count; i++) {
+    struct task *task = &freezing->tasks[i];
+    if (task->gone || task->visitor)
+      continue;
+    int error = fetch_registers(task);
+    if (error >= 0 && task->registers.rip >= instance->area_start && task->registers.rip < instance->area_end) {
+      error = finish_restore(task);
+      task->registers_known = task->registers_changed = false;
+    }
+    if (error < 0)
+      return error;
+  }
+  instance->restored = true;
+  return 0;
+}
+
 int freeze_instance(struct instance *instance, struct freezing *freezing) {
   pid_t roots[256];
 
@@ -49,7 +72,7 @@ int freeze_instance(struct instance *instance, struct freezing *freezing) {
   roots[0] = instance->pid;
   size_t root_count = 1 + instance_visitors(instance->id, roots + 1, 255);
   int error = freeze_tasks(freezing, roots, root_count, 1, guard_drain, instance);
-  return error < 0 ? error : guard_settle(instance, freezing);
+  return error < 0 || (error = guard_settle(instance, freezing)) < 0 ? error : finish_restores(instance, freezing);
 }
 
 void thaw_instance(struct instance *instance, struct freezing *freezing) {

@@ -69,17 +69,20 @@ struct attempt {
   bool visiting;
 };
 
-/* The regions among the descriptors that the child is given: the files on a tmpfs. */
+/* What the regions among the descriptors are on that the child is given: those are the files on a tmpfs. */
 static void note_regions(struct attempt *attempt) {
-  for (uint32_t i = 0, regions = 0; i < attempt->spawn->param_count && regions < 2; i++) {
+  uint64_t *devices = attempt->instance->region_device;
+
+  for (uint32_t i = 0, known = 0; i < attempt->spawn->param_count && known < 2; i++) {
     struct vas_file_status status;
     struct statfs system;
     if (attempt->params[i].kind != VAS_PARAM_HELD)
       continue;
     int fd = attempt->values[i].descriptor;
     file_status(fd, &status);
-    if (S_ISREG(status.mode) && fstatfs(fd, &system) == 0 && system.f_type == TMPFS_MAGIC)
-      attempt->instance->region_device[regions++] = status.device;
+    if (S_ISREG(status.mode) && (known == 0 || devices[0] != status.device) && fstatfs(fd, &system) == 0 &&
+        system.f_type == TMPFS_MAGIC)
+      devices[known++] = status.device;
   }
 }
 

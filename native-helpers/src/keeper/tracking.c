@@ -2,9 +2,10 @@
  * What an address space has written, told by the kernel.
  *
  * A userfaultfd with WP_ASYNC write-protects pages without ever telling anybody of a fault: the fault of a write lifts the
- * protection, and PAGEMAP_SCAN tells the pages that have none. That is exact for anonymous memory, which is all that is
- * tracked: pages that were zapped count as written, too. In a private mapping of a file, zapping leaves a marker behind that
- * passes the protection on to the page that comes next, whatever is in it.
+ * protection, and PAGEMAP_SCAN tells the pages that have none. That is exact for anonymous memory: pages that were zapped
+ * count as written, too. In a private mapping of a file, zapping leaves a marker behind that passes the protection on to the
+ * page that comes next, whatever is in it. So of such mappings those alone are tracked that map a region: the guard, whose
+ * userfaultfd they have, knows what is zapped, takes the markers away and puts zeros there, which count as written.
  *
  * The userfaultfd is made by a system call of the first task while the instance stands still, and taken out of its table of
  * descriptors before it goes on. A child has none of it, and what is mapped or moved later is not registered: it counts as
@@ -36,8 +37,9 @@ static int enable(int tracker) {
   return ioctl(tracker, UFFDIO_API, &api) < 0 ? -errno : 0;
 }
 
-int tracking_register(int tracker, uint64_t start, uint64_t end) {
-  struct uffdio_register range = {.range = {start, end - start}, .mode = UFFDIO_REGISTER_MODE_WP};
+int tracking_register(int tracker, uint64_t start, uint64_t end, bool is_guard) {
+  struct uffdio_register range = {.range = {start, end - start},
+                                  .mode = UFFDIO_REGISTER_MODE_WP | (is_guard ? UFFDIO_REGISTER_MODE_MISSING : 0)};
   return ioctl(tracker, UFFDIO_REGISTER, &range) < 0 ? -errno : 0;
 }
 
@@ -78,7 +80,7 @@ static bool forgets_moved(uint8_t *page, int tracker, int pagemap) {
   if (room == MAP_FAILED || mremap(page, PAGE, PAGE, MREMAP_MAYMOVE | MREMAP_FIXED, room) == MAP_FAILED)
     return false;
   uint64_t start = (uintptr_t)room;
-  bool known = tracking_register(tracker, start, start + PAGE) >= 0 &&
+  bool known = tracking_register(tracker, start, start + PAGE, false) >= 0 &&
                pagemap_scan(pagemap, &armed, start, start + PAGE, note_found, &found) >= 0;
   munmap(room, PAGE);
   return known && !found;
@@ -95,7 +97,7 @@ static bool probe(uint8_t *memory, int tracker, int pagemap) {
 
   for (unsigned i = 0; i < PROBE_PAGES; i++)
     memory[i * PAGE] = 1;
-  if (enable(tracker) < 0 || is_tracked(pagemap, start) != 0 || tracking_register(tracker, start, end) < 0 ||
+  if (enable(tracker) < 0 || is_tracked(pagemap, start) != 0 || tracking_register(tracker, start, end, false) < 0 ||
       is_tracked(pagemap, start) != 1 ||
       pagemap_scan(pagemap, &arm, start, end, mark, context) < 0)
     return false;
@@ -165,15 +167,21 @@ static int make_tracker(struct instance *instance, struct task *leader) {
 static int register_all(struct instance *instance) {
   struct vma *vmas = NULL;
   ssize_t count = read_vmas(instance->pid, &vmas);
-  int error = count < 0 ? (int)count : 0;
+  int guard = guard_of(instance, instance->pid), error = count < 0 ? (int)count : 0;
+  struct file_ranges files = {0};
 
+  if (error >= 0 && guard >= 0)
+    error = file_ranges_read(instance, &files);
   for (ssize_t i = 0; i < count && error >= 0; i++) {
-    if (!vmas[i].anonymous || vmas[i].special)
+    bool guarded =
+        guard >= 0 && maps_region(&vmas[i], instance->region_device) && !is_file_range(&files, &vmas[i]);
+    if ((!vmas[i].anonymous && !guarded) || vmas[i].special)
       continue;
-    int result = tracking_register(instance->tracker, vmas[i].start, vmas[i].end);
+    int result = tracking_register(guarded ? guard : instance->tracker, vmas[i].start, vmas[i].end, guarded);
     /* Others are copied as a whole. */
     error = result == -EBUSY ? result : 0;
   }
+  file_ranges_free(&files);
   free(vmas);
   return error;
 }

@@ -1,8 +1,9 @@
 /*
- * live_remaps SEED [FORKS]
+ * live_remaps SEED [forks|goes-on]
  *
  * A thread that maps, writes, zaps, moves, grows, splits, protects and unmaps memory all the time, and knows for each page
- * what must be in it. Seen from outside, between two steps, all pages are as it knows. With FORKS it has short-lived children.
+ * what must be in it. Seen from outside, between two steps, all pages are as it knows. With "forks" it has short-lived children,
+ * with "goes-on" it does not stand still in a snapshot's fork.
  */
 #define _GNU_SOURCE
 #include "victim.h"
@@ -190,11 +191,12 @@ int main(int argc, char **argv) {
   pthread_t thread;
 
   random_state = argc > 1 ? (unsigned)atoi(argv[1]) : 1;
-  forks = argc > 2;
+  forks = argc > 2 && strcmp(argv[2], "forks") == 0;
   victim_block_question();
   original = mmap(NULL, PAGE_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   MUST(original == MAP_FAILED ? -1 : 0);
-  MUST(madvise((void *)(uintptr_t)original, PAGE_SIZE, MADV_WIPEONFORK));
+  if (argc < 3 || strcmp(argv[2], "goes-on") != 0)
+    MUST(madvise((void *)(uintptr_t)original, PAGE_SIZE, MADV_WIPEONFORK));
   *original = 1;
   for (int i = 0; i < 2000; i++)
     step();

@@ -56,52 +56,53 @@ final class SpacePages {
    * @param image of the VMA, which is told of a file that its pages stand for.
    */
   void put(final InstanceRecord.StoredPages stored, final VmaImage.Builder image) {
-    if (stored.backed() || pages.unchanged().isEmpty()) {
-      share(stored, image);
-    } else {
-      dropWhatIsNotThere(stored);
+    long done = stored.start();
+    if (pages.unchanged().isPresent()) {
+      final List<InstanceRecord.Run> runs =
+          stored.runs().stream()
+              .sorted(Comparator.comparingLong(InstanceRecord.Run::start))
+              .toList();
+      for (final InstanceRecord.Run run : runs) {
+        putUnlisted(stored, done, run.start());
+        done = run.start() + run.length();
+      }
+    }
+    putUnlisted(stored, done, stored.end());
+    if (stored.backed()) {
+      setFile(stored, image);
     }
     store(stored, image.getBacking() != Backing.ANONYMOUS);
   }
 
-  private void dropWhatIsNotThere(final InstanceRecord.StoredPages stored) {
-    final List<InstanceRecord.Run> runs =
-        stored.runs().stream().sorted(Comparator.comparingLong(InstanceRecord.Run::start)).toList();
-    long done = stored.start();
-    for (final InstanceRecord.Run run : runs) {
-      drop(done, run.start());
-      done = run.start() + run.length();
-    }
-    drop(done, stored.end());
-  }
-
-  /** What the instance has not written since it was forked is the origin's. */
-  private void share(final InstanceRecord.StoredPages stored, final VmaImage.Builder image) {
-    long done = stored.start();
-    if (stored.backed()) {
-      final OriginPages from =
-          origin.orElseThrow(() -> new VasException(at(stored) + " is of a snapshot"));
-      final long file =
-          from.file(stored.backingRegion(), stored.backingInode())
-              .orElseThrow(
-                  () ->
-                      new VasException(
-                          at(stored)
-                              + " is not of the snapshot that the instance was forked from"));
+  /** What an instance that was forked has not written since is the origin's. */
+  private void putUnlisted(
+      final InstanceRecord.StoredPages stored, final long start, final long end) {
+    long done = start;
+    if (stored.backed() && start < end) {
+      final OriginPages from = originOf(stored);
       final long distance = stored.start() - stored.backingOffset();
-      setFile(from, file, stored, image);
       for (final OriginPages.Place place :
-          from.find(file, stored.backingOffset(), stored.end() - distance)) {
+          from.find(fileOf(from, stored), start - distance, end - distance)) {
         final Extent extent = place.extent();
-        final long start = extent.offset() + distance;
-        drop(done, start);
-        pages
-            .sink()
-            .share(space, start, extent.length(), from.pages(), place.space(), extent.start());
-        done = start + extent.length();
+        final long at = extent.offset() + distance;
+        drop(done, at);
+        pages.sink().share(space, at, extent.length(), from.pages(), place.space(), extent.start());
+        done = at + extent.length();
       }
     }
-    drop(done, stored.end());
+    drop(done, end);
+  }
+
+  private OriginPages originOf(final InstanceRecord.StoredPages stored) {
+    return origin.orElseThrow(() -> new VasException(at(stored) + " is of a snapshot"));
+  }
+
+  private static long fileOf(final OriginPages from, final InstanceRecord.StoredPages stored) {
+    return from.file(stored.backingRegion(), stored.backingInode())
+        .orElseThrow(
+            () ->
+                new VasException(
+                    at(stored) + " is not of the snapshot that the instance was forked from"));
   }
 
   private static String at(final InstanceRecord.StoredPages stored) {
@@ -109,13 +110,10 @@ final class SpacePages {
   }
 
   /** Pages that were written over a file's are still that file's, though a region is mapped now. */
-  private static void setFile(
-      final OriginPages from,
-      final long file,
-      final InstanceRecord.StoredPages stored,
-      final VmaImage.Builder image) {
+  private void setFile(final InstanceRecord.StoredPages stored, final VmaImage.Builder image) {
+    final OriginPages from = originOf(stored);
     final List<OriginPages.Place> first =
-        from.find(file, stored.backingOffset(), stored.backingOffset() + 1);
+        from.find(fileOf(from, stored), stored.backingOffset(), stored.backingOffset() + 1);
     if (!first.isEmpty()) {
       final OriginPages.Place place = first.get(0);
       from.vma(place)

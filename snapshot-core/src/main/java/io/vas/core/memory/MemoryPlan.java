@@ -3,6 +3,7 @@ package io.vas.core.memory;
 import io.vas.core.image.Backing;
 import io.vas.core.image.MemoryImage;
 import io.vas.core.image.VmaImage;
+import io.vas.core.linux.FileStatus;
 import io.vas.core.linux.MappedMemory;
 import io.vas.core.linux.VmFlag;
 import java.util.ArrayList;
@@ -181,7 +182,7 @@ public final class MemoryPlan {
     extents.forEach(extent -> bytes.merge(Place.of(extent), extent.length(), Long::sum));
     final Optional<Place> most =
         bytes.entrySet().stream()
-            .filter(entry -> entry.getKey().distance <= vma.getStart())
+            .filter(entry -> entry.getKey().holds(vma, pages))
             .max(Map.Entry.<Place, Long>comparingByValue().thenComparing(Map.Entry::getKey))
             .filter(entry -> entry.getValue() > FEW_BYTES || isWhole(vma, entry.getValue()))
             .map(Map.Entry::getKey);
@@ -212,6 +213,13 @@ public final class MemoryPlan {
   private record Place(long file, long distance) implements Comparable<Place> {
     static Place of(final Extent extent) {
       return new Place(extent.file(), extent.distance());
+    }
+
+    /** Whether all of a VMA has an offset: it may have grown since the file was made. */
+    boolean holds(final VmaImage vma, final PageSource pages) {
+      return distance <= vma.getStart()
+          && (pages.isOwn(file)
+              || vma.getEnd() - distance <= FileStatus.of(pages.file(file)).size());
     }
 
     @Override

@@ -67,6 +67,9 @@ public final class MemoryRestore {
   private static final long UFFD_FEATURE_EVENT_FORK = 1 << 1;
   private static final long UFFD_FEATURE_EVENT_REMOVE = 1 << 3;
 
+  /** The keeper may track writes with it: tracking.c. Linux 6.4 and 6.7. */
+  private static final long UFFD_FEATURES_TRACKING = 1 << 13 | 1 << 15;
+
   private static final String MEMFD_PREFIX = "/memfd:";
   private static final String SHARED_ANONYMOUS = "/dev/zero";
   private static final String DELETED = " (deleted)";
@@ -515,7 +518,10 @@ public final class MemoryRestore {
     final byte[] api = new byte[3 * Long.BYTES];
     final UnsafeBuffer buffer = new UnsafeBuffer(api);
     buffer.putLong(0, UFFD_API, LITTLE_ENDIAN);
-    buffer.putLong(Long.BYTES, UFFD_FEATURE_EVENT_FORK | UFFD_FEATURE_EVENT_REMOVE, LITTLE_ENDIAN);
+    buffer.putLong(
+        Long.BYTES,
+        UFFD_FEATURE_EVENT_FORK | UFFD_FEATURE_EVENT_REMOVE | UFFD_FEATURES_TRACKING,
+        LITTLE_ENDIAN);
     program.call(
         "guard: events", SystemCall.IOCTL, guard, UFFDIO_API, program.data("guard: api", api));
     program.callExpecting(

@@ -95,21 +95,12 @@ class DeltaTest {
   void shouldHoldTheBytesThatAFullSnapshotHolds() {
     final int seed = new Random().nextInt(Integer.MAX_VALUE);
     System.out.println("live_remaps " + seed + " paused");
-    final List<String> command = List.of(VictimHost.victim("live_remaps"), Integer.toString(seed));
-    // In an area for rseq the kernel writes whenever a task goes on: also between two snapshots.
-    final Map<String, String> environment = Map.of("GLIBC_TUNABLES", "glibc.pthread.rseq=0");
-    final VictimInstance victim =
-        host.run(new RunSpec("live_remaps", command, environment, "/", Set.of(), false));
+    final VictimInstance victim = runWithoutRseq(seed);
     add(victim.snapshot());
     for (int i = 0; i < CHAIN / 4; i++) {
       add(victim.snapshot(FreezeMode.LIVE, last()));
-      host.keeper().pause(victim.id());
-      final VictimSnapshot delta = add(victim.snapshot(FreezeMode.LIVE, last()));
-      assertThat(delta.checkpoint().isDelta()).isTrue();
-      try (VictimSnapshot full = victim.snapshot(FreezeMode.STOP)) {
-        assertThat(differences(bytes(delta), bytes(full))).as("snapshot %d", i).isEmpty();
-      }
-      host.keeper().resume(victim.id());
+      expectDeltaIsFull(victim, FreezeMode.LIVE);
+      assertThat(last().checkpoint().isDelta()).isTrue();
     }
     victim.expectOk();
   }
@@ -145,6 +136,100 @@ class DeltaTest {
       expectForkIsOk(second, 1);
       fork.expectOk();
     }
+  }
+
+  @Test
+  void shouldShowCountersInAgreementInEverySnapshotOfAForkThatGoesOn() {
+    final VictimInstance victim = host.run("live_counters");
+    add(victim.snapshot());
+    try (VictimInstance fork = last().fork(MemoryStrategy.MAP)) {
+      for (int i = 0; i < CHAIN; i++) {
+        final VictimSnapshot snapshot = add(fork.snapshot(FreezeMode.LIVE, last()));
+        assertThat(snapshot.checkpoint().roundPages()).as("rounds of %d", i).isNotEmpty();
+        assertThat(snapshot.checkpoint().isDelta()).as("snapshot %d", i).isEqualTo(i > 0);
+        expectForkIsOk(snapshot, i);
+      }
+      fork.expectOk();
+    }
+    victim.expectOk();
+  }
+
+  @Test
+  void shouldHoldInEverySnapshotOfAForkWhatItRemapped() {
+    final int seed = new Random().nextInt(Integer.MAX_VALUE);
+    System.out.println("live_remaps " + seed + " goes-on");
+    final Random random = new Random(seed);
+    final VictimInstance victim = host.run("live_remaps", Integer.toString(seed), "goes-on");
+    add(victim.snapshot());
+    try (VictimInstance fork = last().fork(MemoryStrategy.MAP)) {
+      for (int i = 0; i < CHAIN; i++) {
+        final FreezeMode mode = random.nextInt(6) == 0 ? FreezeMode.STOP : FreezeMode.LIVE;
+        expectForkIsOk(add(fork.snapshot(mode, last())), i);
+        fork.expectOk();
+      }
+      // A fork of a fork, which goes on, too.
+      try (VictimInstance second = last().fork(MemoryStrategy.MAP)) {
+        for (int i = 0; i < CHAIN / 4; i++) {
+          expectForkIsOk(add(second.snapshot(FreezeMode.LIVE, last())), i);
+        }
+        second.expectOk();
+      }
+      fork.expectOk();
+    }
+    victim.expectOk();
+  }
+
+  @Test
+  void shouldHoldTheBytesThatAFullSnapshotOfAForkHolds() {
+    final int seed = new Random().nextInt(Integer.MAX_VALUE);
+    System.out.println("live_remaps " + seed + " goes-on, paused");
+    final VictimInstance victim = runWithoutRseq(seed, "goes-on");
+    add(victim.snapshot());
+    try (VictimInstance fork = last().fork(MemoryStrategy.MAP)) {
+      for (int i = 0; i < CHAIN / 4; i++) {
+        add(fork.snapshot(FreezeMode.LIVE, last()));
+      }
+      try (VictimInstance second = last().fork(MemoryStrategy.MAP)) {
+        for (int i = 0; i < CHAIN / 4; i++) {
+          expectDeltaIsFull(second, i % 2 == 0 ? FreezeMode.LIVE : FreezeMode.STOP);
+          expectForkIsOk(last(), i);
+        }
+        second.expectOk();
+      }
+      fork.expectOk();
+    }
+  }
+
+  private void expectDeltaIsFull(final VictimInstance victim, final FreezeMode mode) {
+    host.keeper().pause(victim.id());
+    final VictimSnapshot delta = add(victim.snapshot(mode, last()));
+    try (VictimSnapshot full = victim.snapshot(FreezeMode.STOP)) {
+      assertThat(differences(bytes(delta), bytes(full))).isEmpty();
+    }
+    host.keeper().resume(victim.id());
+  }
+
+  /** In an area for rseq the kernel writes whenever a task goes on: also between two snapshots. */
+  private VictimInstance runWithoutRseq(final int seed, final String... how) {
+    final List<String> command =
+        new ArrayList<>(List.of(VictimHost.victim("live_remaps"), Integer.toString(seed)));
+    command.addAll(List.of(how));
+    final Map<String, String> environment = Map.of("GLIBC_TUNABLES", "glibc.pthread.rseq=0");
+    return host.run(new RunSpec("live_remaps", command, environment, "/", Set.of(), false));
+  }
+
+  @Test
+  void shouldSnapshotAForkThatHasOnlyJustBeenReleased() {
+    final VictimInstance victim = host.run("live_counters");
+    add(victim.snapshot());
+    for (int i = 0; i < CHAIN; i++) {
+      try (VictimInstance fork = chain.get(0).fork(MemoryStrategy.MAP);
+          VictimSnapshot atOnce = fork.snapshot(i % 2 == 0 ? FreezeMode.STOP : FreezeMode.LIVE)) {
+        expectForkIsOk(atOnce, i);
+        fork.expectOk();
+      }
+    }
+    victim.expectOk();
   }
 
   @Test
