@@ -50,6 +50,10 @@ public final class Main {
             new SizesBenchmark(),
             new FrozenBenchmark(),
             new RollbackBenchmark(),
+            new LiveBenchmark(),
+            new DeltaBenchmark(),
+            new RecordBenchmark(),
+            new ChainBenchmark(),
             new StoreBenchmark(),
             new CliBenchmark())) {
       BENCHMARKS.put(benchmark.name(), benchmark);
