@@ -11,7 +11,8 @@ import org.agrona.collections.IntArrayList;
  * <pre>
  *  nodes    8 numbers of 32 bits: of nodes of the level below or, in the lowest level, of pages; 0: none
  *  pages    where a page is stored: 64 bits of the store's choice
- *  counts   how many nodes, or tables, have a node; how many nodes have a page
+ *  counts   how many nodes, or tables, have a node; how many pages are below it; how many nodes have
+ *           a page
  * </pre>
  *
  * <p>A node that several tables have is never changed: who changes a table copies what it shares on
@@ -34,6 +35,7 @@ final class PageTables implements AutoCloseable {
 
   private final MappedArray nodes;
   private final MappedArray nodeCounts;
+  private final MappedArray nodePages;
   private final MappedArray pages;
   private final MappedArray pageCounts;
   private final IntArrayList freeNodes = new IntArrayList();
@@ -57,10 +59,13 @@ final class PageTables implements AutoCloseable {
     this.freed = freed;
     nodes = new MappedArray(directory.resolve("nodes"), ENTRIES * Integer.BYTES, CAPACITY);
     nodeCounts = new MappedArray(directory.resolve("node-counts"), Integer.BYTES, CAPACITY);
+    nodePages = new MappedArray(directory.resolve("node-pages"), Integer.BYTES, CAPACITY);
     pages = new MappedArray(directory.resolve("pages"), Long.BYTES, CAPACITY);
     pageCounts = new MappedArray(directory.resolve("page-counts"), Integer.BYTES, CAPACITY);
     nodeCounts.clear();
     nodeCounts.allocate(nodes.written() + 1);
+    nodePages.clear();
+    nodePages.allocate(nodes.written() + 1);
     pageCounts.clear();
     pageCounts.allocate(pages.written() + 1);
   }
@@ -90,17 +95,21 @@ final class PageTables implements AutoCloseable {
     }
     liveNodes++;
     nextNode = Math.max(nextNode, node + 1);
+    int below = 0;
     for (int i = 0; i < ENTRIES; i++) {
       final int entry = nodes.getInt(node, i);
       if (level > 0) {
         adopt(entry, level - 1);
+        below += pages(entry);
       } else if (entry != 0) {
+        below++;
         final int pageCount = pageCounts.getInt(entry, 0);
         pageCounts.putInt(entry, 0, pageCount + 1);
         livePages += pageCount == 0 ? 1 : 0;
         nextPage = Math.max(nextPage, entry + 1);
       }
     }
+    nodePages.putInt(node, 0, below);
   }
 
   /** All tables have been adopted: tell where their pages are stored. */
@@ -136,6 +145,16 @@ final class PageTables implements AutoCloseable {
       node = nodes.getInt(node, (int) (number >>> (level * SHIFT)) & MASK);
     }
     return node == 0 ? -1 : pages.getLong(node);
+  }
+
+  /**
+   * How many pages a table has.
+   *
+   * @param root of the table; 0: an empty one.
+   * @return the number, known without looking at them.
+   */
+  int pages(final int root) {
+    return root == 0 ? 0 : nodePages.getInt(root, 0);
   }
 
   /**
@@ -188,6 +207,7 @@ final class PageTables implements AutoCloseable {
     final long pageEnd = nextPage + Math.max(0, newPages - freePages.size());
     nodes.allocate(nodeEnd);
     nodeCounts.allocate(nodeEnd);
+    nodePages.allocate(nodeEnd);
     pages.allocate(pageEnd);
     pageCounts.allocate(pageEnd);
   }
@@ -218,10 +238,11 @@ final class PageTables implements AutoCloseable {
     for (int i = from <= base ? 0 : (int) ((from - base) >>> shift); i <= last; i++) {
       final long start = base + ((long) i << shift);
       final int before = nodes.getInt(own, i);
+      final int pagesBefore = pages(before, level);
       if (level > 0) {
-        nodes.putInt(own, i, store(before, level - 1, start, from, to, place));
+        putEntry(own, i, store(before, level - 1, start, from, to, place), level, pagesBefore);
       } else {
-        nodes.putInt(own, i, newPage(place + (start - from)));
+        putEntry(own, i, newPage(place + (start - from)), level, pagesBefore);
         releasePage(before);
       }
     }
@@ -265,13 +286,14 @@ final class PageTables implements AutoCloseable {
     final int last = (int) Math.min(MASK, (to - 1 - base) >>> shift);
     for (int i = from <= base ? 0 : (int) ((from - base) >>> shift); i <= last; i++) {
       final int before = nodes.getInt(own, i);
+      final int pagesBefore = pages(before, level);
       final int wanted = other == 0 ? 0 : nodes.getInt(other, i);
       if (level > 0) {
         final long start = base + ((long) i << shift);
-        nodes.putInt(own, i, share(before, level - 1, start, from, to, wanted));
+        putEntry(own, i, share(before, level - 1, start, from, to, wanted), level, pagesBefore);
       } else if (before != wanted) {
         retainPage(wanted);
-        nodes.putInt(own, i, wanted);
+        putEntry(own, i, wanted, level, pagesBefore);
         releasePage(before);
       }
     }
@@ -354,11 +376,12 @@ final class PageTables implements AutoCloseable {
     final int own = own(node, level);
     final int i = (int) (number >>> (level * SHIFT)) & MASK;
     final int before = nodes.getInt(own, i);
+    final int pagesBefore = pages(before, level);
     if (level > 0) {
-      nodes.putInt(own, i, put(before, level - 1, number, page));
+      putEntry(own, i, put(before, level - 1, number, page), level, pagesBefore);
     } else {
       retainPage(page);
-      nodes.putInt(own, i, page);
+      putEntry(own, i, page, level, pagesBefore);
       releasePage(before);
     }
     return own;
@@ -379,7 +402,9 @@ final class PageTables implements AutoCloseable {
     final int own = freeNodes.isEmpty() ? nextNode++ : freeNodes.popInt();
     nodes.allocate(own + 1L);
     nodeCounts.allocate(own + 1L);
+    nodePages.allocate(own + 1L);
     nodeCounts.putInt(own, 0, 1);
+    nodePages.putInt(own, 0, pages(node));
     liveNodes++;
     for (int i = 0; i < ENTRIES; i++) {
       final int entry = node == 0 ? 0 : nodes.getInt(node, i);
@@ -392,6 +417,21 @@ final class PageTables implements AutoCloseable {
     }
     release(node, level);
     return own;
+  }
+
+  /** An entry of a node that is the caller's alone, in place of one with so many pages below. */
+  private void putEntry(
+      final int node, final int i, final int entry, final int level, final int pagesBefore) {
+    nodes.putInt(node, i, entry);
+    final int change = pages(entry, level) - pagesBefore;
+    if (change != 0) {
+      nodePages.putInt(node, 0, nodePages.getInt(node, 0) + change);
+    }
+  }
+
+  /** How many pages there are in an entry of a node of a level. */
+  private int pages(final int entry, final int level) {
+    return level > 0 ? pages(entry) : Integer.signum(entry);
   }
 
   private void retain(final int node) {
@@ -463,7 +503,7 @@ final class PageTables implements AutoCloseable {
 
   /** What the tables take, without what is free to be taken again. */
   long bytes() {
-    return liveNodes * (ENTRIES + 1) * Integer.BYTES + livePages * (Long.BYTES + Integer.BYTES);
+    return liveNodes * (ENTRIES + 2) * Integer.BYTES + livePages * (Long.BYTES + Integer.BYTES);
   }
 
   /** Let go of the files, which stay. */
@@ -471,6 +511,7 @@ final class PageTables implements AutoCloseable {
   public void close() {
     nodes.close();
     nodeCounts.close();
+    nodePages.close();
     pages.close();
     pageCounts.close();
   }

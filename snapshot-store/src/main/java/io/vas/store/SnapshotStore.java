@@ -16,23 +16,22 @@ import io.vas.core.memory.RegionKind;
 import io.vas.store.Budget.Pool;
 import io.vas.store.Budget.Reservation;
 import io.vas.store.Layers.Layer;
+import io.vas.store.SnapshotIndex.Entry;
 import io.vas.store.journal.BudgetRecord;
 import io.vas.store.journal.JournalRecord;
 import io.vas.store.journal.SnapshotRecord;
 import io.vas.store.journal.SpaceRecord;
 import java.util.ArrayList;
 import java.util.Collection;
-import java.util.Comparator;
 import java.util.EnumMap;
 import java.util.HashMap;
 import java.util.HashSet;
+import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalLong;
 import java.util.Set;
-import java.util.SortedMap;
-import java.util.TreeMap;
 import java.util.function.LongConsumer;
 import java.util.function.LongSupplier;
 import java.util.stream.Collectors;
@@ -66,16 +65,13 @@ public final class SnapshotStore implements AutoCloseable {
   /** Guards what follows, and the counts of holders of contents and layers. */
   private final Object lock = new Object();
 
-  private final SortedMap<String, Entry> index = new TreeMap<>();
-  private final Map<SnapshotName, Entry> names = new HashMap<>();
-  private final Set<SnapshotName> draftNames = new HashSet<>();
+  private final SnapshotIndex index = new SnapshotIndex();
   private final Set<Draft> drafts = new HashSet<>();
-  private final Set<Contents> living = new HashSet<>();
-  private final RegionFiles files;
-  private final PageTables tables;
 
-  /** Pages that tables have let go of while the lock was held. */
-  private LongArrayList freedPages = new LongArrayList();
+  /** In the order of their publication, which the journal keeps. */
+  private final Set<Contents> living = new LinkedHashSet<>();
+
+  private final SnapshotPages pages;
 
   /** Removed by a former daemon, which had uses of them; each is held by this map. */
   private final Map<String, Entry> removedBefore = new HashMap<>();
@@ -90,15 +86,13 @@ public final class SnapshotStore implements AutoCloseable {
     this.places = places;
     this.mounts = places.regions();
     this.layers = places.layers();
-    this.files = new RegionFiles(mounts);
     final long metadata = METADATA_LEAST + config.budgetBytes() / METADATA_SHARE;
     // For the tables, and twice for the journal: while it is compacted there are two.
     places.limitMetadata(3 * metadata);
     final Recovery recovery = new Recovery();
     this.journal = Journal.open(places.metadata(), metadata, recovery);
     try {
-      this.tables =
-          new PageTables(places.metadata(), files::add, place -> freedPages.addLong(place));
+      this.pages = new SnapshotPages(places);
     } catch (final RuntimeException e) {
       journal.close();
       throw e;
@@ -117,7 +111,7 @@ public final class SnapshotStore implements AutoCloseable {
       }
       budget.setLimits();
     } catch (final RuntimeException e) {
-      tables.close();
+      pages.close();
       journal.close();
       throw e;
     }
@@ -146,8 +140,6 @@ public final class SnapshotStore implements AutoCloseable {
       }
     };
   }
-
-  private record Entry(Snapshot snapshot, Contents contents) {}
 
   /**
    * Open the store: the one that a former daemon has left with the holder, or an empty one.
@@ -203,17 +195,16 @@ public final class SnapshotStore implements AutoCloseable {
               found.position());
       final Entry entry = new Entry(snapshot, contents);
       living.add(contents);
-      contents.spaces().forEach(space -> tables.adopt(space.getRoot()));
+      pages.adopt(contents.spaces());
       if (found.isRemoved()) {
         contents.setRemoved();
+        index.addRemoved(contents);
         removedBefore.put(snapshot.id(), entry);
       } else {
-        index.put(snapshot.id(), entry);
-        snapshot.name().ifPresent(name -> names.put(name, entry));
+        index.add(entry);
       }
     }
-    tables.settle();
-    files.removeStrays();
+    pages.settle();
     removeStrays(shared.values());
   }
 
@@ -235,7 +226,7 @@ public final class SnapshotStore implements AutoCloseable {
    */
   public Optional<SnapshotUse> reuse(final String id) {
     synchronized (lock) {
-      final Entry entry = index.getOrDefault(id, removedBefore.get(id));
+      final Entry entry = index.lookUp(id).orElse(removedBefore.get(id));
       if (entry == null) {
         return Optional.empty();
       }
@@ -271,12 +262,11 @@ public final class SnapshotStore implements AutoCloseable {
     final List<SharedLayer> baseLayers;
     synchronized (lock) {
       checkOpen();
-      request.name().ifPresent(this::checkNameIsFree);
       baseLayers = request.base().map(SnapshotStore::layersOf).orElse(List.of());
-      id = newId();
-      number = files.beginDraft();
+      request.name().ifPresent(index::takeName);
+      id = index.newId();
+      number = pages.beginDraft();
       baseLayers.forEach(SharedLayer::retain);
-      request.name().ifPresent(draftNames::add);
     }
     final Map<RegionKind, RegionFile> regions = new EnumMap<>(RegionKind.class);
     final Map<RegionKind, DeviceNumber> devices = new EnumMap<>(RegionKind.class);
@@ -299,7 +289,7 @@ public final class SnapshotStore implements AutoCloseable {
       }
       return draft;
     } catch (final RuntimeException e) {
-      discard(request, Optional.ofNullable(reservation), number, regions, baseLayers);
+      discard(id, request, Optional.ofNullable(reservation), number, regions, baseLayers);
       throw full(e, request);
     }
   }
@@ -312,33 +302,11 @@ public final class SnapshotStore implements AutoCloseable {
     return e;
   }
 
-  private void checkNameIsFree(final SnapshotName name) {
-    final Entry taken = names.get(name);
-    if (taken != null) {
-      throw new ConflictException(
-          "the name " + name + " is taken by snapshot " + taken.snapshot().id());
-    }
-    if (draftNames.contains(name)) {
-      throw new ConflictException("a snapshot named " + name + " is being taken");
-    }
-  }
-
   private static List<SharedLayer> layersOf(final SnapshotUse base) {
     if (!base.isOpen()) {
       throw new IllegalStateException("the use of snapshot " + base.snapshot().id() + " is closed");
     }
     return base.contents().sharedLayers();
-  }
-
-  private SnapshotId newId() {
-    while (true) {
-      final SnapshotId id = SnapshotId.random();
-      if (!index.containsKey(id.toString())
-          && living.stream().noneMatch(contents -> contents.id().equals(id))
-          && drafts.stream().noneMatch(draft -> draft.snapshotId().equals(id))) {
-        return id;
-      }
-    }
   }
 
   /**
@@ -403,28 +371,27 @@ public final class SnapshotStore implements AutoCloseable {
     final Snapshot snapshot;
     synchronized (lock) {
       checkOpen();
-      final List<SpaceRecord> spaces = makeTables(changes);
-      forgetOverwritten(draft.regionNumber());
+      final List<SpaceRecord> spaces = pages.make(changes, draft.regionNumber());
       final SnapshotRecord record;
       final long position;
       try {
         record =
             SnapshotRecords.record(
                 draft,
-                facts.counted(pages(spaces), storedPages(changes)),
+                facts.counted(pages.count(spaces), storedPages(changes)),
                 space,
-                files.isUsed(draft.regionNumber()) ? draft.regionNumber() : 0,
+                pages.isUsed(draft.regionNumber()) ? draft.regionNumber() : 0,
                 spaces,
                 ownLayer,
                 deflated,
                 imageLength);
         position = append(JournalRecord.newBuilder().setSnapshot(record).build());
       } catch (final RuntimeException e) {
-        spaces.forEach(table -> tables.release(table.getRoot()));
+        pages.release(spaces);
         throw e;
       }
       // Before anybody can remove the snapshot, and somebody else gets the number.
-      files.endDraft(draft.regionNumber());
+      pages.endDraft(draft.regionNumber());
       snapshot = SnapshotRecords.snapshot(record);
       final Contents contents =
           new Contents(
@@ -432,60 +399,9 @@ public final class SnapshotStore implements AutoCloseable {
       final Entry entry = new Entry(snapshot, contents);
       drafts.remove(draft);
       living.add(contents);
-      index.put(snapshot.id(), entry);
-      snapshot
-          .name()
-          .ifPresent(
-              name -> {
-                draftNames.remove(name);
-                names.put(name, entry);
-              });
+      index.add(entry);
     }
     return snapshot;
-  }
-
-  private List<SpaceRecord> makeTables(final List<PageChange> changes) {
-    long needed = 0;
-    for (final PageChange change : changes) {
-      needed += change.isStored() || change.isMoved() ? change.end() - change.first() : 0;
-    }
-    tables.reserve(needed, changes.size());
-    final Map<Integer, Integer> roots = new TreeMap<>();
-    for (final PageChange change : changes) {
-      final int root = roots.getOrDefault(change.space(), 0);
-      roots.put(change.space(), change.applyTo(tables, root));
-    }
-    return roots.entrySet().stream()
-        .map(
-            table ->
-                SpaceRecord.newBuilder().setSpace(table.getKey()).setRoot(table.getValue()).build())
-        .toList();
-  }
-
-  /** What a draft stored and then replaced may be at the place of what it stored later. */
-  private void forgetOverwritten(final int number) {
-    final LongArrayList others = new LongArrayList();
-    for (int i = 0; i < freedPages.size(); i++) {
-      final long place = freedPages.getLong(i);
-      if (PagePlace.number(PagePlace.fileOf(place)) == number) {
-        files.forget(place);
-      } else {
-        others.addLong(place);
-      }
-    }
-    freedPages = others;
-  }
-
-  private long pages(final List<SpaceRecord> spaces) {
-    final long[] count = {0};
-    spaces.forEach(
-        table ->
-            tables.visit(
-                table.getRoot(),
-                0,
-                1L << PageTables.PAGE_NUMBER_BITS,
-                (number, place) -> count[0]++));
-    return count[0];
   }
 
   private static long storedPages(final List<PageChange> changes) {
@@ -496,26 +412,19 @@ public final class SnapshotStore implements AutoCloseable {
   }
 
   List<Extent> extents(final Contents contents, final int space, final long start, final long end) {
-    final ExtentList list = new ExtentList();
-    tables.visit(
-        contents.root(space),
-        start >>> PagePlace.PAGE_SHIFT,
-        end >>> PagePlace.PAGE_SHIFT,
-        list::add);
-    return list.extents();
+    return pages.extents(contents.root(space), start, end);
   }
 
   /** Gives back what tables have let go of. */
   private void freePages() {
     final LongArrayList places;
     synchronized (lock) {
-      if (freedPages.isEmpty() || closed) {
+      if (closed) {
         return;
       }
-      places = freedPages;
-      freedPages = new LongArrayList();
+      places = pages.takeFreed();
     }
-    files.free(places);
+    pages.giveBack(places);
   }
 
   private long append(final JournalRecord record) {
@@ -593,6 +502,7 @@ public final class SnapshotStore implements AutoCloseable {
     draft.ownLayer().close();
     removeLayer(draft.ownLayer().name());
     discard(
+        draft.snapshotId(),
         draft.request(),
         Optional.of(draft.reservation()),
         draft.regionNumber(),
@@ -601,6 +511,7 @@ public final class SnapshotStore implements AutoCloseable {
   }
 
   private void discard(
+      final SnapshotId id,
       final SnapshotRequest request,
       final Optional<Reservation> reservation,
       final int number,
@@ -608,7 +519,8 @@ public final class SnapshotStore implements AutoCloseable {
       final List<SharedLayer> baseLayers) {
     final List<SharedLayer> unused;
     synchronized (lock) {
-      request.name().ifPresent(draftNames::remove);
+      request.name().ifPresent(index::giveBackName);
+      index.giveBack(id);
       unused = baseLayers.stream().filter(SharedLayer::release).toList();
     }
     // Its files tell what was spent of it, so they are closed after it.
@@ -616,7 +528,7 @@ public final class SnapshotStore implements AutoCloseable {
     regions.values().forEach(RegionFile::close);
     freePages();
     if (!isClosed()) {
-      files.endDraft(number);
+      pages.endDraft(number);
     }
     unused.forEach(layer -> removeLayer(layer.name()));
     setLimits();
@@ -635,36 +547,20 @@ public final class SnapshotStore implements AutoCloseable {
    */
   public Snapshot get(final String reference) {
     synchronized (lock) {
-      return find(reference).snapshot();
+      return index.find(reference).snapshot();
     }
   }
 
-  private Entry find(final String reference) {
-    final Entry byId = index.get(reference);
-    if (byId != null) {
-      return byId;
+  /**
+   * Look a snapshot up by its whole id.
+   *
+   * @param id 12 hexadecimal digits.
+   * @return the snapshot; empty if there is none, or no more.
+   */
+  public Optional<Snapshot> lookUp(final String id) {
+    synchronized (lock) {
+      return index.lookUp(id).map(Entry::snapshot);
     }
-    if (SnapshotName.isValid(reference)) {
-      final Entry byName = names.get(SnapshotName.parse(reference));
-      if (byName != null) {
-        return byName;
-      }
-    }
-    final List<String> ids =
-        reference.isEmpty()
-            ? List.of()
-            : index.tailMap(reference).keySet().stream()
-                .takeWhile(id -> id.startsWith(reference))
-                .limit(2)
-                .toList();
-    if (ids.isEmpty()) {
-      throw new NotFoundException("there is no snapshot '" + reference + "'");
-    }
-    if (ids.size() > 1) {
-      throw new ConflictException(
-          "'" + reference + "' is the beginning of several snapshots' ids: " + ids + ", ...");
-    }
-    return index.get(ids.get(0));
   }
 
   /**
@@ -674,14 +570,19 @@ public final class SnapshotStore implements AutoCloseable {
    */
   public List<Snapshot> list() {
     synchronized (lock) {
-      return sorted().stream().map(Entry::snapshot).toList();
+      return index.list();
     }
   }
 
-  private List<Entry> sorted() {
-    return index.values().stream()
-        .sorted(Comparator.comparing(entry -> entry.snapshot().created()))
-        .toList();
+  /**
+   * How many snapshots there are.
+   *
+   * @return their number.
+   */
+  public int size() {
+    synchronized (lock) {
+      return index.size();
+    }
   }
 
   /**
@@ -694,7 +595,7 @@ public final class SnapshotStore implements AutoCloseable {
    */
   public SnapshotUse use(final String reference) {
     synchronized (lock) {
-      final Entry entry = find(reference);
+      final Entry entry = index.find(reference);
       entry.contents().retain();
       return new SnapshotUse(this, entry.snapshot(), entry.contents());
     }
@@ -715,14 +616,13 @@ public final class SnapshotStore implements AutoCloseable {
     final Entry entry;
     synchronized (lock) {
       checkOpen();
-      entry = find(reference);
+      entry = index.find(reference);
       // What nobody uses is freed below, and the journal told of that.
       if (entry.contents().holders() > 1) {
         journal.appendLast(SnapshotRecords.removed(entry.contents().id()));
       }
       entry.contents().setRemoved();
-      index.remove(entry.snapshot().id());
-      entry.snapshot().name().ifPresent(names::remove);
+      index.remove(entry);
     }
     release(entry.contents());
     return entry.snapshot();
@@ -745,7 +645,8 @@ public final class SnapshotStore implements AutoCloseable {
       }
       journal.appendLast(SnapshotRecords.freed(contents.id()));
       journal.forget(contents.position());
-      contents.spaces().forEach(space -> tables.release(space.getRoot()));
+      index.giveBack(contents.id());
+      pages.release(contents.spaces());
       unused = contents.sharedLayers().stream().filter(SharedLayer::release).toList();
     }
     freePages();
@@ -776,7 +677,7 @@ public final class SnapshotStore implements AutoCloseable {
     final long drafted;
     synchronized (lock) {
       entries =
-          sorted().stream()
+          index.entries().stream()
               .map(
                   entry ->
                       new StoreStatus.Entry(
@@ -844,10 +745,9 @@ public final class SnapshotStore implements AutoCloseable {
       closed = true;
       living.clear();
       index.clear();
-      names.clear();
       removedBefore.clear();
       journal.close();
-      tables.close();
+      pages.close();
     }
     places.close();
   }
