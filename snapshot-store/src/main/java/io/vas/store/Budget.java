@@ -26,16 +26,19 @@ final class Budget {
    */
   private static final long MARGIN = 64 * ByteCount.MIB;
 
+  /** As long as so many margins are free for each pool, limits need not be exact. */
+  private static final int AMPLE = 3;
+
   /** A pool may be filling while its limit is set. */
   private static final int LIMIT_TRIES = 4;
 
   private final long bytes;
-  private final List<Pool> pools;
+  private final List<Limited> pools;
   private final List<Reservation> reservations = new ArrayList<>();
 
   Budget(final long bytes, final List<Pool> pools) {
     this.bytes = bytes;
-    this.pools = List.copyOf(pools);
+    this.pools = pools.stream().map(Limited::new).toList();
     synchronized (this) {
       setLimits();
     }
@@ -142,7 +145,7 @@ final class Budget {
 
   /** Bytes that all pools hold. */
   synchronized long usedBytes() {
-    return pools.stream().mapToLong(Pool::usedBytes).sum();
+    return pools.stream().mapToLong(limited -> limited.pool.usedBytes()).sum();
   }
 
   /** Bytes that are claimed and not used yet. */
@@ -160,21 +163,50 @@ final class Budget {
         reservations.isEmpty()
             ? Math.min(free / pools.size(), MARGIN)
             : Math.min(free, reserved + MARGIN);
-    for (final Pool pool : pools) {
-      limit(pool, reserved + extra);
+    if (free > AMPLE * MARGIN * pools.size() && isAbout(reserved + MARGIN / 2, reserved + extra)) {
+      return;
+    }
+    for (final Limited pool : pools) {
+      pool.limit(reserved + extra);
     }
   }
 
-  private static void limit(final Pool pool, final long more) {
-    for (int i = 0; i < LIMIT_TRIES; i++) {
-      try {
-        pool.limit(pool.usedBytes() + more);
-        return;
-      } catch (final LinuxException e) {
-        if (e.errno() != Errno.EINVAL) {
-          throw e;
+  /**
+   * Whether each pool may hold so much more already, and not much more than that. Setting a limit
+   * costs more than to store a few pages.
+   */
+  private boolean isAbout(final long least, final long wanted) {
+    return pools.stream()
+        .mapToLong(Limited::left)
+        .allMatch(left -> left >= least && left <= wanted + (AMPLE - 1) * MARGIN);
+  }
+
+  /** A pool, and the limit that it has. */
+  private static final class Limited {
+    private final Pool pool;
+    private long limit;
+
+    Limited(final Pool pool) {
+      this.pool = pool;
+    }
+
+    long left() {
+      return limit - pool.usedBytes();
+    }
+
+    void limit(final long more) {
+      for (int i = 0; i < LIMIT_TRIES; i++) {
+        try {
+          final long wanted = pool.usedBytes() + more;
+          pool.limit(wanted);
+          limit = wanted;
+          return;
+        } catch (final LinuxException e) {
+          if (e.errno() != Errno.EINVAL) {
+            throw e;
+          }
+          LOG.debug("limit not set at try {}: {}", i, e.getMessage());
         }
-        LOG.debug("limit not set at try {}: {}", i, e.getMessage());
       }
     }
   }

@@ -12,6 +12,7 @@ final class Contents {
   private final List<SharedLayer> layers;
   private final SnapshotSpace space;
   private final List<SpaceRecord> spaces;
+  private final SharedImage image;
 
   /** Where the journal has it. Guarded by the store. */
   private long position;
@@ -30,6 +31,7 @@ final class Contents {
    * @param spaces its tables.
    * @param layers the uppermost first.
    * @param space what it takes.
+   * @param image the whole image that its own is, or is described by; a reference of its own.
    * @param position of its record in the journal.
    */
   Contents(
@@ -38,12 +40,14 @@ final class Contents {
       final List<SpaceRecord> spaces,
       final List<SharedLayer> layers,
       final SnapshotSpace space,
+      final SharedImage image,
       final long position) {
     this.id = id;
     this.region = region;
     this.spaces = List.copyOf(spaces);
     this.layers = List.copyOf(layers);
     this.space = space;
+    this.image = image;
     this.position = position;
   }
 
@@ -53,6 +57,15 @@ final class Contents {
 
   int region() {
     return region;
+  }
+
+  SharedImage image() {
+    return image;
+  }
+
+  /** Whether its record has the whole image. */
+  boolean ownsImage() {
+    return image.owner().equals(id);
   }
 
   SnapshotSpace space() {

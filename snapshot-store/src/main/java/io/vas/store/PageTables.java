@@ -1,6 +1,9 @@
 package io.vas.store;
 
+import java.io.IOException;
+import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.List;
 import java.util.function.LongConsumer;
 import org.agrona.collections.IntArrayList;
 
@@ -26,6 +29,12 @@ import org.agrona.collections.IntArrayList;
 final class PageTables implements AutoCloseable {
   /** Numbers of pages in a space: 48 bits of addresses. */
   static final int PAGE_NUMBER_BITS = 36;
+
+  private static final String NODES = "nodes";
+  private static final String NODE_COUNTS = "node-counts";
+  private static final String NODE_PAGES = "node-pages";
+  private static final String PAGES = "pages";
+  private static final String PAGE_COUNTS = "page-counts";
 
   private static final int SHIFT = 3;
   private static final int ENTRIES = 1 << SHIFT;
@@ -57,17 +66,24 @@ final class PageTables implements AutoCloseable {
   PageTables(final Path directory, final LongConsumer stored, final LongConsumer freed) {
     this.stored = stored;
     this.freed = freed;
-    nodes = new MappedArray(directory.resolve("nodes"), ENTRIES * Integer.BYTES, CAPACITY);
-    nodeCounts = new MappedArray(directory.resolve("node-counts"), Integer.BYTES, CAPACITY);
-    nodePages = new MappedArray(directory.resolve("node-pages"), Integer.BYTES, CAPACITY);
-    pages = new MappedArray(directory.resolve("pages"), Long.BYTES, CAPACITY);
-    pageCounts = new MappedArray(directory.resolve("page-counts"), Integer.BYTES, CAPACITY);
+    nodes = new MappedArray(directory.resolve(NODES), ENTRIES * Integer.BYTES, CAPACITY);
+    nodeCounts = new MappedArray(directory.resolve(NODE_COUNTS), Integer.BYTES, CAPACITY);
+    nodePages = new MappedArray(directory.resolve(NODE_PAGES), Integer.BYTES, CAPACITY);
+    pages = new MappedArray(directory.resolve(PAGES), Long.BYTES, CAPACITY);
+    pageCounts = new MappedArray(directory.resolve(PAGE_COUNTS), Integer.BYTES, CAPACITY);
     nodeCounts.clear();
     nodeCounts.allocate(nodes.written() + 1);
     nodePages.clear();
     nodePages.allocate(nodes.written() + 1);
     pageCounts.clear();
     pageCounts.allocate(pages.written() + 1);
+  }
+
+  /** Remove the tables of a directory, if there are any. */
+  static void delete(final Path directory) throws IOException {
+    for (final String name : List.of(NODES, NODE_COUNTS, NODE_PAGES, PAGES, PAGE_COUNTS)) {
+      Files.deleteIfExists(directory.resolve(name));
+    }
   }
 
   /** Who is told of stored pages. */

@@ -4,6 +4,7 @@ import io.vas.core.VasException;
 import io.vas.store.journal.JournalRecord;
 import io.vas.store.journal.SnapshotRecord;
 import java.util.Collection;
+import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.OptionalLong;
@@ -11,16 +12,21 @@ import java.util.OptionalLong;
 /** What a journal says in the end. */
 final class Recovery implements Journal.Reader {
   private final Map<Long, Found> snapshots = new LinkedHashMap<>();
+
+  /** Where whole images are, by the ids of their snapshots, also of those that are gone. */
+  private final Map<Long, Long> images = new HashMap<>();
+
   private OptionalLong budgetBytes = OptionalLong.empty();
 
   /**
    * A snapshot whose contents are there.
    *
    * @param position of its record.
+   * @param imageBase id of the snapshot whose image its own is described by; 0: it is whole.
    * @param record its record, without the image.
    * @param isRemoved whether it has no id any more.
    */
-  record Found(long position, SnapshotRecord record, boolean isRemoved) {}
+  record Found(long position, long imageBase, SnapshotRecord record, boolean isRemoved) {}
 
   @Override
   public void read(final long position, final JournalRecord record) {
@@ -29,13 +35,21 @@ final class Recovery implements Journal.Reader {
         final SnapshotRecord snapshot = record.getSnapshot();
         snapshots.put(
             snapshot.getId(),
-            new Found(position, snapshot.toBuilder().clearImage().build(), false));
+            new Found(
+                position,
+                snapshot.getImage().getBase(),
+                snapshot.toBuilder().clearImage().build(),
+                false));
+        if (snapshot.getImage().getBase() == 0) {
+          images.put(snapshot.getId(), position);
+        }
       }
       case REMOVED ->
           snapshots.computeIfPresent(
               record.getRemoved().getId(),
-              (id, found) -> new Found(found.position(), found.record(), true));
+              (id, found) -> new Found(found.position(), found.imageBase(), found.record(), true));
       case FREED -> snapshots.remove(record.getFreed().getId());
+      case ORPHAN -> images.put(record.getOrphan().getId(), position);
       case BUDGET -> budgetBytes = OptionalLong.of(record.getBudget().getBytes());
       default ->
           throw new VasException(
@@ -46,6 +60,11 @@ final class Recovery implements Journal.Reader {
   /** Those that were not freed, the oldest first. */
   Collection<Found> snapshots() {
     return snapshots.values();
+  }
+
+  /** Where the whole image of a snapshot is; -1 if it is lost. */
+  long image(final long snapshot) {
+    return images.getOrDefault(snapshot, -1L);
   }
 
   OptionalLong budgetBytes() {

@@ -18,6 +18,7 @@ import io.vas.store.Budget.Reservation;
 import io.vas.store.Layers.Layer;
 import io.vas.store.SnapshotIndex.Entry;
 import io.vas.store.journal.BudgetRecord;
+import io.vas.store.journal.ImageRecord;
 import io.vas.store.journal.JournalRecord;
 import io.vas.store.journal.SnapshotRecord;
 import io.vas.store.journal.SpaceRecord;
@@ -76,7 +77,8 @@ public final class SnapshotStore implements AutoCloseable {
   /** Removed by a former daemon, which had uses of them; each is held by this map. */
   private final Map<String, Entry> removedBefore = new HashMap<>();
 
-  private Journal journal;
+  private final SnapshotJournal journal;
+  private final Images images = new Images(this::imageRecord);
   private boolean closed;
 
   private SnapshotStore(
@@ -90,7 +92,7 @@ public final class SnapshotStore implements AutoCloseable {
     // For the tables, and twice for the journal: while it is compacted there are two.
     places.limitMetadata(3 * metadata);
     final Recovery recovery = new Recovery();
-    this.journal = Journal.open(places.metadata(), metadata, recovery);
+    this.journal = new SnapshotJournal(Journal.open(places.metadata(), metadata, recovery), living);
     try {
       this.pages = new SnapshotPages(places);
     } catch (final RuntimeException e) {
@@ -103,12 +105,9 @@ public final class SnapshotStore implements AutoCloseable {
           config.isDefault() && before.isPresent() ? before.getAsLong() : config.budgetBytes();
       this.budget = new Budget(bytes, pools());
       recover(recovery);
-      if (before.isEmpty() || before.getAsLong() != bytes) {
-        journal.append(
-            JournalRecord.newBuilder()
-                .setBudget(BudgetRecord.newBuilder().setBytes(bytes))
-                .build());
-      }
+      journal.setBudget(
+          BudgetRecord.newBuilder().setBytes(bytes).build(),
+          before.isEmpty() || before.getAsLong() != bytes);
       budget.setLimits();
     } catch (final RuntimeException e) {
       pages.close();
@@ -172,6 +171,7 @@ public final class SnapshotStore implements AutoCloseable {
     holder.dropAll(SnapshotId.HELD_TYPE);
     holder.dropAll(SnapshotUse.HELD_FILE_TYPE);
     final Map<Long, SharedLayer> shared = new HashMap<>();
+    final Map<Long, SharedImage> whole = new HashMap<>();
     for (final Recovery.Found found : recovery.snapshots()) {
       final SnapshotRecord record = found.record();
       final List<SharedLayer> stack = new ArrayList<>();
@@ -192,6 +192,7 @@ public final class SnapshotStore implements AutoCloseable {
               record.getSpacesList(),
               stack,
               snapshot.space(),
+              image(recovery, whole, found),
               found.position());
       final Entry entry = new Entry(snapshot, contents);
       living.add(contents);
@@ -204,8 +205,23 @@ public final class SnapshotStore implements AutoCloseable {
         index.add(entry);
       }
     }
+    living.stream().filter(Contents::ownsImage).forEach(owner -> whole.remove(owner.id().value()));
+    whole.values().forEach(SharedImage::setOrphaned);
     pages.settle();
     removeStrays(shared.values());
+  }
+
+  private static SharedImage image(
+      final Recovery recovery, final Map<Long, SharedImage> whole, final Recovery.Found found) {
+    final long owner = found.imageBase() == 0 ? found.record().getId() : found.imageBase();
+    final SharedImage known = whole.get(owner);
+    if (known != null) {
+      known.retain();
+      return known;
+    }
+    final SharedImage image = new SharedImage(new SnapshotId(owner), recovery.image(owner));
+    whole.put(owner, image);
+    return image;
   }
 
   /** What snapshots have left that were being taken, or freed, when the former daemon died. */
@@ -281,7 +297,7 @@ public final class SnapshotStore implements AutoCloseable {
               "the snapshot of " + request.instance(),
               request.memoryBytes() + request.layerBytes(),
               () -> Draft.usedBytes(regions));
-      final Layer layer = layers.add(id.toString());
+      final Layer layer = layers.take();
       final Draft draft =
           new Draft(this, id, request, number, regions, devices, reservation, layer, baseLayers);
       synchronized (lock) {
@@ -332,7 +348,39 @@ public final class SnapshotStore implements AutoCloseable {
 
   private Snapshot store(final Draft draft, final MessageLite image, final SnapshotFacts facts) {
     budget.check("the snapshot of " + draft.request().instance());
-    final byte[] deflated = SnapshotRecords.deflate(image);
+    final Optional<SharedImage> base = retainImage(draft.request().parent());
+    try {
+      return store(draft, images.pack(image, base), base, facts);
+    } finally {
+      base.ifPresent(this::releaseImage);
+    }
+  }
+
+  /** Of the snapshot before it, whose image is likely to be much the same. */
+  private Optional<SharedImage> retainImage(final Optional<String> parent) {
+    synchronized (lock) {
+      final Optional<SharedImage> image =
+          parent.flatMap(index::lookUp).map(entry -> entry.contents().image());
+      image.ifPresent(SharedImage::retain);
+      return image;
+    }
+  }
+
+  private void releaseImage(final SharedImage image) {
+    final boolean isLast;
+    synchronized (lock) {
+      isLast = journal.release(image);
+    }
+    if (isLast) {
+      images.forget(image);
+    }
+  }
+
+  private Snapshot store(
+      final Draft draft,
+      final ImageRecord image,
+      final Optional<SharedImage> base,
+      final SnapshotFacts facts) {
     draft.regions().values().forEach(mounts::seal);
     final boolean ownLayer = !layers.isEmpty(draft.ownLayer());
     final SnapshotSpace space =
@@ -340,16 +388,20 @@ public final class SnapshotStore implements AutoCloseable {
             allocated(draft.regions().get(RegionKind.HUGE)),
             allocated(draft.regions().get(RegionKind.SMALL)),
             ownLayer ? layers.bytes(draft.ownLayer()) : 0,
-            deflated.length);
-    final Snapshot snapshot =
-        add(draft, facts, space, ownLayer, deflated, image.getSerializedSize());
+            image.getDeflated().size());
+    if (ownLayer) {
+      // Whoever dies now leaves a layer that no snapshot has, which the next daemon removes.
+      layers.rename(draft.ownLayer(), draft.id());
+    }
+    final Snapshot snapshot = add(draft, facts, space, ownLayer, image, base);
     freePages();
     // Its files count as used by now.
     draft.reservation().close();
     draft.regions().values().forEach(RegionFile::close);
-    draft.ownLayer().close();
-    if (!ownLayer) {
-      removeLayer(draft.ownLayer().name());
+    if (ownLayer) {
+      draft.ownLayer().close();
+    } else {
+      layers.giveBack(draft.ownLayer());
     }
     setLimits();
     return snapshot;
@@ -361,8 +413,8 @@ public final class SnapshotStore implements AutoCloseable {
       final SnapshotFacts facts,
       final SnapshotSpace space,
       final boolean ownLayer,
-      final byte[] deflated,
-      final int imageLength) {
+      final ImageRecord image,
+      final Optional<SharedImage> base) {
     final List<SharedLayer> stack = new ArrayList<>(draft.baseLayers());
     if (ownLayer) {
       stack.add(0, new SharedLayer(draft.snapshotId()));
@@ -383,9 +435,8 @@ public final class SnapshotStore implements AutoCloseable {
                 pages.isUsed(draft.regionNumber()) ? draft.regionNumber() : 0,
                 spaces,
                 ownLayer,
-                deflated,
-                imageLength);
-        position = append(JournalRecord.newBuilder().setSnapshot(record).build());
+                image);
+        position = journal.append(JournalRecord.newBuilder().setSnapshot(record).build());
       } catch (final RuntimeException e) {
         pages.release(spaces);
         throw e;
@@ -395,13 +446,31 @@ public final class SnapshotStore implements AutoCloseable {
       snapshot = SnapshotRecords.snapshot(record);
       final Contents contents =
           new Contents(
-              draft.snapshotId(), record.getRegion(), spaces, stack, snapshot.space(), position);
+              draft.snapshotId(),
+              record.getRegion(),
+              spaces,
+              stack,
+              snapshot.space(),
+              sharedImage(draft, image, base, position),
+              position);
       final Entry entry = new Entry(snapshot, contents);
       drafts.remove(draft);
       living.add(contents);
       index.add(entry);
     }
     return snapshot;
+  }
+
+  private static SharedImage sharedImage(
+      final Draft draft,
+      final ImageRecord image,
+      final Optional<SharedImage> base,
+      final long position) {
+    if (image.getBase() == 0 || base.isEmpty()) {
+      return new SharedImage(draft.snapshotId(), position);
+    }
+    base.get().retain();
+    return base.get();
   }
 
   private static long storedPages(final List<PageChange> changes) {
@@ -427,52 +496,20 @@ public final class SnapshotStore implements AutoCloseable {
     pages.giveBack(places);
   }
 
-  private long append(final JournalRecord record) {
-    if (journal.isWorthCompacting()) {
-      compact();
-    }
-    try {
-      return journal.append(record);
-    } catch (final StoreFullException e) {
-      if (journal.dead() == 0) {
-        throw e;
-      }
-      compact();
-      return journal.append(record);
-    }
-  }
-
-  private void compact() {
-    final Map<Contents, Long> moved = new HashMap<>();
-    try {
-      journal =
-          journal.compacted(
-              fresh -> {
-                fresh.append(
-                    JournalRecord.newBuilder()
-                        .setBudget(BudgetRecord.newBuilder().setBytes(budget.bytes()))
-                        .build());
-                living.forEach(
-                    contents -> {
-                      moved.put(contents, fresh.append(journal.read(contents.position())));
-                      if (contents.isRemoved()) {
-                        fresh.append(SnapshotRecords.removed(contents.id()));
-                      }
-                    });
-              });
-      moved.forEach(Contents::moveTo);
-    } catch (final StoreFullException e) {
-      LOG.warn("the journal is not compacted: {}", e.getMessage());
-    }
-  }
-
   byte[] image(final Contents contents) {
-    final SnapshotRecord record;
+    final ImageRecord record;
     synchronized (lock) {
       checkOpen();
-      record = journal.read(contents.position()).getSnapshot();
+      record = journal.image(contents);
     }
-    return SnapshotRecords.image(record);
+    return images.unpack(record, contents.image());
+  }
+
+  private ImageRecord imageRecord(final SharedImage image) {
+    synchronized (lock) {
+      checkOpen();
+      return journal.image(image);
+    }
   }
 
   Fd openFile(final long file) {
@@ -501,6 +538,8 @@ public final class SnapshotStore implements AutoCloseable {
     }
     draft.ownLayer().close();
     removeLayer(draft.ownLayer().name());
+    // Under this name if it was being published.
+    removeLayer(draft.id());
     discard(
         draft.snapshotId(),
         draft.request(),
@@ -619,7 +658,7 @@ public final class SnapshotStore implements AutoCloseable {
       entry = index.find(reference);
       // What nobody uses is freed below, and the journal told of that.
       if (entry.contents().holders() > 1) {
-        journal.appendLast(SnapshotRecords.removed(entry.contents().id()));
+        journal.remove(entry.contents());
       }
       entry.contents().setRemoved();
       index.remove(entry);
@@ -643,8 +682,9 @@ public final class SnapshotStore implements AutoCloseable {
       if (!contents.release() || !living.remove(contents)) {
         return;
       }
-      journal.appendLast(SnapshotRecords.freed(contents.id()));
-      journal.forget(contents.position());
+      if (journal.free(contents)) {
+        images.forget(contents.image());
+      }
       index.giveBack(contents.id());
       pages.release(contents.spaces());
       unused = contents.sharedLayers().stream().filter(SharedLayer::release).toList();
@@ -694,8 +734,6 @@ public final class SnapshotStore implements AutoCloseable {
         entries.stream()
             .mapToLong(entry -> entry.space().bytes() - entry.space().imageBytes())
             .sum();
-    final List<String> limitations = new ArrayList<>(mounts.limitations());
-    limitations.addAll(layers.limitations());
     return new StoreStatus(
         budget.bytes(),
         used,
@@ -704,8 +742,37 @@ public final class SnapshotStore implements AutoCloseable {
         places.metadataBytes(),
         mounts.hasHugePages(),
         mounts.isLimitedByKernel(),
-        List.copyOf(limitations),
+        limitations(),
         entries);
+  }
+
+  /**
+   * What it holds.
+   *
+   * @return bytes.
+   */
+  public long usedBytes() {
+    return budget.usedBytes();
+  }
+
+  /**
+   * What it may hold.
+   *
+   * @return bytes.
+   */
+  public long budgetBytes() {
+    return budget.bytes();
+  }
+
+  /**
+   * What this kernel or this user does not allow.
+   *
+   * @return one line each.
+   */
+  public List<String> limitations() {
+    final List<String> all = new ArrayList<>(mounts.limitations());
+    all.addAll(layers.limitations());
+    return List.copyOf(all);
   }
 
   private void setLimits() {
@@ -747,6 +814,7 @@ public final class SnapshotStore implements AutoCloseable {
       index.clear();
       removedBefore.clear();
       journal.close();
+      images.close();
       pages.close();
     }
     places.close();

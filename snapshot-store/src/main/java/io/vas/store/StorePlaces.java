@@ -66,6 +66,7 @@ record StorePlaces(RegionMounts regions, Layers layers, Path metadata, Optional<
     try {
       Files.createDirectories(metadata);
       Journal.delete(metadata);
+      PageTables.delete(metadata);
     } catch (final IOException e) {
       throw new VasException("cannot use " + metadata + ": " + e, e);
     }
@@ -95,6 +96,7 @@ record StorePlaces(RegionMounts regions, Layers layers, Path metadata, Optional<
     if (mounts.isEmpty()) {
       try {
         Journal.delete(metadata);
+        PageTables.delete(metadata);
         Files.deleteIfExists(metadata);
       } catch (final IOException e) {
         LOG.warn("{} is not removed: {}", metadata, e.toString());

@@ -87,15 +87,35 @@ class BudgetTest {
   @Test
   void shouldTryAgainWhenAPoolFillsWhileItsLimitIsSet() {
     first.fillsBy = MIB;
+    try (Reservation reservation = budget.reserve("it", 500 * MIB, () -> 0)) {
+      assertThat(first.limit).isGreaterThanOrEqualTo(500 * MIB + first.used);
+      assertThat(first.used).isEqualTo(MIB);
+      reservation.add("nothing", 0);
+    }
+  }
+
+  @Test
+  void shouldLeaveLimitsAsTheyAreWhileThereIsPlenty() {
     budget.setLimits();
-    assertThat(first.limit).isGreaterThanOrEqualTo(first.used);
-    assertThat(first.used).isEqualTo(MIB);
+    final long before = first.limit;
+    for (int i = 0; i < 40; i++) {
+      try (Reservation reservation = budget.reserve("a little", MIB, () -> 0)) {
+        first.used += MIB;
+        assertThat(first.limit - first.used).isGreaterThanOrEqualTo(MIB);
+        reservation.add("nothing", 0);
+      }
+      budget.setLimits();
+    }
+    assertThat(first.limits).isLessThan(8);
+    assertThat(first.limit).isGreaterThan(before);
+    assertThat(first.limit + second.limit + third.limit).isLessThanOrEqualTo(BYTES);
   }
 
   private static final class FakePool implements Pool {
     private long used;
     private long limit;
     private long fillsBy;
+    private int limits;
 
     @Override
     public long usedBytes() {
@@ -110,6 +130,7 @@ class BudgetTest {
         throw new LinuxException("fsconfig", "size=" + bytes, Errno.EINVAL.number());
       }
       limit = bytes;
+      limits++;
     }
   }
 }

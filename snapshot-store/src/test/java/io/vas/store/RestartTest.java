@@ -223,6 +223,8 @@ class RestartTest {
   /** What the store should have: the values of the pages of each snapshot, by page. */
   private static final class Model {
     private final Map<String, NavigableMap<Integer, Long>> contents = new HashMap<>();
+    private final Map<String, BytesValue> images = new HashMap<>();
+    private byte[] lastImage = new byte[0];
     private final Map<String, String> names = new HashMap<>();
     private final Map<String, NavigableMap<Integer, Long>> used = new HashMap<>();
     private final List<SnapshotUse> uses = new ArrayList<>();
@@ -324,10 +326,9 @@ class RestartTest {
         Files.writeString(Path.of("/proc/self/fd/" + draft.layer().value(), "f"), "f");
       }
       if (random.nextInt(10) > 0) {
-        final byte[] noise = new byte[random.nextInt(10_000)];
-        random.nextBytes(noise);
-        final Snapshot made =
-            store.publish(draft, BytesValue.of(ByteString.copyFrom(noise)), FACTS);
+        final BytesValue image = image(random, model);
+        final Snapshot made = store.publish(draft, image, FACTS);
+        model.images.put(made.id(), image);
         assertThat(made.facts().pages()).isEqualTo(pages.size());
         model.contents.put(made.id(), pages);
         if (name != null) {
@@ -337,6 +338,18 @@ class RestartTest {
     } finally {
       base.ifPresent(SnapshotUse::close);
     }
+  }
+
+  /** Mostly one that differs little from the last. */
+  private static BytesValue image(final Random random, final Model model) {
+    if (random.nextInt(20) == 0 || model.lastImage.length == 0) {
+      model.lastImage = new byte[1 + random.nextInt(10_000)];
+      random.nextBytes(model.lastImage);
+    } else {
+      model.lastImage = model.lastImage.clone();
+      model.lastImage[random.nextInt(model.lastImage.length)]++;
+    }
+    return BytesValue.of(ByteString.copyFrom(model.lastImage));
   }
 
   private static void change(
@@ -397,6 +410,7 @@ class RestartTest {
         (id, pages) -> {
           try (SnapshotUse use = store.use(id)) {
             assertThat(pages(use)).isEqualTo(pages);
+            assertThat(use.image()).isEqualTo(model.images.get(id).toByteArray());
           }
         });
   }

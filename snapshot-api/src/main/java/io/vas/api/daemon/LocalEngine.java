@@ -54,7 +54,6 @@ import io.vas.store.Snapshot;
 import io.vas.store.SnapshotName;
 import io.vas.store.SnapshotStore;
 import io.vas.store.SnapshotUse;
-import io.vas.store.StoreStatus;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -147,19 +146,19 @@ public final class LocalEngine implements Engine {
     compiled = new CompiledSnapshots(store);
     timelines = new Timelines(store, instances, snapshots::position);
     recover();
-    store.status().limitations().forEach(LOG::warn);
+    store.limitations().forEach(LOG::warn);
   }
 
   /** What an earlier daemon knew of its forks: which snapshots they are of, so that those stay. */
   private void recover() {
-    for (final Instance instance : instances.list()) {
-      if (isRunning(instance)) {
-        snapshots.recover(instance);
-        instance
-            .snapshot()
-            .flatMap(store::reuse)
-            .ifPresent(use -> setOrigin(instance, new Origin(use, use::close, 0, List.of())));
-      }
+    final List<Instance> running =
+        instances.list().stream().filter(LocalEngine::isRunning).toList();
+    snapshots.recover(running);
+    for (final Instance instance : running) {
+      instance
+          .snapshot()
+          .flatMap(store::reuse)
+          .ifPresent(use -> setOrigin(instance, new Origin(use, use::close, 0, List.of())));
     }
     store.freeUnused();
     timelines.recover();
@@ -214,12 +213,11 @@ public final class LocalEngine implements Engine {
 
   @Override
   public void describe(final DaemonInfo.Builder info) {
-    final StoreStatus status = store.status();
     info.setKeeperPid(keeper.pid())
         .setInstances((int) instances.list().stream().filter(LocalEngine::isRunning).count())
-        .setSnapshots(status.entries().size())
-        .setStoreBytes(status.usedBytes())
-        .setStoreBudgetBytes(status.budgetBytes());
+        .setSnapshots(store.size())
+        .setStoreBytes(store.usedBytes())
+        .setStoreBudgetBytes(store.budgetBytes());
   }
 
   @Override

@@ -25,7 +25,6 @@ import io.vas.store.SnapshotName;
 import io.vas.store.SnapshotRequest;
 import io.vas.store.SnapshotStore;
 import io.vas.store.SnapshotUse;
-import java.util.HashMap;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Locale;
@@ -40,6 +39,7 @@ import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.ReentrantLock;
 import java.util.function.Consumer;
 import java.util.function.Supplier;
+import java.util.stream.Collectors;
 
 /** Takes snapshots of instances into the store. */
 final class Snapshots implements AutoCloseable {
@@ -72,15 +72,19 @@ final class Snapshots implements AutoCloseable {
   }
 
   /**
-   * Finds the latest snapshot of an instance that an earlier daemon has left.
+   * Finds the latest snapshots of instances that an earlier daemon has left.
    *
-   * @param instance that runs.
+   * @param instances that run.
    */
-  void recover(final Instance instance) {
-    store.list().stream()
-        .filter(snapshot -> snapshot.instance().equals(instance.reference()))
-        .reduce((earlier, later) -> later)
-        .ifPresent(snapshot -> latest.put(instance.id(), snapshot.id()));
+  void recover(final List<Instance> instances) {
+    final Map<String, Long> ids =
+        instances.stream().collect(Collectors.toMap(Instance::reference, Instance::id));
+    for (final Snapshot snapshot : store.list()) {
+      final Long instance = ids.get(snapshot.instance());
+      if (instance != null) {
+        latest.put(instance, snapshot.id());
+      }
+    }
   }
 
   /**
@@ -239,14 +243,12 @@ final class Snapshots implements AutoCloseable {
 
   /** As far as they have not been removed. */
   private Set<String> ancestors(final Instance instance) {
-    final Map<String, Optional<String>> parents = new HashMap<>();
-    store.list().forEach(snapshot -> parents.put(snapshot.id(), snapshot.parent()));
     final Set<String> ancestors = new HashSet<>();
     // The one that its processes were forked from, too, which may be older than where it stands.
     instance.snapshot().ifPresent(ancestors::add);
     Optional<String> at = position(instance);
     while (at.isPresent() && ancestors.add(at.get())) {
-      at = parents.getOrDefault(at.get(), Optional.empty());
+      at = store.lookUp(at.get()).flatMap(Snapshot::parent);
     }
     return ancestors;
   }
