@@ -66,7 +66,9 @@ final class LiveBenchmark implements Benchmark {
             NEARLY_ALL));
     rows.add(Row.measured(name(), "copied while frozen", Unit.BYTES, frozenPages));
     rows.add(Row.measured(name(), "in all", Unit.MICROSECONDS, total));
-    rows.add(Row.single(name(), "the first, frozen", Unit.MICROSECONDS, 1, (double) first.getFrozenUs()));
+    rows.add(
+        Row.single(
+            name(), "the first, frozen", Unit.MICROSECONDS, 1, (double) first.getFrozenUs()));
     rows.add(
         Row.single(
             name(),
