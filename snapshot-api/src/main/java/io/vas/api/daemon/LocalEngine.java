@@ -70,6 +70,7 @@ import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
 import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.concurrent.atomic.AtomicReference;
 import java.util.function.Consumer;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -90,6 +91,10 @@ public final class LocalEngine implements Engine {
   private final Timelines timelines;
   private final Recorders recorders = new Recorders(new RecorderWork());
   private final Map<Long, Origin> origins = new ConcurrentHashMap<>();
+
+  /** The snapshot that is to be compiled next. */
+  private final AtomicReference<Snapshot> ahead = new AtomicReference<>();
+
   private final ExecutorService workers =
       Executors.newFixedThreadPool(
           FORK_THREADS,
@@ -418,8 +423,10 @@ public final class LocalEngine implements Engine {
         instance,
         snapshot.facts().frozenMicros(),
         snapshot.facts().pages());
-    // The first fork is to be as quick as the next.
-    workers.execute(() -> compileAhead(snapshot));
+    // The first fork is to be as quick as the next; of many that come quickly, that of the latest.
+    if (ahead.getAndSet(snapshot) == null) {
+      workers.execute(() -> compileAhead(ahead.getAndSet(null)));
+    }
     return snapshot;
   }
 
