@@ -57,10 +57,16 @@ final class Budget {
   final class Reservation implements AutoCloseable {
     private final LongSupplier spent;
     private long needed;
+    private long most;
 
-    private Reservation(final long needed, final LongSupplier spent) {
+    private Reservation(final long needed, final long most, final LongSupplier spent) {
       this.needed = needed;
+      this.most = Math.max(needed, most);
       this.spent = spent;
+    }
+
+    private long mostLeft() {
+      return Math.max(0, most - spent.getAsLong());
     }
 
     private long left() {
@@ -72,6 +78,7 @@ final class Budget {
       synchronized (Budget.this) {
         checkFits(what, more);
         needed += more;
+        most += more;
         setLimits();
       }
     }
@@ -93,20 +100,31 @@ final class Budget {
    *
    * @param what they are for, as the subject of a message.
    * @param needed bytes.
+   * @param most as many may be taken as far as they are free, but they are not set aside.
    * @param spent tells what is used of it already.
    * @return the claim, to be closed.
    * @throws StoreFullException if there are not as many.
    */
-  synchronized Reservation reserve(final String what, final long needed, final LongSupplier spent) {
+  synchronized Reservation reserve(
+      final String what, final long needed, final long most, final LongSupplier spent) {
     checkFits(what, needed);
-    final Reservation reservation = new Reservation(needed, spent);
+    final Reservation reservation = new Reservation(needed, most, spent);
     reservations.add(reservation);
     setLimits();
     return reservation;
   }
 
+  /** How many bytes are missing for so many; 0 if they fit. */
+  synchronized long missing(final long needed) {
+    return Math.max(0, needed - free());
+  }
+
+  private long free() {
+    return Math.max(0, bytes - usedBytes() - reservedBytes());
+  }
+
   private void checkFits(final String what, final long needed) {
-    final long free = Math.max(0, bytes - usedBytes() - reservedBytes());
+    final long free = free();
     if (needed > free) {
       throw full(what, needed, free);
     }
@@ -153,6 +171,10 @@ final class Budget {
     return reservations.stream().mapToLong(Reservation::left).sum();
   }
 
+  private long mostLeft() {
+    return reservations.stream().mapToLong(Reservation::mostLeft).sum();
+  }
+
   /** Set the pools' limits to what is used now. To be called whenever something was freed. */
   synchronized void setLimits() {
     final long reserved = reservedBytes();
@@ -162,8 +184,9 @@ final class Budget {
     final long extra =
         reservations.isEmpty()
             ? Math.min(free / pools.size(), MARGIN)
-            : Math.min(free, reserved + MARGIN);
-    if (free > AMPLE * MARGIN * pools.size() && isAbout(reserved + MARGIN / 2, reserved + extra)) {
+            : Math.min(free, mostLeft() + MARGIN);
+    if (free > AMPLE * MARGIN * pools.size()
+        && isAbout(Math.max(reserved, mostLeft()) + MARGIN / 2, reserved + extra)) {
       return;
     }
     for (final Limited pool : pools) {

@@ -1,13 +1,14 @@
 package io.vas.store;
 
 import io.vas.core.VasException;
+import io.vas.store.journal.BudgetRecord;
 import io.vas.store.journal.JournalRecord;
 import io.vas.store.journal.SnapshotRecord;
 import java.util.Collection;
 import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.Map;
-import java.util.OptionalLong;
+import java.util.Optional;
 
 /** What a journal says in the end. */
 final class Recovery implements Journal.Reader {
@@ -16,7 +17,7 @@ final class Recovery implements Journal.Reader {
   /** Where whole images are, by the ids of their snapshots, also of those that are gone. */
   private final Map<Long, Long> images = new HashMap<>();
 
-  private OptionalLong budgetBytes = OptionalLong.empty();
+  private Optional<BudgetRecord> budget = Optional.empty();
 
   /**
    * A snapshot whose contents are there.
@@ -50,7 +51,7 @@ final class Recovery implements Journal.Reader {
               (id, found) -> new Found(found.position(), found.imageBase(), found.record(), true));
       case FREED -> snapshots.remove(record.getFreed().getId());
       case ORPHAN -> images.put(record.getOrphan().getId(), position);
-      case BUDGET -> budgetBytes = OptionalLong.of(record.getBudget().getBytes());
+      case BUDGET -> budget = Optional.of(record.getBudget());
       default ->
           throw new VasException(
               "the journal of snapshots has a record of an unknown kind at " + position);
@@ -67,7 +68,11 @@ final class Recovery implements Journal.Reader {
     return images.getOrDefault(snapshot, -1L);
   }
 
-  OptionalLong budgetBytes() {
-    return budgetBytes;
+  Optional<BudgetRecord> budget() {
+    return budget;
+  }
+
+  FullPolicy whenFull() {
+    return budget.filter(BudgetRecord::getEvict).isPresent() ? FullPolicy.EVICT : FullPolicy.REFUSE;
   }
 }

@@ -22,6 +22,9 @@ final class SnapshotIndex {
   /** In the order of their publication. */
   private final Map<String, Entry> byId = new LinkedHashMap<>();
 
+  /** Those that have no name, the one that was used the longest time ago first. */
+  private final Map<String, Entry> unnamed = new LinkedHashMap<>(16, 0.75f, true);
+
   private final NavigableSet<String> sortedIds = new TreeSet<>();
   private final Map<SnapshotName, Entry> names = new HashMap<>();
   private final Set<SnapshotName> draftNames = new HashSet<>();
@@ -78,6 +81,9 @@ final class SnapshotIndex {
     takenIds.add(entry.contents().id().value());
     byId.put(snapshot.id(), entry);
     sortedIds.add(snapshot.id());
+    if (snapshot.name().isEmpty()) {
+      unnamed.put(snapshot.id(), entry);
+    }
     snapshot
         .name()
         .ifPresent(
@@ -92,6 +98,7 @@ final class SnapshotIndex {
     final Snapshot snapshot = entry.snapshot();
     byId.remove(snapshot.id());
     sortedIds.remove(snapshot.id());
+    unnamed.remove(snapshot.id());
     snapshot.name().ifPresent(names::remove);
   }
 
@@ -103,6 +110,7 @@ final class SnapshotIndex {
   void clear() {
     byId.clear();
     sortedIds.clear();
+    unnamed.clear();
     names.clear();
   }
 
@@ -147,6 +155,17 @@ final class SnapshotIndex {
           "'" + reference + "' is the beginning of several snapshots' ids: " + ids + ", ...");
     }
     return byId.get(ids.get(0));
+  }
+
+  /** A snapshot is being used. */
+  void touch(final Entry entry) {
+    // Asking for it moves it to the end.
+    unnamed.get(entry.snapshot().id());
+  }
+
+  /** Those without a name, the one that was used the longest time ago first. */
+  List<Entry> leastRecentlyUsed() {
+    return List.copyOf(unnamed.values());
   }
 
   /** How many there are. */

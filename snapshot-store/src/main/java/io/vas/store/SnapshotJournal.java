@@ -9,6 +9,7 @@ import java.util.Collection;
 import java.util.HashMap;
 import java.util.HashSet;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Set;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -34,10 +35,10 @@ final class SnapshotJournal implements AutoCloseable {
     this.living = living;
   }
 
-  /** Write the budget down. */
-  void setBudget(final BudgetRecord record, final boolean isNew) {
+  /** Write the budget down, unless that is done. */
+  void setBudget(final BudgetRecord record, final Optional<BudgetRecord> before) {
     budget = JournalRecord.newBuilder().setBudget(record).build();
-    if (isNew) {
+    if (!before.equals(Optional.of(record))) {
       append(budget);
     }
   }

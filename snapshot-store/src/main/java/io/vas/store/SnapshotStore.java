@@ -31,7 +31,6 @@ import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
-import java.util.OptionalLong;
 import java.util.Set;
 import java.util.function.LongConsumer;
 import java.util.function.LongSupplier;
@@ -79,6 +78,8 @@ public final class SnapshotStore implements AutoCloseable {
 
   private final SnapshotJournal journal;
   private final Images images = new Images(this::imageRecord);
+  private SnapshotOwner owner = SnapshotOwner.NOBODY;
+  private final FullPolicy whenFull;
   private boolean closed;
 
   private SnapshotStore(
@@ -100,14 +101,16 @@ public final class SnapshotStore implements AutoCloseable {
       throw e;
     }
     try {
-      final OptionalLong before = recovery.budgetBytes();
       final long bytes =
-          config.isDefault() && before.isPresent() ? before.getAsLong() : config.budgetBytes();
+          config.isDefault()
+              ? recovery.budget().map(BudgetRecord::getBytes).orElse(config.budgetBytes())
+              : config.budgetBytes();
       this.budget = new Budget(bytes, pools());
+      this.whenFull = config.whenFull().orElse(recovery.whenFull());
       recover(recovery);
       journal.setBudget(
-          BudgetRecord.newBuilder().setBytes(bytes).build(),
-          before.isEmpty() || before.getAsLong() != bytes);
+          BudgetRecord.newBuilder().setBytes(bytes).setEvict(whenFull == FullPolicy.EVICT).build(),
+          recovery.budget());
       budget.setLimits();
     } catch (final RuntimeException e) {
       pages.close();
@@ -251,6 +254,17 @@ public final class SnapshotStore implements AutoCloseable {
     }
   }
 
+  /**
+   * Tell who knows which snapshots are needed.
+   *
+   * @param newOwner asked before a snapshot is evicted, by whatever thread makes a draft.
+   */
+  public void setOwner(final SnapshotOwner newOwner) {
+    synchronized (lock) {
+      owner = newOwner;
+    }
+  }
+
   /** Free the snapshots that were removed and that nobody has asked to {@link #reuse}. */
   public void freeUnused() {
     final List<Entry> entries;
@@ -292,11 +306,7 @@ public final class SnapshotStore implements AutoCloseable {
         regions.put(kind, mounts.createFile(kind, number));
         devices.put(kind, mounts.device(kind));
       }
-      reservation =
-          budget.reserve(
-              "the snapshot of " + request.instance(),
-              request.memoryBytes() + request.layerBytes(),
-              () -> Draft.usedBytes(regions));
+      reservation = reserve(request, regions);
       final Layer layer = layers.take();
       final Draft draft =
           new Draft(this, id, request, number, regions, devices, reservation, layer, baseLayers);
@@ -308,6 +318,87 @@ public final class SnapshotStore implements AutoCloseable {
       discard(id, request, Optional.ofNullable(reservation), number, regions, baseLayers);
       throw full(e, request);
     }
+  }
+
+  private Reservation reserve(
+      final SnapshotRequest request, final Map<RegionKind, RegionFile> regions) {
+    final String what = "the snapshot of " + request.instance();
+    final long needed = request.memoryBytes() + request.layerBytes();
+    final long most = request.mostBytes() + request.layerBytes();
+    try {
+      return budget.reserve(what, needed, most, () -> Draft.usedBytes(regions));
+    } catch (final StoreFullException e) {
+      if (whenFull != FullPolicy.EVICT) {
+        throw e;
+      }
+      if (!makeRoom(needed)) {
+        throw new StoreFullException(e.getMessage() + "; what may be evicted is not as much", e);
+      }
+      return budget.reserve(what, needed, most, () -> Draft.usedBytes(regions));
+    }
+  }
+
+  /** Whether there is room now: what can be evicted is, but only if it is enough. */
+  private boolean makeRoom(final long needed) {
+    long missing = budget.missing(needed);
+    while (missing > 0) {
+      final List<Entry> victims = victims(missing);
+      long evicted = 0;
+      for (final Entry victim : victims) {
+        if (evict(victim)) {
+          evicted++;
+        }
+      }
+      if (evicted == 0) {
+        return false;
+      }
+      missing = budget.missing(needed);
+    }
+    return true;
+  }
+
+  /** Some that hold so much together; none if there are not enough. */
+  private List<Entry> victims(final long bytes) {
+    final List<Entry> candidates;
+    final SnapshotOwner asked;
+    synchronized (lock) {
+      candidates = index.leastRecentlyUsed();
+      asked = owner;
+    }
+    final List<Entry> victims = new ArrayList<>();
+    long found = 0;
+    for (final Entry entry : candidates) {
+      final Snapshot snapshot = entry.snapshot();
+      if (snapshot.space().bytes() > 0 && asked.letGo(snapshot) && isUnused(entry.contents())) {
+        victims.add(entry);
+        found += snapshot.space().bytes();
+        if (found >= bytes) {
+          return victims;
+        }
+      }
+    }
+    return List.of();
+  }
+
+  private boolean isUnused(final Contents contents) {
+    synchronized (lock) {
+      return contents.holders() == 1;
+    }
+  }
+
+  private boolean evict(final Entry entry) {
+    final SnapshotOwner told;
+    synchronized (lock) {
+      if (entry.contents().isRemoved() || entry.contents().holders() > 1) {
+        return false;
+      }
+      remove(entry);
+      told = owner;
+    }
+    release(entry.contents());
+    told.evicted(entry.snapshot());
+    LOG.info("evicted snapshot {}: the store is full", entry.snapshot().id());
+    return true;
   }
 
   private RuntimeException full(final RuntimeException e, final SnapshotRequest request) {
@@ -636,6 +727,7 @@ public final class SnapshotStore implements AutoCloseable {
     synchronized (lock) {
       final Entry entry = index.find(reference);
       entry.contents().retain();
+      index.touch(entry);
       return new SnapshotUse(this, entry.snapshot(), entry.contents());
     }
   }
@@ -656,15 +748,19 @@ public final class SnapshotStore implements AutoCloseable {
     synchronized (lock) {
       checkOpen();
       entry = index.find(reference);
-      // What nobody uses is freed below, and the journal told of that.
-      if (entry.contents().holders() > 1) {
-        journal.remove(entry.contents());
-      }
-      entry.contents().setRemoved();
-      index.remove(entry);
+      remove(entry);
     }
     release(entry.contents());
     return entry.snapshot();
+  }
+
+  private void remove(final Entry entry) {
+    // What nobody uses is freed next, and the journal told of that.
+    if (entry.contents().holders() > 1) {
+      journal.remove(entry.contents());
+    }
+    entry.contents().setRemoved();
+    index.remove(entry);
   }
 
   void retain(final Contents contents) {
@@ -736,6 +832,7 @@ public final class SnapshotStore implements AutoCloseable {
             .sum();
     return new StoreStatus(
         budget.bytes(),
+        whenFull,
         used,
         budget.reservedBytes(),
         Math.max(0, used - listed - drafted),

@@ -79,7 +79,12 @@ record StorePlaces(RegionMounts regions, Layers layers, Path metadata, Optional<
 
   /** Let the journal take so much. */
   void limitMetadata(final long bytes) {
-    mounts.ifPresent(on -> on.mount(StoreMounts.Role.METADATA).limit(bytes));
+    mounts.ifPresent(
+        on -> {
+          final TmpfsMount metadata = on.mount(StoreMounts.Role.METADATA);
+          // A budget that is smaller than the last one takes away nothing that is there.
+          metadata.limit(Math.max(bytes, metadata.status().usedBytes() + ByteCount.MIB));
+        });
   }
 
   /** What the journal takes. */
