@@ -2,6 +2,7 @@ package io.vas.store;
 
 import io.vas.store.journal.SpaceRecord;
 import java.util.List;
+import java.util.Optional;
 
 /**
  * What a snapshot holds on to. It lasts until the snapshot is removed and nobody uses it any more.
@@ -19,6 +20,9 @@ final class Contents {
 
   /** Who keeps it: the index, and each use. Guarded by the store. */
   private int holders = 1;
+
+  /** What is broken, if anything. */
+  private volatile Optional<String> damage = Optional.empty();
 
   /** Whether it has no id any more. Guarded by the store. */
   private boolean removed;
@@ -116,6 +120,14 @@ final class Contents {
   boolean release() {
     holders--;
     return holders == 0;
+  }
+
+  Optional<String> damage() {
+    return damage;
+  }
+
+  void setDamage(final Optional<String> what) {
+    damage = what;
   }
 
   boolean isRemoved() {

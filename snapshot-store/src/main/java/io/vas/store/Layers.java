@@ -54,6 +54,10 @@ final class Layers implements AutoCloseable {
   private final List<String> limitations;
   private final Queue<Layer> spare = new ArrayDeque<>();
   private long drafted;
+
+  /** Of drafts, and spare ones. */
+  private final Set<String> drafts = new HashSet<>();
+
   private long trashed;
 
   private Layers(
@@ -115,12 +119,12 @@ final class Layers implements AutoCloseable {
     }
   }
 
-  /** Remove all others. */
+  /** Remove all others, but those of drafts. */
   synchronized void retain(final Set<String> names) {
     try (DirectoryStream<Path> entries = Files.newDirectoryStream(root)) {
       for (final Path entry : entries) {
         final String name = entry.getFileName().toString();
-        if (!name.equals(TRASH) && !names.contains(name)) {
+        if (!name.equals(TRASH) && !names.contains(name) && !drafts.contains(name)) {
           intoTrash(entry);
         }
       }
@@ -144,6 +148,7 @@ final class Layers implements AutoCloseable {
       }
       drafted++;
       name = "draft-" + drafted;
+      drafts.add(name);
     }
     return add(name);
   }
@@ -161,12 +166,18 @@ final class Layers implements AutoCloseable {
   }
 
   /** Have a layer found under another name from now on. */
-  void rename(final Layer layer, final String name) {
+  synchronized void rename(final Layer layer, final String name) {
+    drafts.add(name);
     try {
       Files.move(root.resolve(layer.name()), root.resolve(name), StandardCopyOption.ATOMIC_MOVE);
     } catch (final IOException e) {
       throw failure(e, root.resolve(name));
     }
+  }
+
+  /** A layer is a snapshot's now. */
+  synchronized void keep(final String name) {
+    drafts.remove(name);
   }
 
   /** One that there is, to use it. */
@@ -260,6 +271,7 @@ final class Layers implements AutoCloseable {
 
   /** Remove a layer that nothing uses any more. Only the first call does something. */
   synchronized void remove(final String name) {
+    drafts.remove(name);
     final Path directory = root.resolve(name);
     if (!Files.exists(directory, LinkOption.NOFOLLOW_LINKS)) {
       return;

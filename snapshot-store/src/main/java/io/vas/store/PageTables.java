@@ -3,9 +3,12 @@ package io.vas.store;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.BitSet;
 import java.util.List;
+import java.util.Optional;
 import java.util.function.LongConsumer;
 import org.agrona.collections.IntArrayList;
+import org.agrona.collections.IntHashSet;
 
 /**
  * The page tables of all snapshots: radix trees that share what they have in common. They lie in
@@ -16,6 +19,7 @@ import org.agrona.collections.IntArrayList;
  *  pages    where a page is stored: 64 bits of the store's choice
  *  counts   how many nodes, or tables, have a node; how many pages are below it; how many nodes have
  *           a page
+ *  checksums  CRC-32C of a page, 1 in place of 0; 0 if it has not been computed yet
  * </pre>
  *
  * <p>A node that several tables have is never changed: who changes a table copies what it shares on
@@ -36,6 +40,8 @@ final class PageTables implements AutoCloseable {
   private static final String PAGES = "pages";
   private static final String PAGE_COUNTS = "page-counts";
 
+  private static final String CHECKSUMS = "checksums";
+
   private static final int SHIFT = 3;
   private static final int ENTRIES = 1 << SHIFT;
   private static final int MASK = ENTRIES - 1;
@@ -47,6 +53,7 @@ final class PageTables implements AutoCloseable {
   private final MappedArray nodePages;
   private final MappedArray pages;
   private final MappedArray pageCounts;
+  private final MappedArray checksums;
   private final IntArrayList freeNodes = new IntArrayList();
   private final IntArrayList freePages = new IntArrayList();
   private final LongConsumer stored;
@@ -71,6 +78,7 @@ final class PageTables implements AutoCloseable {
     nodePages = new MappedArray(directory.resolve(NODE_PAGES), Integer.BYTES, CAPACITY);
     pages = new MappedArray(directory.resolve(PAGES), Long.BYTES, CAPACITY);
     pageCounts = new MappedArray(directory.resolve(PAGE_COUNTS), Integer.BYTES, CAPACITY);
+    checksums = new MappedArray(directory.resolve(CHECKSUMS), Integer.BYTES, CAPACITY);
     nodeCounts.clear();
     nodeCounts.allocate(nodes.written() + 1);
     nodePages.clear();
@@ -81,7 +89,8 @@ final class PageTables implements AutoCloseable {
 
   /** Remove the tables of a directory, if there are any. */
   static void delete(final Path directory) throws IOException {
-    for (final String name : List.of(NODES, NODE_COUNTS, NODE_PAGES, PAGES, PAGE_COUNTS)) {
+    for (final String name :
+        List.of(NODES, NODE_COUNTS, NODE_PAGES, PAGES, PAGE_COUNTS, CHECKSUMS)) {
       Files.deleteIfExists(directory.resolve(name));
     }
   }
@@ -144,6 +153,7 @@ final class PageTables implements AutoCloseable {
     }
     nodes.allocate(nextNode);
     pages.allocate(nextPage);
+    checksums.allocate(nextPage);
   }
 
   // ---- reading ----
@@ -207,6 +217,115 @@ final class PageTables implements AutoCloseable {
     }
   }
 
+  /**
+   * Collect pages of a range, as many as there is room for.
+   *
+   * @param root of the table.
+   * @param from first page.
+   * @param to the page behind the last.
+   * @param seen nodes that are left out; those that are done are added.
+   * @param batch takes them.
+   * @return the page to go on with; -1 if these were all.
+   */
+  long collect(
+      final int root,
+      final long from,
+      final long to,
+      final Optional<BitSet> seen,
+      final PageBatch batch) {
+    return root == 0 || from >= to ? -1 : collect(root, TOP, 0, from, to, seen, batch);
+  }
+
+  private long collect(
+      final int node,
+      final int level,
+      final long base,
+      final long from,
+      final long to,
+      final Optional<BitSet> seen,
+      final PageBatch batch) {
+    if (seen.isPresent() && seen.get().get(node)) {
+      return -1;
+    }
+    final int shift = level * SHIFT;
+    final int last = (int) Math.min(MASK, (to - 1 - base) >>> shift);
+    for (int i = from <= base ? 0 : (int) ((from - base) >>> shift); i <= last; i++) {
+      final int entry = nodes.getInt(node, i);
+      final long start = base + ((long) i << shift);
+      if (entry == 0) {
+        continue;
+      }
+      if (level > 0) {
+        final long next = collect(entry, level - 1, start, from, to, seen, batch);
+        if (next >= 0) {
+          return next;
+        }
+      } else if (!batch.add(entry, pages.getLong(entry), checksums.getInt(entry, 0))) {
+        return start;
+      }
+    }
+    // What was left out at the beginning was done by an earlier call.
+    if (seen.isPresent() && last == MASK) {
+      seen.get().set(node);
+    }
+    return -1;
+  }
+
+  /** Note the checksum of a page that has none; whether it had none. */
+  boolean addChecksum(final int page, final int checksum) {
+    if (checksums.getInt(page, 0) != 0) {
+      return false;
+    }
+    checksums.putInt(page, 0, checksum);
+    return true;
+  }
+
+  /**
+   * Find any of some pages in a table.
+   *
+   * @param root of the table.
+   * @param wanted numbers of pages in the tables.
+   * @param clean nodes without any; those that are found to be so are added.
+   * @return the first one's number in the space; -1 if there is none.
+   */
+  long findAny(final int root, final IntHashSet wanted, final BitSet clean) {
+    return root == 0 ? -1 : findAny(root, TOP, 0, wanted, clean);
+  }
+
+  private long findAny(
+      final int node,
+      final int level,
+      final long base,
+      final IntHashSet wanted,
+      final BitSet clean) {
+    if (clean.get(node)) {
+      return -1;
+    }
+    for (int i = 0; i < ENTRIES; i++) {
+      final int entry = nodes.getInt(node, i);
+      final long start = base + ((long) i << (level * SHIFT));
+      if (entry != 0 && level == 0 && wanted.contains(entry)) {
+        return start;
+      }
+      final long found =
+          entry != 0 && level > 0 ? findAny(entry, level - 1, start, wanted, clean) : -1;
+      if (found >= 0) {
+        return found;
+      }
+    }
+    clean.set(node);
+    return -1;
+  }
+
+  /** Tell where all pages are stored that tables have. */
+  void forEachPlace(final LongConsumer consumer) {
+    for (int page = 1; page < nextPage; page++) {
+      if (pageCounts.getInt(page, 0) > 0) {
+        consumer.accept(pages.getLong(page));
+      }
+    }
+  }
+
   // ---- making ----
 
   /**
@@ -226,6 +345,7 @@ final class PageTables implements AutoCloseable {
     nodePages.allocate(nodeEnd);
     pages.allocate(pageEnd);
     pageCounts.allocate(pageEnd);
+    checksums.allocate(pageEnd);
   }
 
   /**
@@ -481,7 +601,9 @@ final class PageTables implements AutoCloseable {
     final int page = freePages.isEmpty() ? nextPage++ : freePages.popInt();
     pages.allocate(page + 1L);
     pageCounts.allocate(page + 1L);
+    checksums.allocate(page + 1L);
     pages.putLong(page, place);
+    checksums.putInt(page, 0, 0);
     pageCounts.putInt(page, 0, 1);
     livePages++;
     stored.accept(place);
@@ -519,7 +641,7 @@ final class PageTables implements AutoCloseable {
 
   /** What the tables take, without what is free to be taken again. */
   long bytes() {
-    return liveNodes * (ENTRIES + 2) * Integer.BYTES + livePages * (Long.BYTES + Integer.BYTES);
+    return liveNodes * (ENTRIES + 2) * Integer.BYTES + livePages * (Long.BYTES + 2 * Integer.BYTES);
   }
 
   /** Let go of the files, which stay. */
@@ -530,5 +652,6 @@ final class PageTables implements AutoCloseable {
     nodePages.close();
     pages.close();
     pageCounts.close();
+    checksums.close();
   }
 }

@@ -17,6 +17,7 @@ final class Recovery implements Journal.Reader {
   /** Where whole images are, by the ids of their snapshots, also of those that are gone. */
   private final Map<Long, Long> images = new HashMap<>();
 
+  private final Map<Long, String> damage = new HashMap<>();
   private Optional<BudgetRecord> budget = Optional.empty();
 
   /**
@@ -49,7 +50,11 @@ final class Recovery implements Journal.Reader {
           snapshots.computeIfPresent(
               record.getRemoved().getId(),
               (id, found) -> new Found(found.position(), found.imageBase(), found.record(), true));
-      case FREED -> snapshots.remove(record.getFreed().getId());
+      case FREED -> {
+        snapshots.remove(record.getFreed().getId());
+        damage.remove(record.getFreed().getId());
+      }
+      case DAMAGED -> damage.put(record.getDamaged().getId(), record.getDamaged().getWhat());
       case ORPHAN -> images.put(record.getOrphan().getId(), position);
       case BUDGET -> budget = Optional.of(record.getBudget());
       default ->
@@ -66,6 +71,11 @@ final class Recovery implements Journal.Reader {
   /** Where the whole image of a snapshot is; -1 if it is lost. */
   long image(final long snapshot) {
     return images.getOrDefault(snapshot, -1L);
+  }
+
+  /** What is broken in a snapshot, if anything. */
+  Optional<String> damage(final long snapshot) {
+    return Optional.ofNullable(damage.get(snapshot));
   }
 
   Optional<BudgetRecord> budget() {

@@ -1,6 +1,8 @@
 package io.vas.store;
 
 import io.vas.core.linux.Errno;
+import io.vas.core.linux.Fd;
+import io.vas.core.linux.FileIo;
 import io.vas.core.linux.LinuxException;
 import io.vas.core.memory.RegionKind;
 import java.util.BitSet;
@@ -95,10 +97,69 @@ final class RegionFiles {
   synchronized void removeStrays() {
     for (final RegionKind kind : RegionKind.values()) {
       for (final int number : mounts.numbers(kind)) {
-        if (!pages.containsKey(PagePlace.file(number, kind))) {
+        if (!drafts.get(number) && !pages.containsKey(PagePlace.file(number, kind))) {
           mounts.remove(kind, number);
         }
       }
+    }
+  }
+
+  /**
+   * Give back whatever else there is, as after the death of a daemon that had not come to it.
+   *
+   * @param places of all pages that tables have.
+   */
+  synchronized void retain(final LongArrayList places) {
+    removeStrays();
+    places.sort(Long::compare);
+    long end = 0;
+    for (int i = 0; i < places.size(); i++) {
+      final long place = places.getLong(i);
+      final long file = PagePlace.fileOf(place);
+      final boolean isFirst = i == 0 || PagePlace.fileOf(end) != file;
+      punchBetween(isFirst ? PagePlace.of(file, 0) : end, place);
+      end = place + 1;
+    }
+  }
+
+  /**
+   * Give back the parts of a file that hold no pages, of one with huge pages only whole ones.
+   *
+   * @param file which can be written.
+   * @param kind of the file.
+   * @param places of its pages, sorted.
+   * @param size of the file in bytes.
+   */
+  static void punchAround(
+      final Fd file, final RegionKind kind, final LongArrayList places, final long size) {
+    final long unit = kind == RegionKind.HUGE ? 1L << HUGE_SHIFT : PAGE;
+    long end = 0;
+    for (int i = 0; i < places.size(); i++) {
+      final long offset = PagePlace.offsetOf(places.getLong(i));
+      final long start = offset / unit * unit;
+      if (start > end) {
+        FileIo.punchHole(file, end, start - end);
+      }
+      end = Math.max(end, start + unit);
+    }
+    final long last = (size + unit - 1) / unit * unit;
+    if (last > end) {
+      FileIo.punchHole(file, end, last - end);
+    }
+  }
+
+  /** How many pages tables have in a file. */
+  synchronized long count(final long file) {
+    return pages.get(file);
+  }
+
+  private void punchBetween(final long from, final long to) {
+    if (PagePlace.kind(PagePlace.fileOf(to)) == RegionKind.SMALL) {
+      punch(from, to - from);
+    } else {
+      final long pagesOfHuge = 1L << (HUGE_SHIFT - PagePlace.PAGE_SHIFT);
+      final long first = (from + pagesOfHuge - 1) / pagesOfHuge * pagesOfHuge;
+      punch(first, Math.max(0, hugePage(to) - first));
     }
   }
 

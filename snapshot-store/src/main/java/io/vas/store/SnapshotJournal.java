@@ -21,6 +21,7 @@ final class SnapshotJournal implements AutoCloseable {
   /** In the order of their publication. */
   private final Collection<Contents> living;
 
+  private final long broken;
   private Journal journal;
   private JournalRecord budget = JournalRecord.getDefaultInstance();
 
@@ -32,6 +33,7 @@ final class SnapshotJournal implements AutoCloseable {
    */
   SnapshotJournal(final Journal journal, final Collection<Contents> living) {
     this.journal = journal;
+    this.broken = journal.broken();
     this.living = living;
   }
 
@@ -97,6 +99,11 @@ final class SnapshotJournal implements AutoCloseable {
     return isLast;
   }
 
+  /** Records that could not be read when the journal was opened. */
+  long broken() {
+    return broken;
+  }
+
   /** The image of a snapshot. */
   ImageRecord image(final Contents contents) {
     return SnapshotRecords.image(journal.read(contents.position()));
@@ -129,6 +136,10 @@ final class SnapshotJournal implements AutoCloseable {
                 living.forEach(
                     contents -> {
                       moved.put(contents, fresh.append(journal.read(contents.position())));
+                      contents
+                          .damage()
+                          .ifPresent(
+                              what -> fresh.append(SnapshotRecords.damaged(contents.id(), what)));
                       if (contents.isRemoved()) {
                         fresh.append(SnapshotRecords.removed(contents.id()));
                       }

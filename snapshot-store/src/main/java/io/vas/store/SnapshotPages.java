@@ -1,10 +1,16 @@
 package io.vas.store;
 
+import io.vas.core.linux.Fd;
+import io.vas.core.linux.FileStatus;
 import io.vas.core.memory.Extent;
+import io.vas.core.memory.RegionKind;
 import io.vas.store.journal.SpaceRecord;
+import java.util.BitSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.TreeMap;
+import org.agrona.collections.IntHashSet;
 import org.agrona.collections.LongArrayList;
 
 /**
@@ -12,6 +18,9 @@ import org.agrona.collections.LongArrayList;
  * The store guards it, but for reading tables that somebody holds, and {@link #giveBack}.
  */
 final class SnapshotPages implements AutoCloseable {
+  /** Not worth the trouble. */
+  private static final int SLACK_PAGES = 2;
+
   private final RegionFiles files;
   private final PageTables tables;
 
@@ -48,6 +57,11 @@ final class SnapshotPages implements AutoCloseable {
     files.endDraft(number);
   }
 
+  /** Whether tables have pages in a file of a draft. */
+  boolean isUsed(final int number, final RegionKind kind) {
+    return files.count(PagePlace.file(number, kind)) > 0;
+  }
+
   /** Whether tables have pages in any of the files with a number. */
   boolean isUsed(final int number) {
     return files.isUsed(number);
@@ -78,6 +92,49 @@ final class SnapshotPages implements AutoCloseable {
             table ->
                 SpaceRecord.newBuilder().setSpace(table.getKey()).setRoot(table.getValue()).build())
         .toList();
+  }
+
+  /**
+   * Give back what a draft's file holds besides the pages that its tables have: copies of pages
+   * that turned out to be the same as an older snapshot's.
+   *
+   * @param file the file, to which nobody else writes any more.
+   * @param number of the draft's files.
+   * @param kind of the file.
+   * @param changes the draft's.
+   * @param spaces its tables.
+   */
+  void trim(
+      final Fd file,
+      final int number,
+      final RegionKind kind,
+      final List<PageChange> changes,
+      final List<SpaceRecord> spaces) {
+    final long own = PagePlace.file(number, kind);
+    final long allocated = FileStatus.of(file).allocated() >>> PagePlace.PAGE_SHIFT;
+    if (allocated <= files.count(own) + SLACK_PAGES) {
+      return;
+    }
+    final LongArrayList places = new LongArrayList();
+    for (final PageChange change : changes) {
+      if (change.isStored() && PagePlace.fileOf(change.place()) == own) {
+        spaces.stream()
+            .filter(space -> space.getSpace() == change.space())
+            .forEach(
+                space ->
+                    tables.visit(
+                        space.getRoot(),
+                        change.first(),
+                        change.end(),
+                        (page, place) -> {
+                          if (PagePlace.fileOf(place) == own) {
+                            places.addLong(place);
+                          }
+                        }));
+      }
+    }
+    places.sort(Long::compare);
+    RegionFiles.punchAround(file, kind, places, FileStatus.of(file).size());
   }
 
   /** What a draft stored and then replaced may be at the place of what it stored later. */
@@ -128,6 +185,39 @@ final class SnapshotPages implements AutoCloseable {
     final ExtentList list = new ExtentList();
     tables.visit(root, start >>> PagePlace.PAGE_SHIFT, end >>> PagePlace.PAGE_SHIFT, list::add);
     return list.extents();
+  }
+
+  /** As {@link PageTables#collect}. */
+  long collect(
+      final int root,
+      final long from,
+      final long to,
+      final Optional<BitSet> seen,
+      final PageBatch batch) {
+    return tables.collect(root, from, to, seen, batch);
+  }
+
+  /** As {@link PageTables#addChecksum}. */
+  boolean addChecksum(final int page, final int checksum) {
+    return tables.addChecksum(page, checksum);
+  }
+
+  /** Which of some pages a table has, if any: its number in the space. */
+  Optional<Long> findAny(final int root, final IntHashSet wanted, final BitSet clean) {
+    final long found = tables.findAny(root, wanted, clean);
+    return found < 0 ? Optional.empty() : Optional.of(found);
+  }
+
+  /** How many pages all tables have together, each counted once. */
+  long count() {
+    return tables.pages();
+  }
+
+  /** Give back all memory that no table has pages in. */
+  void collectGarbage() {
+    final LongArrayList places = new LongArrayList();
+    tables.forEachPlace(place -> places.addLong(place));
+    files.retain(places);
   }
 
   @Override

@@ -1,5 +1,6 @@
 package io.vas.store;
 
+import io.vas.store.journal.DamagedRecord;
 import io.vas.store.journal.FreedRecord;
 import io.vas.store.journal.ImageRecord;
 import io.vas.store.journal.JournalRecord;
@@ -87,6 +88,12 @@ final class SnapshotRecords {
   static JournalRecord removed(final SnapshotId id) {
     return JournalRecord.newBuilder()
         .setRemoved(RemovedRecord.newBuilder().setId(id.value()))
+        .build();
+  }
+
+  static JournalRecord damaged(final SnapshotId id, final String what) {
+    return JournalRecord.newBuilder()
+        .setDamaged(DamagedRecord.newBuilder().setId(id.value()).setWhat(what))
         .build();
   }
 

@@ -23,6 +23,7 @@ import io.vas.store.journal.JournalRecord;
 import io.vas.store.journal.SnapshotRecord;
 import io.vas.store.journal.SpaceRecord;
 import java.util.ArrayList;
+import java.util.BitSet;
 import java.util.Collection;
 import java.util.EnumMap;
 import java.util.HashMap;
@@ -72,6 +73,7 @@ public final class SnapshotStore implements AutoCloseable {
   private final Set<Contents> living = new LinkedHashSet<>();
 
   private final SnapshotPages pages;
+  private final BackgroundChecksums checksums;
 
   /** Removed by a former daemon, which had uses of them; each is held by this map. */
   private final Map<String, Entry> removedBefore = new HashMap<>();
@@ -112,6 +114,7 @@ public final class SnapshotStore implements AutoCloseable {
           BudgetRecord.newBuilder().setBytes(bytes).setEvict(whenFull == FullPolicy.EVICT).build(),
           recovery.budget());
       budget.setLimits();
+      checksums = new BackgroundChecksums(checker());
     } catch (final RuntimeException e) {
       pages.close();
       journal.close();
@@ -197,6 +200,7 @@ public final class SnapshotStore implements AutoCloseable {
               snapshot.space(),
               image(recovery, whole, found),
               found.position());
+      contents.setDamage(recovery.damage(record.getId()));
       final Entry entry = new Entry(snapshot, contents);
       living.add(contents);
       pages.adopt(contents.spaces());
@@ -263,6 +267,10 @@ public final class SnapshotStore implements AutoCloseable {
     synchronized (lock) {
       owner = newOwner;
     }
+  }
+
+  private PageChecker checker() {
+    return new PageChecker(lock, pages, living, mounts);
   }
 
   /** Free the snapshots that were removed and that nobody has asked to {@link #reuse}. */
@@ -472,25 +480,20 @@ public final class SnapshotStore implements AutoCloseable {
       final ImageRecord image,
       final Optional<SharedImage> base,
       final SnapshotFacts facts) {
-    draft.regions().values().forEach(mounts::seal);
     final boolean ownLayer = !layers.isEmpty(draft.ownLayer());
-    final SnapshotSpace space =
-        new SnapshotSpace(
-            allocated(draft.regions().get(RegionKind.HUGE)),
-            allocated(draft.regions().get(RegionKind.SMALL)),
-            ownLayer ? layers.bytes(draft.ownLayer()) : 0,
-            image.getDeflated().size());
+    final long layerBytes = ownLayer ? layers.bytes(draft.ownLayer()) : 0;
     if (ownLayer) {
       // Whoever dies now leaves a layer that no snapshot has, which the next daemon removes.
       layers.rename(draft.ownLayer(), draft.id());
     }
-    final Snapshot snapshot = add(draft, facts, space, ownLayer, image, base);
+    final Snapshot snapshot = add(draft, facts, layerBytes, ownLayer, image, base);
     freePages();
     // Its files count as used by now.
     draft.reservation().close();
     draft.regions().values().forEach(RegionFile::close);
     if (ownLayer) {
       draft.ownLayer().close();
+      layers.keep(draft.id());
     } else {
       layers.giveBack(draft.ownLayer());
     }
@@ -502,7 +505,7 @@ public final class SnapshotStore implements AutoCloseable {
   private Snapshot add(
       final Draft draft,
       final SnapshotFacts facts,
-      final SnapshotSpace space,
+      final long layerBytes,
       final boolean ownLayer,
       final ImageRecord image,
       final Optional<SharedImage> base) {
@@ -518,6 +521,18 @@ public final class SnapshotStore implements AutoCloseable {
       final SnapshotRecord record;
       final long position;
       try {
+        draft
+            .regions()
+            .forEach(
+                (kind, file) ->
+                    pages.trim(file.readWrite(), draft.regionNumber(), kind, changes, spaces));
+        draft.regions().values().forEach(mounts::seal);
+        final SnapshotSpace space =
+            new SnapshotSpace(
+                allocated(draft, RegionKind.HUGE),
+                allocated(draft, RegionKind.SMALL),
+                layerBytes,
+                image.getDeflated().size());
         record =
             SnapshotRecords.record(
                 draft,
@@ -544,6 +559,7 @@ public final class SnapshotStore implements AutoCloseable {
               snapshot.space(),
               sharedImage(draft, image, base, position),
               position);
+      checksums.add(contents, changes);
       final Entry entry = new Entry(snapshot, contents);
       drafts.remove(draft);
       living.add(contents);
@@ -619,8 +635,11 @@ public final class SnapshotStore implements AutoCloseable {
     return held;
   }
 
-  private static long allocated(final RegionFile file) {
-    return FileStatus.of(file.readOnly()).allocated();
+  /** Of a file in which tables have no pages nothing stays. */
+  private long allocated(final Draft draft, final RegionKind kind) {
+    return pages.isUsed(draft.regionNumber(), kind)
+        ? FileStatus.of(draft.regions().get(kind).readOnly()).allocated()
+        : 0;
   }
 
   void discard(final Draft draft) {
@@ -778,6 +797,10 @@ public final class SnapshotStore implements AutoCloseable {
       if (!contents.release() || !living.remove(contents)) {
         return;
       }
+      checksums.awaitEnd(contents);
+      if (closed) {
+        return;
+      }
       if (journal.free(contents)) {
         images.forget(contents.image());
       }
@@ -799,6 +822,120 @@ public final class SnapshotStore implements AutoCloseable {
     } catch (final VasException e) {
       LOG.warn("layer {} is not removed: {}", name, e.getMessage());
     }
+  }
+
+  // ---- whether it is what was stored ----
+
+  /**
+   * Read snapshots back and compare them with their checksums. Those that are damaged are marked,
+   * now and for later daemons: forks of them are refused. Snapshots that are taken meanwhile are
+   * not checked.
+   *
+   * @param reference of one snapshot, as in {@link #get}; empty: all.
+   * @param progress is told how far it is.
+   * @return what was found.
+   * @throws NotFoundException if there is no such snapshot.
+   */
+  public StoreVerification verify(
+      final Optional<String> reference, final StoreVerification.Progress progress) {
+    final List<Entry> entries;
+    final long total;
+    synchronized (lock) {
+      checkOpen();
+      entries =
+          reference.isPresent()
+              ? List.of(index.find(reference.get()))
+              : List.copyOf(index.entries());
+      total =
+          reference.isPresent() ? pages.count(entries.get(0).contents().spaces()) : pages.count();
+    }
+    try (PageChecker checker = checker()) {
+      final Verifier verifier = new Verifier(this, checker);
+      verifier.read(entries, total, progress);
+      if (!checker.broken().isEmpty()) {
+        final BitSet clean = new BitSet();
+        synchronized (lock) {
+          // Whoever shares a broken page is damaged, whichever snapshot was asked for.
+          living.forEach(contents -> verifier.mark(contents, pages, clean));
+        }
+      }
+      return new StoreVerification(
+          entries.size(),
+          checker.checked(),
+          checker.added(),
+          brokenRecords(),
+          damagedOf(reference.isPresent() && checker.broken().isEmpty() ? entries : all()));
+    }
+  }
+
+  private List<Entry> all() {
+    synchronized (lock) {
+      return List.copyOf(index.entries());
+    }
+  }
+
+  private long brokenRecords() {
+    synchronized (lock) {
+      return journal.broken();
+    }
+  }
+
+  private static List<StoreVerification.Damage> damagedOf(final List<Entry> entries) {
+    return entries.stream()
+        .filter(entry -> entry.contents().damage().isPresent())
+        .map(
+            entry ->
+                new StoreVerification.Damage(
+                    entry.snapshot(), entry.contents().damage().orElseThrow()))
+        .toList();
+  }
+
+  /** A snapshot is found to be damaged. */
+  void damaged(final Contents contents, final String what) {
+    synchronized (lock) {
+      if (closed || !living.contains(contents) || contents.damage().isPresent()) {
+        return;
+      }
+      contents.setDamage(Optional.of(what));
+      LOG.error("snapshot {} is damaged: {}", contents.id(), what);
+      try {
+        journal.append(SnapshotRecords.damaged(contents.id(), what));
+      } catch (final VasException e) {
+        LOG.warn("the next daemon will not know that: {}", e.getMessage());
+      }
+    }
+  }
+
+  /**
+   * Free what nobody needs and was not freed in time, as by a daemon that died: files, pages of 4
+   * KiB, whole huge pages, layers; and write the journal anew. Other calls wait meanwhile.
+   *
+   * @return how much that was.
+   */
+  public StoreGarbage collectGarbage() {
+    synchronized (lock) {
+      checkOpen();
+      final long pagesBefore = pageBytes();
+      final long layersBefore = layers.usedBytes();
+      final long metadataBefore = places.metadataBytes();
+      pages.collectGarbage();
+      final Set<String> known =
+          living.stream()
+              .flatMap(contents -> contents.sharedLayers().stream())
+              .map(SharedLayer::name)
+              .collect(Collectors.toSet());
+      layers.retain(known);
+      journal.compact();
+      budget.setLimits();
+      return new StoreGarbage(
+          Math.max(0, pagesBefore - pageBytes()),
+          Math.max(0, layersBefore - layers.usedBytes()),
+          Math.max(0, metadataBefore - places.metadataBytes()));
+    }
+  }
+
+  private long pageBytes() {
+    return mounts.usedBytes(RegionKind.HUGE) + mounts.usedBytes(RegionKind.SMALL);
   }
 
   // ---- how full it is ----
@@ -907,6 +1044,9 @@ public final class SnapshotStore implements AutoCloseable {
         return;
       }
       closed = true;
+    }
+    checksums.close();
+    synchronized (lock) {
       living.clear();
       index.clear();
       removedBefore.clear();

@@ -94,6 +94,7 @@ final class CompiledSnapshots implements AutoCloseable {
     if (found == null) {
       final SnapshotUse use = store.use(snapshot.id());
       try {
+        use.checkIntact();
         found = new Compiled(use, strategy);
       } catch (final RuntimeException e) {
         use.close();
@@ -104,9 +105,18 @@ final class CompiledSnapshots implements AutoCloseable {
       found.retain();
       makeRoom();
     } else {
+      checkIntact(found.use());
       found.retain();
     }
     return found;
+  }
+
+  private static void checkIntact(final SnapshotUse use) {
+    try {
+      use.checkIntact();
+    } catch (final VasException e) {
+      throw Named.error("snapshot " + use.snapshot().label(), e);
+    }
   }
 
   private void makeRoom() {
@@ -123,6 +133,25 @@ final class CompiledSnapshots implements AutoCloseable {
 
   private static VasException asVasException(final RuntimeException e) {
     return e instanceof VasException known ? known : new VasException("can't be compiled: " + e, e);
+  }
+
+  /**
+   * Forget a snapshot's programs if there are no forks of it.
+   *
+   * @param snapshot its id.
+   * @return whether there are none.
+   */
+  boolean letGo(final String snapshot) {
+    synchronized (this) {
+      for (final MemoryStrategy strategy : MemoryStrategy.values()) {
+        final Compiled found = compiled.get(new Key(snapshot, strategy));
+        if (found != null && found.isNeeded()) {
+          return false;
+        }
+      }
+    }
+    forget(snapshot);
+    return true;
   }
 
   /**

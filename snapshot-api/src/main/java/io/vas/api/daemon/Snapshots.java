@@ -30,6 +30,7 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
+import java.util.OptionalLong;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.Executors;
@@ -44,6 +45,10 @@ import java.util.stream.Collectors;
 /** Takes snapshots of instances into the store. */
 final class Snapshots implements AutoCloseable {
   private static final long PROGRESS_MILLIS = 100;
+  private static final long PAGE = 4096;
+
+  /** What a snapshot stores in any case, and what may be written besides. */
+  private static final long LIKELY_BYTES = 4L << 20;
 
   private final SnapshotStore store;
   private final Checkpointer checkpointer;
@@ -136,7 +141,7 @@ final class Snapshots implements AutoCloseable {
       final Consumer<Progress> progress,
       final CallTime time) {
     final Optional<SnapshotUse> earlier = earlier(instance);
-    try (Draft draft = store.draft(request(instance, origin, name))) {
+    try (Draft draft = store.draft(request(instance, origin, name, mode))) {
       final Optional<Base> base = earlier.map(use -> new Base(cut(instance, use), use));
       final Checkpoint checkpoint = freeze(instance, draft, mode, base, progress, time);
       final Image image =
@@ -208,6 +213,17 @@ final class Snapshots implements AutoCloseable {
   }
 
   /**
+   * Whether an instance stands at a snapshot, or its writes are known since then.
+   *
+   * @param snapshot its id.
+   * @return whether its next snapshot builds on it.
+   */
+  boolean isPlace(final String snapshot) {
+    return latest.containsValue(snapshot)
+        || cuts.values().stream().anyMatch(cut -> cut.snapshot().equals(snapshot));
+  }
+
+  /**
    * Finds the snapshot that an instance is to be put back to.
    *
    * @param instance which one.
@@ -266,14 +282,28 @@ final class Snapshots implements AutoCloseable {
   private SnapshotRequest request(
       final Instance instance,
       final Optional<SnapshotUse> origin,
-      final Optional<SnapshotName> name) {
+      final Optional<SnapshotName> name,
+      final FreezeMode mode) {
+    final long most = MemoryUse.stored(instance.pid());
     return new SnapshotRequest(
         instance.reference(),
         name,
         position(instance),
         origin,
-        MemoryUse.stored(instance.pid()),
+        mode == FreezeMode.LIVE ? Math.min(most, expected(instance).orElse(most)) : most,
+        most,
         ownFiles(instance));
+  }
+
+  /**
+   * How much a live snapshot of an instance whose writes are known is likely to store. What it is
+   * nobody knows before; if it is more, the kernel says when the store is full.
+   */
+  private OptionalLong expected(final Instance instance) {
+    return Optional.ofNullable(cuts.get(instance.id()))
+        .flatMap(cut -> store.lookUp(cut.snapshot()))
+        .map(last -> OptionalLong.of(2 * PAGE * last.facts().pagesCopied() + LIKELY_BYTES))
+        .orElse(OptionalLong.empty());
   }
 
   /** The root is an overlay, which answers for the file system that its own files are on. */

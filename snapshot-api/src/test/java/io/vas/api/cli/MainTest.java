@@ -191,6 +191,20 @@ class MainTest {
   }
 
   @Test
+  void shouldVerifyAndCleanTheStore() {
+    assertThat(run("store", "verify")).isEqualTo(1);
+    assertThat(output())
+        .startsWith("2 snapshots, 1,000 pages read, 1 damaged\n")
+        .contains("0123456789ab  a:b   page 0x0");
+    assertThat(run("store", "verify", "a:b", "--json")).isEqualTo(1);
+    assertThat(output()).contains("\"damage\": \"page 0x0\"");
+    assertThat(run("store", "gc")).isZero();
+    assertThat(output()).startsWith("pages     4.00 KiB\n");
+    assertThat(run("store", "stat", "a:b")).isEqualTo(2);
+    assertThat(run("daemon", "--status", "--store-size", "1g")).isEqualTo(2);
+  }
+
+  @Test
   void shouldPrintTheIdOfADetachedInstance() {
     assertThat(run("run", "-d", "--", "sleep", "--name", "9")).isZero();
     assertThat(output()).isEqualTo(TestEngine.ID + "\n");
