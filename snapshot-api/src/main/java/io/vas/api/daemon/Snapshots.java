@@ -55,6 +55,7 @@ final class Snapshots implements AutoCloseable {
   private final Map<Long, ReentrantLock> locks = new ConcurrentHashMap<>();
   private final Map<Long, String> latest = new ConcurrentHashMap<>();
   private final Map<Long, Cut> cuts = new ConcurrentHashMap<>();
+  private final KeyFrames keyFrames = new KeyFrames();
   private final Map<Long, Set<String>> cameFrom = new ConcurrentHashMap<>();
   private final Map<String, Taken> taken = new ConcurrentHashMap<>();
   private final Set<Long> frozen = ConcurrentHashMap.newKeySet();
@@ -142,7 +143,10 @@ final class Snapshots implements AutoCloseable {
       final CallTime time) {
     final Optional<SnapshotUse> earlier = earlier(instance);
     try (Draft draft = store.draft(request(instance, origin, name, mode))) {
-      final Optional<Base> base = earlier.map(use -> new Base(cut(instance, use), use));
+      final Optional<Base> base =
+          earlier
+              .filter(use -> !keyFrames.isDue(instance.id(), use))
+              .map(use -> new Base(cut(instance, use), use));
       final Checkpoint checkpoint = freeze(instance, draft, mode, base, progress, time);
       final Image image =
           checkpoint.image().toBuilder().addPieces(CommandPiece.of(instance.spec())).build();
@@ -413,6 +417,7 @@ final class Snapshots implements AutoCloseable {
     locks.remove(instance);
     latest.remove(instance);
     cuts.remove(instance);
+    keyFrames.forget(instance);
     cameFrom.remove(instance);
   }
 
