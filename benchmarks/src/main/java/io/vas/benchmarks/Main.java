@@ -55,6 +55,7 @@ public final class Main {
             new RecordBenchmark(),
             new ChainBenchmark(),
             new StoreBenchmark(),
+            new RestartBenchmark(),
             new CliBenchmark())) {
       BENCHMARKS.put(benchmark.name(), benchmark);
     }

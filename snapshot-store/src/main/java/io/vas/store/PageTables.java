@@ -56,7 +56,7 @@ final class PageTables implements AutoCloseable {
   private final MappedArray checksums;
   private final IntArrayList freeNodes = new IntArrayList();
   private final IntArrayList freePages = new IntArrayList();
-  private final LongConsumer stored;
+  private final Stored stored;
   private final LongConsumer freed;
   private int nextNode = 1;
   private int nextPage = 1;
@@ -67,10 +67,10 @@ final class PageTables implements AutoCloseable {
    * The tables of a directory.
    *
    * @param directory on a file system in memory.
-   * @param stored is told where a page is stored that is new in a table.
+   * @param stored is told where pages are stored that are new in a table.
    * @param freed is told where a page was stored that no table has any more.
    */
-  PageTables(final Path directory, final LongConsumer stored, final LongConsumer freed) {
+  PageTables(final Path directory, final Stored stored, final LongConsumer freed) {
     this.stored = stored;
     this.freed = freed;
     nodes = new MappedArray(directory.resolve(NODES), ENTRIES * Integer.BYTES, CAPACITY);
@@ -93,6 +93,13 @@ final class PageTables implements AutoCloseable {
         List.of(NODES, NODE_COUNTS, NODE_PAGES, PAGES, PAGE_COUNTS, CHECKSUMS)) {
       Files.deleteIfExists(directory.resolve(name));
     }
+  }
+
+  /** Who is told where pages are stored that are new. */
+  @FunctionalInterface
+  interface Stored {
+    /** So many pages from a place on. */
+    void pages(long place, long count);
   }
 
   /** Who is told of stored pages. */
@@ -148,7 +155,7 @@ final class PageTables implements AutoCloseable {
       if (pageCounts.getInt(page, 0) == 0) {
         freePages.addInt(page);
       } else {
-        stored.accept(pages.getLong(page));
+        stored.pages(pages.getLong(page), 1);
       }
     }
     nodes.allocate(nextNode);
@@ -358,7 +365,11 @@ final class PageTables implements AutoCloseable {
    * @return the table's root by now.
    */
   int store(final int root, final long from, final long to, final long place) {
-    return from < to ? store(root, TOP, 0, from, to, place) : root;
+    if (from >= to) {
+      return root;
+    }
+    stored.pages(place, to - from);
+    return store(root, TOP, 0, from, to, place);
   }
 
   private int store(
@@ -606,7 +617,6 @@ final class PageTables implements AutoCloseable {
     checksums.putInt(page, 0, 0);
     pageCounts.putInt(page, 0, 1);
     livePages++;
-    stored.accept(place);
     return page;
   }
 

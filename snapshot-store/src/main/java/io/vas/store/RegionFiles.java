@@ -19,6 +19,7 @@ import org.slf4j.LoggerFactory;
 final class RegionFiles {
   private static final Logger LOG = LoggerFactory.getLogger(RegionFiles.class);
   private static final int HUGE_SHIFT = 21;
+  private static final long PAGES_OF_HUGE = 1L << (HUGE_SHIFT - PagePlace.PAGE_SHIFT);
   private static final int PAGE = 1 << PagePlace.PAGE_SHIFT;
 
   private final RegionMounts mounts;
@@ -53,14 +54,19 @@ final class RegionFiles {
     removeUnused(number);
   }
 
-  /** A page is stored there, which a table has. */
-  synchronized void add(final long place) {
+  /** So many pages, which a table has, are stored in one file from a place on. */
+  synchronized void add(final long place, final long count) {
     final long file = PagePlace.fileOf(place);
     numbers.set(PagePlace.number(file));
-    pages.put(file, pages.get(file) + 1);
-    if (PagePlace.kind(file) == RegionKind.HUGE) {
-      final long huge = hugePage(place);
-      hugePages.put(huge, hugePages.get(huge) + 1);
+    pages.put(file, pages.get(file) + count);
+    if (PagePlace.kind(file) == RegionKind.SMALL) {
+      return;
+    }
+    for (long at = place; at < place + count; ) {
+      final long huge = hugePage(at);
+      final long next = Math.min(place + count, huge + PAGES_OF_HUGE);
+      hugePages.put(huge, hugePages.get(huge) + next - at);
+      at = next;
     }
   }
 
@@ -157,8 +163,7 @@ final class RegionFiles {
     if (PagePlace.kind(PagePlace.fileOf(to)) == RegionKind.SMALL) {
       punch(from, to - from);
     } else {
-      final long pagesOfHuge = 1L << (HUGE_SHIFT - PagePlace.PAGE_SHIFT);
-      final long first = (from + pagesOfHuge - 1) / pagesOfHuge * pagesOfHuge;
+      final long first = (from + PAGES_OF_HUGE - 1) / PAGES_OF_HUGE * PAGES_OF_HUGE;
       punch(first, Math.max(0, hugePage(to) - first));
     }
   }

@@ -18,9 +18,6 @@ import org.agrona.collections.LongArrayList;
  * The store guards it, but for reading tables that somebody holds, and {@link #giveBack}.
  */
 final class SnapshotPages implements AutoCloseable {
-  /** Not worth the trouble. */
-  private static final int SLACK_PAGES = 2;
-
   private final RegionFiles files;
   private final PageTables tables;
 
@@ -112,7 +109,7 @@ final class SnapshotPages implements AutoCloseable {
       final List<SpaceRecord> spaces) {
     final long own = PagePlace.file(number, kind);
     final long allocated = FileStatus.of(file).allocated() >>> PagePlace.PAGE_SHIFT;
-    if (allocated <= files.count(own) + SLACK_PAGES) {
+    if (allocated <= files.count(own)) {
       return;
     }
     final LongArrayList places = new LongArrayList();
@@ -182,6 +179,11 @@ final class SnapshotPages implements AutoCloseable {
 
   /** Where the pages of a range lie, by address; for any thread that holds the snapshot. */
   List<Extent> extents(final int root, final long start, final long end) {
+    final long first = start >>> PagePlace.PAGE_SHIFT;
+    if (end >>> PagePlace.PAGE_SHIFT == first + 1) {
+      final long place = tables.find(root, first);
+      return place < 0 ? List.of() : List.of(ExtentList.extent(first, place, 1));
+    }
     final ExtentList list = new ExtentList();
     tables.visit(root, start >>> PagePlace.PAGE_SHIFT, end >>> PagePlace.PAGE_SHIFT, list::add);
     return list.extents();
