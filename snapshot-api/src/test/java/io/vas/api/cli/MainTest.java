@@ -142,6 +142,7 @@ class MainTest {
             "bytes",
             "mode",
             "rounds",
+            "delta",
             "frozen_pages",
             "object_pages",
             "other_frozen_us");
