@@ -181,7 +181,9 @@ static int connect_to_redis(const char *pid) {
   int redis = (int)MUST(socket(AF_INET, SOCK_STREAM, 0)), on = 1;
   struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons(REDIS_PORT), .sin_addr = {htonl(INADDR_LOOPBACK)}};
   MUST(connect(redis, (struct sockaddr *)&address, sizeof(address)));
+  struct timeval patience = {.tv_sec = 60};
   MUST(setsockopt(redis, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on)));
+  MUST(setsockopt(redis, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience)));
   return redis;
 }
 
@@ -208,7 +210,7 @@ static void set_key(int redis, uint64_t key, const char *value) {
 
 static void load(const char *pid, long rate, uint64_t keys, long seconds) {
   static struct times answers;
-  static char value[VALUE];
+  static char value[VALUE] __attribute__((aligned(8)));
   int redis = connect_to_redis(pid);
   uint64_t random = (uint64_t)now() | 1;
   long begin = now(), end = begin + seconds * 1000000000L, step = rate == 0 ? 0 : 1000000000L / rate, time = begin;
@@ -219,7 +221,7 @@ static void load(const char *pid, long rate, uint64_t keys, long seconds) {
       due += (time > due ? (time - due) / step + 1 : 0) * step;
       sleep_until(due);
     }
-    snprintf(value, sizeof(value), "%lu", next_random(&random));
+    *(uint64_t *)(void *)value = next_random(&random) | 0x0101010101010101; /* without a zero byte */
     long asked_at = now();
     set_key(redis, next_random(&random) % keys, value);
     time = now();

@@ -1,7 +1,6 @@
 package io.vas.benchmarks;
 
 import io.vas.core.VasException;
-import io.vas.natives.NativeBinaries;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
@@ -26,7 +25,7 @@ final class FloorsBenchmark implements Benchmark {
 
   @Override
   public List<Row> run(final Session session) throws IOException, InterruptedException {
-    final Path helper = NativeBinaries.extract(NativeBinaries.BENCH_HELPER, session.directory());
+    final Path helper = session.helper();
     final Process process =
         new ProcessBuilder(helper.toString(), "floors").redirectErrorStream(true).start();
     final String output =

@@ -5,7 +5,6 @@ import io.vas.api.v1.SnapshotInfo;
 import io.vas.api.v1.SnapshotMode;
 import io.vas.api.v1.SnapshotRequest;
 import io.vas.core.VasException;
-import io.vas.natives.NativeBinaries;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
@@ -31,14 +30,10 @@ final class FrozenBenchmark implements Benchmark {
   @Override
   public List<Row> run(final Session session) throws Exception {
     final Options options = session.options();
-    final String helper =
-        NativeBinaries.extract(NativeBinaries.BENCH_HELPER, session.directory()).toString();
-    final InstanceInfo instance =
-        session.client().run(session.name("threads"), List.of(helper, "threads"));
+    final InstanceInfo instance = session.runHelper("threads");
     final Samples rest = new Samples();
     final Samples frozen = new Samples();
     final Stages stages = new Stages();
-    session.awaitLines(instance.getId(), 1);
     for (int i = -options.warmUpRounds(); i < options.rounds(); i++) {
       final SnapshotInfo snapshot =
           session

@@ -1,7 +1,7 @@
 package io.vas.benchmarks;
 
 /**
- * What a figure is to be at most.
+ * What a figure is to be at most or, of those that are better when they are greater, at least.
  *
  * @param reach missed means that something is wrong.
  * @param aim better than that is not looked for.
@@ -14,9 +14,11 @@ record Goal(double reach, double aim) {
    * @return "aim met", "met", or "reach missed".
    */
   String verdict(final double value) {
-    if (value <= aim) {
+    // Which way is better shows in the goal itself.
+    final double sign = aim > reach ? -1 : 1;
+    if (sign * value <= sign * aim) {
       return "aim met";
     }
-    return value <= reach ? "met" : "reach missed";
+    return sign * value <= sign * reach ? "met" : "reach missed";
   }
 }

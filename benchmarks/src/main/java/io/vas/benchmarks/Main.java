@@ -50,7 +50,12 @@ public final class Main {
             new SizesBenchmark(),
             new FrozenBenchmark(),
             new RollbackBenchmark(),
+            new LiveBenchmark(),
+            new DeltaBenchmark(),
+            new RecordBenchmark(),
+            new ChainBenchmark(),
             new StoreBenchmark(),
+            new RestartBenchmark(),
             new CliBenchmark())) {
       BENCHMARKS.put(benchmark.name(), benchmark);
     }

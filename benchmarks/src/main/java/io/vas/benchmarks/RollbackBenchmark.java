@@ -5,7 +5,6 @@ import io.vas.api.v1.InstanceInfo;
 import io.vas.api.v1.RollbackInfo;
 import io.vas.api.v1.SnapshotInfo;
 import io.vas.core.VasException;
-import io.vas.natives.NativeBinaries;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.TimeUnit;
@@ -95,15 +94,7 @@ final class RollbackBenchmark implements Benchmark {
 
     Subject(final Session session, final int pages, final int mebibytes) throws Exception {
       this.session = session;
-      final String helper =
-          NativeBinaries.extract(NativeBinaries.BENCH_HELPER, session.directory()).toString();
-      original =
-          session
-              .client()
-              .run(
-                  session.name("original"),
-                  List.of(helper, "dirty", Integer.toString(pages), Integer.toString(mebibytes)));
-      session.awaitLines(original.getId(), 1);
+      original = session.runHelper("dirty", Integer.toString(pages), Integer.toString(mebibytes));
       snapshot = session.client().snapshot(original.getId(), session.name("snapshot"));
       fork = session.client().fork(snapshot.getId(), 1).get(0);
     }

@@ -58,6 +58,35 @@ record Row(
     return of(bench, what, figures(unit, samples), Optional.of(goal));
   }
 
+  /**
+   * One figure that comes of many measurements.
+   *
+   * @param value in the unit; shown as the median.
+   */
+  static Row single(
+      final String bench,
+      final String what,
+      final Unit unit,
+      final int rounds,
+      final double value,
+      final Goal goal) {
+    return of(bench, what, single(unit, rounds, value), Optional.of(goal));
+  }
+
+  /** The same of one that explains others. */
+  static Row single(
+      final String bench,
+      final String what,
+      final Unit unit,
+      final int rounds,
+      final double value) {
+    return of(bench, what, single(unit, rounds, value), Optional.empty());
+  }
+
+  private static Figures single(final Unit unit, final int rounds, final double value) {
+    return new Figures(unit, rounds, Double.NaN, value, Double.NaN, Double.NaN);
+  }
+
   /** Figures that were measured elsewhere. */
   static Row measured(final String bench, final String what, final Figures figures) {
     return of(bench, what, figures, Optional.empty());

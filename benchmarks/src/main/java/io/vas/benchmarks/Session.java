@@ -11,6 +11,7 @@ import io.vas.api.v1.Stage;
 import io.vas.api.wire.SocketProbe;
 import io.vas.core.VasException;
 import io.vas.core.keeper.KeeperBond;
+import io.vas.natives.NativeBinaries;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.io.UncheckedIOException;
@@ -166,19 +167,59 @@ final class Session implements AutoCloseable {
   }
 
   /**
+   * Removes all snapshots of an instance, those without a name included.
+   *
+   * @param instance its id.
+   */
+  void removeSnapshotsOf(final String instance) {
+    final List<String> ids =
+        client.snapshots().stream()
+            .filter(snapshot -> snapshot.getInstance().equals(instance))
+            .map(SnapshotInfo::getId)
+            .toList();
+    if (!ids.isEmpty()) {
+      remove(ids);
+    }
+  }
+
+  /**
+   * Runs the benchmarks' helper in an instance.
+   *
+   * @param words its arguments.
+   * @return the instance, which has written its first line.
+   */
+  InstanceInfo runHelper(final String... words) throws IOException {
+    final List<String> command = new ArrayList<>(List.of(helper().toString()));
+    command.addAll(List.of(words));
+    final InstanceInfo instance = client.run(name(words[0]), command);
+    awaitLines(instance.getId(), 1);
+    return instance;
+  }
+
+  /** The helper's program: the same file each time, as forks map it. */
+  Path helper() throws IOException {
+    final Path helper = directory.resolve(NativeBinaries.BENCH_HELPER);
+    return Files.exists(helper)
+        ? helper
+        : NativeBinaries.extract(NativeBinaries.BENCH_HELPER, directory);
+  }
+
+  /**
    * Waits until an instance has written enough lines.
    *
    * @param instance its id.
    * @param count of the lines.
+   * @return the lines.
    */
-  void awaitLines(final String instance, final int count) throws IOException {
+  List<String> awaitLines(final String instance, final int count) throws IOException {
     final LogsRequest request = LogsRequest.newBuilder().setInstance(instance).build();
     final long begin = System.nanoTime();
     while (true) {
       final ByteArrayOutputStream log = new ByteArrayOutputStream();
       client.logs(request, log);
-      if (log.toString(StandardCharsets.UTF_8).lines().count() >= count) {
-        return;
+      final List<String> lines = log.toString(StandardCharsets.UTF_8).lines().toList();
+      if (lines.size() >= count) {
+        return lines;
       }
       if (System.nanoTime() - begin > TimeUnit.SECONDS.toNanos(LINES_SECONDS)) {
         throw new VasException("instance " + instance + " says no more than: " + log);
@@ -245,7 +286,8 @@ final class Session implements AutoCloseable {
       }
     }
     for (final SnapshotInfo snapshot : client.snapshots()) {
-      if (snapshot.getName().startsWith(prefix)) {
+      // Recorders do not name theirs.
+      if (snapshot.getName().startsWith(prefix) || made.contains(snapshot.getInstance())) {
         made.add(snapshot.getId());
       }
     }

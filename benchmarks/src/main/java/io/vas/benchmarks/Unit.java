@@ -26,6 +26,22 @@ enum Unit {
     }
   },
 
+  /** So many in a second. */
+  RATE("per second", 1) {
+    @Override
+    String text(final double value) {
+      return threeDigits(value) + "/s";
+    }
+  },
+
+  /** Hundredths of something. */
+  PERCENT("%", 1) {
+    @Override
+    String text(final double value) {
+      return String.format(Locale.ROOT, "%.2f %%", value);
+    }
+  },
+
   /** How many times one figure is another. */
   RATIO("x", 1) {
     @Override

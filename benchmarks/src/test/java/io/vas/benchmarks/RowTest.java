@@ -31,6 +31,15 @@ class RowTest {
   }
 
   @Test
+  void shouldKnowWhichFiguresAreBetterWhenTheyAreGreater() {
+    final Goal goal = new Goal(100, 500);
+
+    assertThat(Row.single("b", "w", Unit.RATE, 1, 501, goal).verdict()).isEqualTo("aim met");
+    assertThat(Row.single("b", "w", Unit.RATE, 1, 100, goal).verdict()).isEqualTo("met");
+    assertThat(Row.single("b", "w", Unit.RATE, 1, 99, goal).verdict()).isEqualTo("reach missed");
+  }
+
+  @Test
   void shouldJudgeByTheMedian() {
     final Row row =
         Row.measured("b", "w", Unit.MICROSECONDS, samples(1_000_000, 1_000_000, 90_000_000), GOAL);

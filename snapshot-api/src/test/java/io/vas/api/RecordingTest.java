@@ -10,8 +10,12 @@ import io.vas.api.client.VasClient;
 import io.vas.api.v1.RecorderInfo;
 import io.vas.api.v1.RecordingEnd;
 import io.vas.api.v1.SnapshotInfo;
+import io.vas.api.v1.SnapshotMode;
+import io.vas.api.v1.SnapshotRequest;
 import io.vas.core.ConflictException;
 import io.vas.core.testing.LeakCheck;
+import io.vas.natives.NativeBinaries;
+import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.HashMap;
@@ -21,6 +25,7 @@ import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.ExtendWith;
+import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
@@ -29,6 +34,9 @@ import org.junit.jupiter.params.provider.ValueSource;
 class RecordingTest extends CommandLineTest {
   private static final String COUNTERS = System.getProperty("vas.victims.dir") + "/live_counters";
   private static final int SIGUSR1 = 10;
+  private static final int CHAIN = 300;
+
+  @TempDir private static Path programs;
 
   private VasClient client;
 
@@ -314,12 +322,36 @@ class RecordingTest extends CommandLineTest {
     awaitTaken("web", taken + 5);
   }
 
+  /** Each of them has pages that all after it share. */
+  @Test
+  void shouldForkFromTheEndOfALongChain() throws Exception {
+    final String helper = NativeBinaries.extract(NativeBinaries.BENCH_HELPER, programs).toString();
+    run("writer", helper, "scatter", "20", "32");
+    await(() -> vas("logs", "writer").out().equals("ready\n"));
+    final SnapshotRequest live =
+        SnapshotRequest.newBuilder().setInstance("writer").setMode(SnapshotMode.LIVE).build();
+    SnapshotInfo last = client.snapshot(live, progress -> {});
+    int keyFrames = 0;
+    for (int i = 0; i < CHAIN; i++) {
+      client.kill("writer", SIGUSR1);
+      last = client.snapshot(live, progress -> {});
+      keyFrames += last.getPagesCopied() == last.getPages() ? 1 : 0;
+    }
+
+    assertThat(keyFrames).isBetween(1, 3);
+    final String fork = client.fork(last.getId(), 1).get(0).getId();
+    assertThat(client.exec(fork, "true").exitCode()).isZero();
+    final SnapshotInfo again = client.snapshot(fork, "");
+    assertThat(again.getPages()).isBetween(last.getPages() - 20, last.getPages() + 20);
+  }
+
   @Test
   void shouldDrawForksAndRollbacks() {
     run("web", "sleep", "1000");
     final String first = client.snapshot("web", "web:first").getId();
     final String second = client.snapshot("web", "").getId();
     assertThat(vas("fork", "web:first", "--name", "try").exitCode()).isZero();
+    assertThat(vas("exec", "try", "true").exitCode()).isZero();
     final String tried = client.snapshot("try", "").getId();
     client.rollback("web", first);
     final String third = client.snapshot("web", "").getId();

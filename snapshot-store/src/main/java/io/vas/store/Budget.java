@@ -26,16 +26,19 @@ final class Budget {
    */
   private static final long MARGIN = 64 * ByteCount.MIB;
 
+  /** As long as so many margins are free for each pool, limits need not be exact. */
+  private static final int AMPLE = 3;
+
   /** A pool may be filling while its limit is set. */
   private static final int LIMIT_TRIES = 4;
 
   private final long bytes;
-  private final List<Pool> pools;
+  private final List<Limited> pools;
   private final List<Reservation> reservations = new ArrayList<>();
 
   Budget(final long bytes, final List<Pool> pools) {
     this.bytes = bytes;
-    this.pools = List.copyOf(pools);
+    this.pools = pools.stream().map(Limited::new).toList();
     synchronized (this) {
       setLimits();
     }
@@ -54,10 +57,16 @@ final class Budget {
   final class Reservation implements AutoCloseable {
     private final LongSupplier spent;
     private long needed;
+    private long most;
 
-    private Reservation(final long needed, final LongSupplier spent) {
+    private Reservation(final long needed, final long most, final LongSupplier spent) {
       this.needed = needed;
+      this.most = Math.max(needed, most);
       this.spent = spent;
+    }
+
+    private long mostLeft() {
+      return Math.max(0, most - spent.getAsLong());
     }
 
     private long left() {
@@ -69,6 +78,7 @@ final class Budget {
       synchronized (Budget.this) {
         checkFits(what, more);
         needed += more;
+        most += more;
         setLimits();
       }
     }
@@ -90,20 +100,31 @@ final class Budget {
    *
    * @param what they are for, as the subject of a message.
    * @param needed bytes.
+   * @param most as many may be taken as far as they are free, but they are not set aside.
    * @param spent tells what is used of it already.
    * @return the claim, to be closed.
    * @throws StoreFullException if there are not as many.
    */
-  synchronized Reservation reserve(final String what, final long needed, final LongSupplier spent) {
+  synchronized Reservation reserve(
+      final String what, final long needed, final long most, final LongSupplier spent) {
     checkFits(what, needed);
-    final Reservation reservation = new Reservation(needed, spent);
+    final Reservation reservation = new Reservation(needed, most, spent);
     reservations.add(reservation);
     setLimits();
     return reservation;
   }
 
+  /** How many bytes are missing for so many; 0 if they fit. */
+  synchronized long missing(final long needed) {
+    return Math.max(0, needed - free());
+  }
+
+  private long free() {
+    return Math.max(0, bytes - usedBytes() - reservedBytes());
+  }
+
   private void checkFits(final String what, final long needed) {
-    final long free = Math.max(0, bytes - usedBytes() - reservedBytes());
+    final long free = free();
     if (needed > free) {
       throw full(what, needed, free);
     }
@@ -142,12 +163,16 @@ final class Budget {
 
   /** Bytes that all pools hold. */
   synchronized long usedBytes() {
-    return pools.stream().mapToLong(Pool::usedBytes).sum();
+    return pools.stream().mapToLong(limited -> limited.pool.usedBytes()).sum();
   }
 
   /** Bytes that are claimed and not used yet. */
   synchronized long reservedBytes() {
     return reservations.stream().mapToLong(Reservation::left).sum();
+  }
+
+  private long mostLeft() {
+    return reservations.stream().mapToLong(Reservation::mostLeft).sum();
   }
 
   /** Set the pools' limits to what is used now. To be called whenever something was freed. */
@@ -159,22 +184,52 @@ final class Budget {
     final long extra =
         reservations.isEmpty()
             ? Math.min(free / pools.size(), MARGIN)
-            : Math.min(free, reserved + MARGIN);
-    for (final Pool pool : pools) {
-      limit(pool, reserved + extra);
+            : Math.min(free, mostLeft() + MARGIN);
+    if (free > AMPLE * MARGIN * pools.size()
+        && isAbout(Math.max(reserved, mostLeft()) + MARGIN / 2, reserved + extra)) {
+      return;
+    }
+    for (final Limited pool : pools) {
+      pool.limit(reserved + extra);
     }
   }
 
-  private static void limit(final Pool pool, final long more) {
-    for (int i = 0; i < LIMIT_TRIES; i++) {
-      try {
-        pool.limit(pool.usedBytes() + more);
-        return;
-      } catch (final LinuxException e) {
-        if (e.errno() != Errno.EINVAL) {
-          throw e;
+  /**
+   * Whether each pool may hold so much more already, and not much more than that. Setting a limit
+   * costs more than to store a few pages.
+   */
+  private boolean isAbout(final long least, final long wanted) {
+    return pools.stream()
+        .mapToLong(Limited::left)
+        .allMatch(left -> left >= least && left <= wanted + (AMPLE - 1) * MARGIN);
+  }
+
+  /** A pool, and the limit that it has. */
+  private static final class Limited {
+    private final Pool pool;
+    private long limit;
+
+    Limited(final Pool pool) {
+      this.pool = pool;
+    }
+
+    long left() {
+      return limit - pool.usedBytes();
+    }
+
+    void limit(final long more) {
+      for (int i = 0; i < LIMIT_TRIES; i++) {
+        try {
+          final long wanted = pool.usedBytes() + more;
+          pool.limit(wanted);
+          limit = wanted;
+          return;
+        } catch (final LinuxException e) {
+          if (e.errno() != Errno.EINVAL) {
+            throw e;
+          }
+          LOG.debug("limit not set at try {}: {}", i, e.getMessage());
         }
-        LOG.debug("limit not set at try {}: {}", i, e.getMessage());
       }
     }
   }

@@ -2,6 +2,7 @@ package io.vas.store;
 
 import io.vas.store.journal.SpaceRecord;
 import java.util.List;
+import java.util.Optional;
 
 /**
  * What a snapshot holds on to. It lasts until the snapshot is removed and nobody uses it any more.
@@ -12,12 +13,16 @@ final class Contents {
   private final List<SharedLayer> layers;
   private final SnapshotSpace space;
   private final List<SpaceRecord> spaces;
+  private final SharedImage image;
 
   /** Where the journal has it. Guarded by the store. */
   private long position;
 
   /** Who keeps it: the index, and each use. Guarded by the store. */
   private int holders = 1;
+
+  /** What is broken, if anything. */
+  private volatile Optional<String> damage = Optional.empty();
 
   /** Whether it has no id any more. Guarded by the store. */
   private boolean removed;
@@ -30,6 +35,7 @@ final class Contents {
    * @param spaces its tables.
    * @param layers the uppermost first.
    * @param space what it takes.
+   * @param image the whole image that its own is, or is described by; a reference of its own.
    * @param position of its record in the journal.
    */
   Contents(
@@ -38,12 +44,14 @@ final class Contents {
       final List<SpaceRecord> spaces,
       final List<SharedLayer> layers,
       final SnapshotSpace space,
+      final SharedImage image,
       final long position) {
     this.id = id;
     this.region = region;
     this.spaces = List.copyOf(spaces);
     this.layers = List.copyOf(layers);
     this.space = space;
+    this.image = image;
     this.position = position;
   }
 
@@ -53,6 +61,15 @@ final class Contents {
 
   int region() {
     return region;
+  }
+
+  SharedImage image() {
+    return image;
+  }
+
+  /** Whether its record has the whole image. */
+  boolean ownsImage() {
+    return image.owner().equals(id);
   }
 
   SnapshotSpace space() {
@@ -103,6 +120,14 @@ final class Contents {
   boolean release() {
     holders--;
     return holders == 0;
+  }
+
+  Optional<String> damage() {
+    return damage;
+  }
+
+  void setDamage(final Optional<String> what) {
+    damage = what;
   }
 
   boolean isRemoved() {

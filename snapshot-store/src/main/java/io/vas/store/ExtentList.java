@@ -24,14 +24,18 @@ final class ExtentList {
 
   private void end() {
     if (count > 0) {
-      extents.add(
-          new Extent(
-              first << PagePlace.PAGE_SHIFT,
-              count << PagePlace.PAGE_SHIFT,
-              PagePlace.fileOf(place),
-              PagePlace.offsetOf(place)));
+      extents.add(extent(first, place, count));
       count = 0;
     }
+  }
+
+  /** Pages from a number on that are stored from a place on. */
+  static Extent extent(final long first, final long place, final long count) {
+    return new Extent(
+        first << PagePlace.PAGE_SHIFT,
+        count << PagePlace.PAGE_SHIFT,
+        PagePlace.fileOf(place),
+        PagePlace.offsetOf(place));
   }
 
   /** All of them, after the last page. */

@@ -63,6 +63,7 @@ final class Journal implements AutoCloseable {
   private long end = HEADER_LENGTH;
   private long allocated;
   private long dead;
+  private long broken;
 
   /**
    * A file that is there, or an empty one.
@@ -203,6 +204,7 @@ final class Journal implements AutoCloseable {
       } else {
         LOG.error("the journal of snapshots has a broken record at {}, {} bytes", end, length);
         dead += recordLength(length);
+        broken++;
       }
       end += recordLength(length);
     }
@@ -290,12 +292,29 @@ final class Journal implements AutoCloseable {
 
   /** The record at a position. */
   JournalRecord read(final long position) {
+    if (!isIntact(position)) {
+      throw new VasException(
+          "the record at " + position + " in the journal of snapshots is damaged");
+    }
     return parse(payload(position, bytes.readVolatileInt(position + LENGTH_OFFSET)));
   }
 
   /** A record is of no use any more. */
   void forget(final long position) {
     dead += recordLength(bytes.readVolatileInt(position + LENGTH_OFFSET));
+  }
+
+  /** Records that were left out when it was opened, since they are damaged. */
+  long broken() {
+    return broken;
+  }
+
+  /** Whether the record at a position is what was appended. */
+  boolean isIntact(final long position) {
+    final int length = bytes.readVolatileInt(position + LENGTH_OFFSET);
+    return length > 0
+        && recordLength(length) <= end - position
+        && bytes.readInt(position + CHECKSUM_OFFSET) == checksum(payload(position, length));
   }
 
   /** Bytes up to its end. */

@@ -16,11 +16,13 @@ import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.nio.file.attribute.PosixFilePermission;
 import java.nio.file.attribute.PosixFilePermissions;
+import java.util.ArrayDeque;
 import java.util.HashSet;
 import java.util.Iterator;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Queue;
 import java.util.Set;
 import java.util.stream.Stream;
 import org.slf4j.Logger;
@@ -35,6 +37,10 @@ import org.slf4j.LoggerFactory;
 final class Layers implements AutoCloseable {
   private static final Logger LOG = LoggerFactory.getLogger(Layers.class);
   private static final String TRASH = "trash";
+
+  /** Empty ones that are kept: to make and to remove one takes longer than a small snapshot. */
+  private static final int SPARE = 8;
+
   private static final Set<PosixFilePermission> PRIVATE =
       PosixFilePermissions.fromString("rwx------");
   private static final Set<PosixFilePermission> ROOT_DIRECTORY =
@@ -46,6 +52,12 @@ final class Layers implements AutoCloseable {
   private final Fd readOnly;
   private final Path root;
   private final List<String> limitations;
+  private final Queue<Layer> spare = new ArrayDeque<>();
+  private long drafted;
+
+  /** Of drafts, and spare ones. */
+  private final Set<String> drafts = new HashSet<>();
+
   private long trashed;
 
   private Layers(
@@ -107,12 +119,12 @@ final class Layers implements AutoCloseable {
     }
   }
 
-  /** Remove all others. */
+  /** Remove all others, but those of drafts. */
   synchronized void retain(final Set<String> names) {
     try (DirectoryStream<Path> entries = Files.newDirectoryStream(root)) {
       for (final Path entry : entries) {
         final String name = entry.getFileName().toString();
-        if (!name.equals(TRASH) && !names.contains(name)) {
+        if (!name.equals(TRASH) && !names.contains(name) && !drafts.contains(name)) {
           intoTrash(entry);
         }
       }
@@ -120,6 +132,52 @@ final class Layers implements AutoCloseable {
     } catch (final IOException e) {
       throw failure(e, root);
     }
+  }
+
+  /**
+   * An empty one for a draft, under a name of its own: one that was not used, or else a new one.
+   *
+   * @return the layer, to be {@link #rename renamed}, {@link #giveBack given back} or removed.
+   */
+  Layer take() {
+    final String name;
+    synchronized (this) {
+      final Layer known = spare.poll();
+      if (known != null) {
+        return known;
+      }
+      drafted++;
+      name = "draft-" + drafted;
+      drafts.add(name);
+    }
+    return add(name);
+  }
+
+  /** One that is still empty is not needed. */
+  void giveBack(final Layer layer) {
+    synchronized (this) {
+      if (spare.size() < SPARE) {
+        spare.add(layer);
+        return;
+      }
+    }
+    layer.close();
+    remove(layer.name());
+  }
+
+  /** Have a layer found under another name from now on. */
+  synchronized void rename(final Layer layer, final String name) {
+    drafts.add(name);
+    try {
+      Files.move(root.resolve(layer.name()), root.resolve(name), StandardCopyOption.ATOMIC_MOVE);
+    } catch (final IOException e) {
+      throw failure(e, root.resolve(name));
+    }
+  }
+
+  /** A layer is a snapshot's now. */
+  synchronized void keep(final String name) {
+    drafts.remove(name);
   }
 
   /** One that there is, to use it. */
@@ -213,6 +271,7 @@ final class Layers implements AutoCloseable {
 
   /** Remove a layer that nothing uses any more. Only the first call does something. */
   synchronized void remove(final String name) {
+    drafts.remove(name);
     final Path directory = root.resolve(name);
     if (!Files.exists(directory, LinkOption.NOFOLLOW_LINKS)) {
       return;
@@ -270,6 +329,10 @@ final class Layers implements AutoCloseable {
 
   @Override
   public void close() {
+    synchronized (this) {
+      spare.forEach(Layer::close);
+      spare.clear();
+    }
     if (mount.isEmpty() && readWrite.isOpen()) {
       try {
         retain(Set.of());

@@ -73,7 +73,11 @@ final class MemFdRegionMounts implements RegionMounts {
 
   @Override
   public synchronized Fd open(final RegionKind kind, final int number) {
-    return reopen(files.get(kind).get(number).readOnly());
+    final RegionFile file = files.get(kind).get(number);
+    if (file == null) {
+      throw new LinuxException("open", "vas-" + kind + "-" + number, Errno.ENOENT.number());
+    }
+    return reopen(file.readOnly());
   }
 
   @Override

@@ -1,8 +1,14 @@
 package io.vas.store;
 
+import java.io.IOException;
+import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.BitSet;
+import java.util.List;
+import java.util.Optional;
 import java.util.function.LongConsumer;
 import org.agrona.collections.IntArrayList;
+import org.agrona.collections.IntHashSet;
 
 /**
  * The page tables of all snapshots: radix trees that share what they have in common. They lie in
@@ -11,7 +17,9 @@ import org.agrona.collections.IntArrayList;
  * <pre>
  *  nodes    8 numbers of 32 bits: of nodes of the level below or, in the lowest level, of pages; 0: none
  *  pages    where a page is stored: 64 bits of the store's choice
- *  counts   how many nodes, or tables, have a node; how many nodes have a page
+ *  counts   how many nodes, or tables, have a node; how many pages are below it; how many nodes have
+ *           a page
+ *  checksums  CRC-32C of a page, 1 in place of 0; 0 if it has not been computed yet
  * </pre>
  *
  * <p>A node that several tables have is never changed: who changes a table copies what it shares on
@@ -26,6 +34,14 @@ final class PageTables implements AutoCloseable {
   /** Numbers of pages in a space: 48 bits of addresses. */
   static final int PAGE_NUMBER_BITS = 36;
 
+  private static final String NODES = "nodes";
+  private static final String NODE_COUNTS = "node-counts";
+  private static final String NODE_PAGES = "node-pages";
+  private static final String PAGES = "pages";
+  private static final String PAGE_COUNTS = "page-counts";
+
+  private static final String CHECKSUMS = "checksums";
+
   private static final int SHIFT = 3;
   private static final int ENTRIES = 1 << SHIFT;
   private static final int MASK = ENTRIES - 1;
@@ -34,11 +50,13 @@ final class PageTables implements AutoCloseable {
 
   private final MappedArray nodes;
   private final MappedArray nodeCounts;
+  private final MappedArray nodePages;
   private final MappedArray pages;
   private final MappedArray pageCounts;
+  private final MappedArray checksums;
   private final IntArrayList freeNodes = new IntArrayList();
   private final IntArrayList freePages = new IntArrayList();
-  private final LongConsumer stored;
+  private final Stored stored;
   private final LongConsumer freed;
   private int nextNode = 1;
   private int nextPage = 1;
@@ -49,20 +67,39 @@ final class PageTables implements AutoCloseable {
    * The tables of a directory.
    *
    * @param directory on a file system in memory.
-   * @param stored is told where a page is stored that is new in a table.
+   * @param stored is told where pages are stored that are new in a table.
    * @param freed is told where a page was stored that no table has any more.
    */
-  PageTables(final Path directory, final LongConsumer stored, final LongConsumer freed) {
+  PageTables(final Path directory, final Stored stored, final LongConsumer freed) {
     this.stored = stored;
     this.freed = freed;
-    nodes = new MappedArray(directory.resolve("nodes"), ENTRIES * Integer.BYTES, CAPACITY);
-    nodeCounts = new MappedArray(directory.resolve("node-counts"), Integer.BYTES, CAPACITY);
-    pages = new MappedArray(directory.resolve("pages"), Long.BYTES, CAPACITY);
-    pageCounts = new MappedArray(directory.resolve("page-counts"), Integer.BYTES, CAPACITY);
+    nodes = new MappedArray(directory.resolve(NODES), ENTRIES * Integer.BYTES, CAPACITY);
+    nodeCounts = new MappedArray(directory.resolve(NODE_COUNTS), Integer.BYTES, CAPACITY);
+    nodePages = new MappedArray(directory.resolve(NODE_PAGES), Integer.BYTES, CAPACITY);
+    pages = new MappedArray(directory.resolve(PAGES), Long.BYTES, CAPACITY);
+    pageCounts = new MappedArray(directory.resolve(PAGE_COUNTS), Integer.BYTES, CAPACITY);
+    checksums = new MappedArray(directory.resolve(CHECKSUMS), Integer.BYTES, CAPACITY);
     nodeCounts.clear();
     nodeCounts.allocate(nodes.written() + 1);
+    nodePages.clear();
+    nodePages.allocate(nodes.written() + 1);
     pageCounts.clear();
     pageCounts.allocate(pages.written() + 1);
+  }
+
+  /** Remove the tables of a directory, if there are any. */
+  static void delete(final Path directory) throws IOException {
+    for (final String name :
+        List.of(NODES, NODE_COUNTS, NODE_PAGES, PAGES, PAGE_COUNTS, CHECKSUMS)) {
+      Files.deleteIfExists(directory.resolve(name));
+    }
+  }
+
+  /** Who is told where pages are stored that are new. */
+  @FunctionalInterface
+  interface Stored {
+    /** So many pages from a place on. */
+    void pages(long place, long count);
   }
 
   /** Who is told of stored pages. */
@@ -90,17 +127,21 @@ final class PageTables implements AutoCloseable {
     }
     liveNodes++;
     nextNode = Math.max(nextNode, node + 1);
+    int below = 0;
     for (int i = 0; i < ENTRIES; i++) {
       final int entry = nodes.getInt(node, i);
       if (level > 0) {
         adopt(entry, level - 1);
+        below += pages(entry);
       } else if (entry != 0) {
+        below++;
         final int pageCount = pageCounts.getInt(entry, 0);
         pageCounts.putInt(entry, 0, pageCount + 1);
         livePages += pageCount == 0 ? 1 : 0;
         nextPage = Math.max(nextPage, entry + 1);
       }
     }
+    nodePages.putInt(node, 0, below);
   }
 
   /** All tables have been adopted: tell where their pages are stored. */
@@ -114,11 +155,12 @@ final class PageTables implements AutoCloseable {
       if (pageCounts.getInt(page, 0) == 0) {
         freePages.addInt(page);
       } else {
-        stored.accept(pages.getLong(page));
+        stored.pages(pages.getLong(page), 1);
       }
     }
     nodes.allocate(nextNode);
     pages.allocate(nextPage);
+    checksums.allocate(nextPage);
   }
 
   // ---- reading ----
@@ -136,6 +178,16 @@ final class PageTables implements AutoCloseable {
       node = nodes.getInt(node, (int) (number >>> (level * SHIFT)) & MASK);
     }
     return node == 0 ? -1 : pages.getLong(node);
+  }
+
+  /**
+   * How many pages a table has.
+   *
+   * @param root of the table; 0: an empty one.
+   * @return the number, known without looking at them.
+   */
+  int pages(final int root) {
+    return root == 0 ? 0 : nodePages.getInt(root, 0);
   }
 
   /**
@@ -172,6 +224,115 @@ final class PageTables implements AutoCloseable {
     }
   }
 
+  /**
+   * Collect pages of a range, as many as there is room for.
+   *
+   * @param root of the table.
+   * @param from first page.
+   * @param to the page behind the last.
+   * @param seen nodes that are left out; those that are done are added.
+   * @param batch takes them.
+   * @return the page to go on with; -1 if these were all.
+   */
+  long collect(
+      final int root,
+      final long from,
+      final long to,
+      final Optional<BitSet> seen,
+      final PageBatch batch) {
+    return root == 0 || from >= to ? -1 : collect(root, TOP, 0, from, to, seen, batch);
+  }
+
+  private long collect(
+      final int node,
+      final int level,
+      final long base,
+      final long from,
+      final long to,
+      final Optional<BitSet> seen,
+      final PageBatch batch) {
+    if (seen.isPresent() && seen.get().get(node)) {
+      return -1;
+    }
+    final int shift = level * SHIFT;
+    final int last = (int) Math.min(MASK, (to - 1 - base) >>> shift);
+    for (int i = from <= base ? 0 : (int) ((from - base) >>> shift); i <= last; i++) {
+      final int entry = nodes.getInt(node, i);
+      final long start = base + ((long) i << shift);
+      if (entry == 0) {
+        continue;
+      }
+      if (level > 0) {
+        final long next = collect(entry, level - 1, start, from, to, seen, batch);
+        if (next >= 0) {
+          return next;
+        }
+      } else if (!batch.add(entry, pages.getLong(entry), checksums.getInt(entry, 0))) {
+        return start;
+      }
+    }
+    // What was left out at the beginning was done by an earlier call.
+    if (seen.isPresent() && last == MASK) {
+      seen.get().set(node);
+    }
+    return -1;
+  }
+
+  /** Note the checksum of a page that has none; whether it had none. */
+  boolean addChecksum(final int page, final int checksum) {
+    if (checksums.getInt(page, 0) != 0) {
+      return false;
+    }
+    checksums.putInt(page, 0, checksum);
+    return true;
+  }
+
+  /**
+   * Find any of some pages in a table.
+   *
+   * @param root of the table.
+   * @param wanted numbers of pages in the tables.
+   * @param clean nodes without any; those that are found to be so are added.
+   * @return the first one's number in the space; -1 if there is none.
+   */
+  long findAny(final int root, final IntHashSet wanted, final BitSet clean) {
+    return root == 0 ? -1 : findAny(root, TOP, 0, wanted, clean);
+  }
+
+  private long findAny(
+      final int node,
+      final int level,
+      final long base,
+      final IntHashSet wanted,
+      final BitSet clean) {
+    if (clean.get(node)) {
+      return -1;
+    }
+    for (int i = 0; i < ENTRIES; i++) {
+      final int entry = nodes.getInt(node, i);
+      final long start = base + ((long) i << (level * SHIFT));
+      if (entry != 0 && level == 0 && wanted.contains(entry)) {
+        return start;
+      }
+      final long found =
+          entry != 0 && level > 0 ? findAny(entry, level - 1, start, wanted, clean) : -1;
+      if (found >= 0) {
+        return found;
+      }
+    }
+    clean.set(node);
+    return -1;
+  }
+
+  /** Tell where all pages are stored that tables have. */
+  void forEachPlace(final LongConsumer consumer) {
+    for (int page = 1; page < nextPage; page++) {
+      if (pageCounts.getInt(page, 0) > 0) {
+        consumer.accept(pages.getLong(page));
+      }
+    }
+  }
+
   // ---- making ----
 
   /**
@@ -188,8 +349,10 @@ final class PageTables implements AutoCloseable {
     final long pageEnd = nextPage + Math.max(0, newPages - freePages.size());
     nodes.allocate(nodeEnd);
     nodeCounts.allocate(nodeEnd);
+    nodePages.allocate(nodeEnd);
     pages.allocate(pageEnd);
     pageCounts.allocate(pageEnd);
+    checksums.allocate(pageEnd);
   }
 
   /**
@@ -202,7 +365,11 @@ final class PageTables implements AutoCloseable {
    * @return the table's root by now.
    */
   int store(final int root, final long from, final long to, final long place) {
-    return from < to ? store(root, TOP, 0, from, to, place) : root;
+    if (from >= to) {
+      return root;
+    }
+    stored.pages(place, to - from);
+    return store(root, TOP, 0, from, to, place);
   }
 
   private int store(
@@ -218,10 +385,11 @@ final class PageTables implements AutoCloseable {
     for (int i = from <= base ? 0 : (int) ((from - base) >>> shift); i <= last; i++) {
       final long start = base + ((long) i << shift);
       final int before = nodes.getInt(own, i);
+      final int pagesBefore = pages(before, level);
       if (level > 0) {
-        nodes.putInt(own, i, store(before, level - 1, start, from, to, place));
+        putEntry(own, i, store(before, level - 1, start, from, to, place), level, pagesBefore);
       } else {
-        nodes.putInt(own, i, newPage(place + (start - from)));
+        putEntry(own, i, newPage(place + (start - from)), level, pagesBefore);
         releasePage(before);
       }
     }
@@ -265,13 +433,14 @@ final class PageTables implements AutoCloseable {
     final int last = (int) Math.min(MASK, (to - 1 - base) >>> shift);
     for (int i = from <= base ? 0 : (int) ((from - base) >>> shift); i <= last; i++) {
       final int before = nodes.getInt(own, i);
+      final int pagesBefore = pages(before, level);
       final int wanted = other == 0 ? 0 : nodes.getInt(other, i);
       if (level > 0) {
         final long start = base + ((long) i << shift);
-        nodes.putInt(own, i, share(before, level - 1, start, from, to, wanted));
+        putEntry(own, i, share(before, level - 1, start, from, to, wanted), level, pagesBefore);
       } else if (before != wanted) {
         retainPage(wanted);
-        nodes.putInt(own, i, wanted);
+        putEntry(own, i, wanted, level, pagesBefore);
         releasePage(before);
       }
     }
@@ -354,11 +523,12 @@ final class PageTables implements AutoCloseable {
     final int own = own(node, level);
     final int i = (int) (number >>> (level * SHIFT)) & MASK;
     final int before = nodes.getInt(own, i);
+    final int pagesBefore = pages(before, level);
     if (level > 0) {
-      nodes.putInt(own, i, put(before, level - 1, number, page));
+      putEntry(own, i, put(before, level - 1, number, page), level, pagesBefore);
     } else {
       retainPage(page);
-      nodes.putInt(own, i, page);
+      putEntry(own, i, page, level, pagesBefore);
       releasePage(before);
     }
     return own;
@@ -379,7 +549,9 @@ final class PageTables implements AutoCloseable {
     final int own = freeNodes.isEmpty() ? nextNode++ : freeNodes.popInt();
     nodes.allocate(own + 1L);
     nodeCounts.allocate(own + 1L);
+    nodePages.allocate(own + 1L);
     nodeCounts.putInt(own, 0, 1);
+    nodePages.putInt(own, 0, pages(node));
     liveNodes++;
     for (int i = 0; i < ENTRIES; i++) {
       final int entry = node == 0 ? 0 : nodes.getInt(node, i);
@@ -392,6 +564,21 @@ final class PageTables implements AutoCloseable {
     }
     release(node, level);
     return own;
+  }
+
+  /** An entry of a node that is the caller's alone, in place of one with so many pages below. */
+  private void putEntry(
+      final int node, final int i, final int entry, final int level, final int pagesBefore) {
+    nodes.putInt(node, i, entry);
+    final int change = pages(entry, level) - pagesBefore;
+    if (change != 0) {
+      nodePages.putInt(node, 0, nodePages.getInt(node, 0) + change);
+    }
+  }
+
+  /** How many pages there are in an entry of a node of a level. */
+  private int pages(final int entry, final int level) {
+    return level > 0 ? pages(entry) : Integer.signum(entry);
   }
 
   private void retain(final int node) {
@@ -425,10 +612,11 @@ final class PageTables implements AutoCloseable {
     final int page = freePages.isEmpty() ? nextPage++ : freePages.popInt();
     pages.allocate(page + 1L);
     pageCounts.allocate(page + 1L);
+    checksums.allocate(page + 1L);
     pages.putLong(page, place);
+    checksums.putInt(page, 0, 0);
     pageCounts.putInt(page, 0, 1);
     livePages++;
-    stored.accept(place);
     return page;
   }
 
@@ -463,7 +651,7 @@ final class PageTables implements AutoCloseable {
 
   /** What the tables take, without what is free to be taken again. */
   long bytes() {
-    return liveNodes * (ENTRIES + 1) * Integer.BYTES + livePages * (Long.BYTES + Integer.BYTES);
+    return liveNodes * (ENTRIES + 2) * Integer.BYTES + livePages * (Long.BYTES + 2 * Integer.BYTES);
   }
 
   /** Let go of the files, which stay. */
@@ -471,7 +659,9 @@ final class PageTables implements AutoCloseable {
   public void close() {
     nodes.close();
     nodeCounts.close();
+    nodePages.close();
     pages.close();
     pageCounts.close();
+    checksums.close();
   }
 }

@@ -1,6 +1,8 @@
 package io.vas.store;
 
 import io.vas.core.linux.Errno;
+import io.vas.core.linux.Fd;
+import io.vas.core.linux.FileIo;
 import io.vas.core.linux.LinuxException;
 import io.vas.core.memory.RegionKind;
 import java.util.BitSet;
@@ -17,6 +19,7 @@ import org.slf4j.LoggerFactory;
 final class RegionFiles {
   private static final Logger LOG = LoggerFactory.getLogger(RegionFiles.class);
   private static final int HUGE_SHIFT = 21;
+  private static final long PAGES_OF_HUGE = 1L << (HUGE_SHIFT - PagePlace.PAGE_SHIFT);
   private static final int PAGE = 1 << PagePlace.PAGE_SHIFT;
 
   private final RegionMounts mounts;
@@ -51,14 +54,19 @@ final class RegionFiles {
     removeUnused(number);
   }
 
-  /** A page is stored there, which a table has. */
-  synchronized void add(final long place) {
+  /** So many pages, which a table has, are stored in one file from a place on. */
+  synchronized void add(final long place, final long count) {
     final long file = PagePlace.fileOf(place);
     numbers.set(PagePlace.number(file));
-    pages.put(file, pages.get(file) + 1);
-    if (PagePlace.kind(file) == RegionKind.HUGE) {
-      final long huge = hugePage(place);
-      hugePages.put(huge, hugePages.get(huge) + 1);
+    pages.put(file, pages.get(file) + count);
+    if (PagePlace.kind(file) == RegionKind.SMALL) {
+      return;
+    }
+    for (long at = place; at < place + count; ) {
+      final long huge = hugePage(at);
+      final long next = Math.min(place + count, huge + PAGES_OF_HUGE);
+      hugePages.put(huge, hugePages.get(huge) + next - at);
+      at = next;
     }
   }
 
@@ -95,10 +103,68 @@ final class RegionFiles {
   synchronized void removeStrays() {
     for (final RegionKind kind : RegionKind.values()) {
       for (final int number : mounts.numbers(kind)) {
-        if (!pages.containsKey(PagePlace.file(number, kind))) {
+        if (!drafts.get(number) && !pages.containsKey(PagePlace.file(number, kind))) {
           mounts.remove(kind, number);
         }
       }
+    }
+  }
+
+  /**
+   * Give back whatever else there is, as after the death of a daemon that had not come to it.
+   *
+   * @param places of all pages that tables have.
+   */
+  synchronized void retain(final LongArrayList places) {
+    removeStrays();
+    places.sort(Long::compare);
+    long end = 0;
+    for (int i = 0; i < places.size(); i++) {
+      final long place = places.getLong(i);
+      final long file = PagePlace.fileOf(place);
+      final boolean isFirst = i == 0 || PagePlace.fileOf(end) != file;
+      punchBetween(isFirst ? PagePlace.of(file, 0) : end, place);
+      end = place + 1;
+    }
+  }
+
+  /**
+   * Give back the parts of a file that hold no pages, of one with huge pages only whole ones.
+   *
+   * @param file which can be written.
+   * @param kind of the file.
+   * @param places of its pages, sorted.
+   * @param size of the file in bytes.
+   */
+  static void punchAround(
+      final Fd file, final RegionKind kind, final LongArrayList places, final long size) {
+    final long unit = kind == RegionKind.HUGE ? 1L << HUGE_SHIFT : PAGE;
+    long end = 0;
+    for (int i = 0; i < places.size(); i++) {
+      final long offset = PagePlace.offsetOf(places.getLong(i));
+      final long start = offset / unit * unit;
+      if (start > end) {
+        FileIo.punchHole(file, end, start - end);
+      }
+      end = Math.max(end, start + unit);
+    }
+    final long last = (size + unit - 1) / unit * unit;
+    if (last > end) {
+      FileIo.punchHole(file, end, last - end);
+    }
+  }
+
+  /** How many pages tables have in a file. */
+  synchronized long count(final long file) {
+    return pages.get(file);
+  }
+
+  private void punchBetween(final long from, final long to) {
+    if (PagePlace.kind(PagePlace.fileOf(to)) == RegionKind.SMALL) {
+      punch(from, to - from);
+    } else {
+      final long first = (from + PAGES_OF_HUGE - 1) / PAGES_OF_HUGE * PAGES_OF_HUGE;
+      punch(first, Math.max(0, hugePage(to) - first));
     }
   }
 

@@ -1,26 +1,20 @@
 package io.vas.store;
 
-import com.google.protobuf.ByteString;
-import com.google.protobuf.MessageLite;
-import io.vas.core.VasException;
+import io.vas.store.journal.DamagedRecord;
 import io.vas.store.journal.FreedRecord;
+import io.vas.store.journal.ImageRecord;
 import io.vas.store.journal.JournalRecord;
+import io.vas.store.journal.OrphanRecord;
 import io.vas.store.journal.RemovedRecord;
 import io.vas.store.journal.SnapshotRecord;
 import io.vas.store.journal.SpaceRecord;
 import java.time.Instant;
 import java.time.temporal.ChronoUnit;
-import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
-import java.util.zip.DataFormatException;
-import java.util.zip.Deflater;
-import java.util.zip.Inflater;
 
 /** Snapshots as the journal has them. */
 final class SnapshotRecords {
-  private static final int SMALLEST_BUFFER = 256;
-
   private SnapshotRecords() {}
 
   /** The record of a draft that is to be a snapshot. */
@@ -31,8 +25,7 @@ final class SnapshotRecords {
       final int region,
       final List<SpaceRecord> spaces,
       final boolean ownLayer,
-      final byte[] deflated,
-      final int imageLength) {
+      final ImageRecord image) {
     final SnapshotRequest request = draft.request();
     final SnapshotRecord.Builder record =
         SnapshotRecord.newBuilder()
@@ -52,13 +45,23 @@ final class SnapshotRecords {
             .setImageBytes(space.imageBytes())
             .setRegion(region)
             .addAllSpaces(spaces)
-            .setImage(ByteString.copyFrom(deflated))
-            .setImageLength(imageLength);
+            .setImage(image);
     if (ownLayer) {
       record.addLayers(draft.snapshotId().value());
     }
     draft.baseLayers().forEach(layer -> record.addLayers(layer.owner().value()));
     return record.build();
+  }
+
+  /** The image that a record has, of a snapshot or of one that is gone. */
+  static ImageRecord image(final JournalRecord record) {
+    return record.hasOrphan() ? record.getOrphan().getImage() : record.getSnapshot().getImage();
+  }
+
+  static JournalRecord orphan(final SnapshotId id, final ImageRecord image) {
+    return JournalRecord.newBuilder()
+        .setOrphan(OrphanRecord.newBuilder().setId(id.value()).setImage(image))
+        .build();
   }
 
   /** What is known about a snapshot. */
@@ -88,50 +91,13 @@ final class SnapshotRecords {
         .build();
   }
 
+  static JournalRecord damaged(final SnapshotId id, final String what) {
+    return JournalRecord.newBuilder()
+        .setDamaged(DamagedRecord.newBuilder().setId(id.value()).setWhat(what))
+        .build();
+  }
+
   static JournalRecord freed(final SnapshotId id) {
     return JournalRecord.newBuilder().setFreed(FreedRecord.newBuilder().setId(id.value())).build();
-  }
-
-  /** An image in few bytes: those of instances are full of zeros and of paths that come again. */
-  static byte[] deflate(final MessageLite image) {
-    final Deflater deflater = new Deflater(Deflater.BEST_SPEED, true);
-    try {
-      deflater.setInput(image.toByteArray());
-      deflater.finish();
-      byte[] buffer = new byte[Math.max(SMALLEST_BUFFER, image.getSerializedSize() / 4)];
-      int length = 0;
-      while (!deflater.finished()) {
-        if (length == buffer.length) {
-          buffer = Arrays.copyOf(buffer, 2 * buffer.length);
-        }
-        length += deflater.deflate(buffer, length, buffer.length - length);
-      }
-      return Arrays.copyOf(buffer, length);
-    } finally {
-      deflater.end();
-    }
-  }
-
-  /** The image of a record. */
-  static byte[] image(final SnapshotRecord record) {
-    final byte[] image = new byte[record.getImageLength()];
-    final Inflater inflater = new Inflater(true);
-    try {
-      inflater.setInput(record.getImage().toByteArray());
-      int length = 0;
-      while (length < image.length) {
-        final int more = inflater.inflate(image, length, image.length - length);
-        if (more == 0) {
-          throw new DataFormatException(length + " bytes of " + image.length);
-        }
-        length += more;
-      }
-      return image;
-    } catch (final DataFormatException e) {
-      throw new VasException(
-          "the image of snapshot " + new SnapshotId(record.getId()) + " is damaged", e);
-    } finally {
-      inflater.end();
-    }
   }
 }

@@ -10,7 +10,9 @@ import java.util.Optional;
  * @param parent id of the snapshot before it in its timeline, if there is one.
  * @param base the snapshot that the instance was forked from, whose layers are below the instance's
  *     own; empty for an instance that was not forked. The caller may close it at any time.
- * @param memoryBytes about how much memory of the instance is to be stored.
+ * @param memoryBytes how much memory of the instance is to be stored, as far as it is known. As
+ *     much is set aside.
+ * @param mostBytes how much memory it may be at most: so much may be taken if it is free.
  * @param layerBytes how much the instance's own files take.
  */
 public record SnapshotRequest(
@@ -19,6 +21,7 @@ public record SnapshotRequest(
     Optional<String> parent,
     Optional<SnapshotUse> base,
     long memoryBytes,
+    long mostBytes,
     long layerBytes) {
   /**
    * A request.
@@ -30,5 +33,25 @@ public record SnapshotRequest(
       throw new IllegalArgumentException(
           "memoryBytes=" + memoryBytes + ", layerBytes=" + layerBytes);
     }
+  }
+
+  /**
+   * A request for a snapshot of which it is known how large it is.
+   *
+   * @param instance id of the instance.
+   * @param name what to call it, if anything.
+   * @param parent id of the snapshot before it in its timeline, if there is one.
+   * @param base the snapshot that the instance was forked from.
+   * @param memoryBytes about how much memory of the instance is to be stored.
+   * @param layerBytes how much the instance's own files take.
+   */
+  public SnapshotRequest(
+      final String instance,
+      final Optional<SnapshotName> name,
+      final Optional<String> parent,
+      final Optional<SnapshotUse> base,
+      final long memoryBytes,
+      final long layerBytes) {
+    this(instance, name, parent, base, memoryBytes, memoryBytes, layerBytes);
   }
 }

@@ -16,23 +16,23 @@ import io.vas.core.memory.RegionKind;
 import io.vas.store.Budget.Pool;
 import io.vas.store.Budget.Reservation;
 import io.vas.store.Layers.Layer;
+import io.vas.store.SnapshotIndex.Entry;
 import io.vas.store.journal.BudgetRecord;
+import io.vas.store.journal.ImageRecord;
 import io.vas.store.journal.JournalRecord;
 import io.vas.store.journal.SnapshotRecord;
 import io.vas.store.journal.SpaceRecord;
 import java.util.ArrayList;
+import java.util.BitSet;
 import java.util.Collection;
-import java.util.Comparator;
 import java.util.EnumMap;
 import java.util.HashMap;
 import java.util.HashSet;
+import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
-import java.util.OptionalLong;
 import java.util.Set;
-import java.util.SortedMap;
-import java.util.TreeMap;
 import java.util.function.LongConsumer;
 import java.util.function.LongSupplier;
 import java.util.stream.Collectors;
@@ -66,21 +66,22 @@ public final class SnapshotStore implements AutoCloseable {
   /** Guards what follows, and the counts of holders of contents and layers. */
   private final Object lock = new Object();
 
-  private final SortedMap<String, Entry> index = new TreeMap<>();
-  private final Map<SnapshotName, Entry> names = new HashMap<>();
-  private final Set<SnapshotName> draftNames = new HashSet<>();
+  private final SnapshotIndex index = new SnapshotIndex();
   private final Set<Draft> drafts = new HashSet<>();
-  private final Set<Contents> living = new HashSet<>();
-  private final RegionFiles files;
-  private final PageTables tables;
 
-  /** Pages that tables have let go of while the lock was held. */
-  private LongArrayList freedPages = new LongArrayList();
+  /** In the order of their publication, which the journal keeps. */
+  private final Set<Contents> living = new LinkedHashSet<>();
+
+  private final SnapshotPages pages;
+  private final BackgroundChecksums checksums;
 
   /** Removed by a former daemon, which had uses of them; each is held by this map. */
   private final Map<String, Entry> removedBefore = new HashMap<>();
 
-  private Journal journal;
+  private final SnapshotJournal journal;
+  private final Images images = new Images(this::imageRecord);
+  private SnapshotOwner owner = SnapshotOwner.NOBODY;
+  private final FullPolicy whenFull;
   private boolean closed;
 
   private SnapshotStore(
@@ -90,34 +91,32 @@ public final class SnapshotStore implements AutoCloseable {
     this.places = places;
     this.mounts = places.regions();
     this.layers = places.layers();
-    this.files = new RegionFiles(mounts);
     final long metadata = METADATA_LEAST + config.budgetBytes() / METADATA_SHARE;
     // For the tables, and twice for the journal: while it is compacted there are two.
     places.limitMetadata(3 * metadata);
     final Recovery recovery = new Recovery();
-    this.journal = Journal.open(places.metadata(), metadata, recovery);
+    this.journal = new SnapshotJournal(Journal.open(places.metadata(), metadata, recovery), living);
     try {
-      this.tables =
-          new PageTables(places.metadata(), files::add, place -> freedPages.addLong(place));
+      this.pages = new SnapshotPages(places);
     } catch (final RuntimeException e) {
       journal.close();
       throw e;
     }
     try {
-      final OptionalLong before = recovery.budgetBytes();
       final long bytes =
-          config.isDefault() && before.isPresent() ? before.getAsLong() : config.budgetBytes();
+          config.isDefault()
+              ? recovery.budget().map(BudgetRecord::getBytes).orElse(config.budgetBytes())
+              : config.budgetBytes();
       this.budget = new Budget(bytes, pools());
+      this.whenFull = config.whenFull().orElse(recovery.whenFull());
       recover(recovery);
-      if (before.isEmpty() || before.getAsLong() != bytes) {
-        journal.append(
-            JournalRecord.newBuilder()
-                .setBudget(BudgetRecord.newBuilder().setBytes(bytes))
-                .build());
-      }
+      journal.setBudget(
+          BudgetRecord.newBuilder().setBytes(bytes).setEvict(whenFull == FullPolicy.EVICT).build(),
+          recovery.budget());
       budget.setLimits();
+      checksums = new BackgroundChecksums(checker());
     } catch (final RuntimeException e) {
-      tables.close();
+      pages.close();
       journal.close();
       throw e;
     }
@@ -146,8 +145,6 @@ public final class SnapshotStore implements AutoCloseable {
       }
     };
   }
-
-  private record Entry(Snapshot snapshot, Contents contents) {}
 
   /**
    * Open the store: the one that a former daemon has left with the holder, or an empty one.
@@ -180,6 +177,7 @@ public final class SnapshotStore implements AutoCloseable {
     holder.dropAll(SnapshotId.HELD_TYPE);
     holder.dropAll(SnapshotUse.HELD_FILE_TYPE);
     final Map<Long, SharedLayer> shared = new HashMap<>();
+    final Map<Long, SharedImage> whole = new HashMap<>();
     for (final Recovery.Found found : recovery.snapshots()) {
       final SnapshotRecord record = found.record();
       final List<SharedLayer> stack = new ArrayList<>();
@@ -200,21 +198,37 @@ public final class SnapshotStore implements AutoCloseable {
               record.getSpacesList(),
               stack,
               snapshot.space(),
+              image(recovery, whole, found),
               found.position());
+      contents.setDamage(recovery.damage(record.getId()));
       final Entry entry = new Entry(snapshot, contents);
       living.add(contents);
-      contents.spaces().forEach(space -> tables.adopt(space.getRoot()));
+      pages.adopt(contents.spaces());
       if (found.isRemoved()) {
         contents.setRemoved();
+        index.addRemoved(contents);
         removedBefore.put(snapshot.id(), entry);
       } else {
-        index.put(snapshot.id(), entry);
-        snapshot.name().ifPresent(name -> names.put(name, entry));
+        index.add(entry);
       }
     }
-    tables.settle();
-    files.removeStrays();
+    living.stream().filter(Contents::ownsImage).forEach(owner -> whole.remove(owner.id().value()));
+    whole.values().forEach(SharedImage::setOrphaned);
+    pages.settle();
     removeStrays(shared.values());
+  }
+
+  private static SharedImage image(
+      final Recovery recovery, final Map<Long, SharedImage> whole, final Recovery.Found found) {
+    final long owner = found.imageBase() == 0 ? found.record().getId() : found.imageBase();
+    final SharedImage known = whole.get(owner);
+    if (known != null) {
+      known.retain();
+      return known;
+    }
+    final SharedImage image = new SharedImage(new SnapshotId(owner), recovery.image(owner));
+    whole.put(owner, image);
+    return image;
   }
 
   /** What snapshots have left that were being taken, or freed, when the former daemon died. */
@@ -235,13 +249,28 @@ public final class SnapshotStore implements AutoCloseable {
    */
   public Optional<SnapshotUse> reuse(final String id) {
     synchronized (lock) {
-      final Entry entry = index.getOrDefault(id, removedBefore.get(id));
+      final Entry entry = index.lookUp(id).orElse(removedBefore.get(id));
       if (entry == null) {
         return Optional.empty();
       }
       entry.contents().retain();
       return Optional.of(new SnapshotUse(this, entry.snapshot(), entry.contents()));
     }
+  }
+
+  /**
+   * Tell who knows which snapshots are needed.
+   *
+   * @param newOwner asked before a snapshot is evicted, by whatever thread makes a draft.
+   */
+  public void setOwner(final SnapshotOwner newOwner) {
+    synchronized (lock) {
+      owner = newOwner;
+    }
+  }
+
+  private PageChecker checker() {
+    return new PageChecker(lock, pages, living, mounts);
   }
 
   /** Free the snapshots that were removed and that nobody has asked to {@link #reuse}. */
@@ -271,12 +300,11 @@ public final class SnapshotStore implements AutoCloseable {
     final List<SharedLayer> baseLayers;
     synchronized (lock) {
       checkOpen();
-      request.name().ifPresent(this::checkNameIsFree);
       baseLayers = request.base().map(SnapshotStore::layersOf).orElse(List.of());
-      id = newId();
-      number = files.beginDraft();
+      request.name().ifPresent(index::takeName);
+      id = index.newId();
+      number = pages.beginDraft();
       baseLayers.forEach(SharedLayer::retain);
-      request.name().ifPresent(draftNames::add);
     }
     final Map<RegionKind, RegionFile> regions = new EnumMap<>(RegionKind.class);
     final Map<RegionKind, DeviceNumber> devices = new EnumMap<>(RegionKind.class);
@@ -286,12 +314,8 @@ public final class SnapshotStore implements AutoCloseable {
         regions.put(kind, mounts.createFile(kind, number));
         devices.put(kind, mounts.device(kind));
       }
-      reservation =
-          budget.reserve(
-              "the snapshot of " + request.instance(),
-              request.memoryBytes() + request.layerBytes(),
-              () -> Draft.usedBytes(regions));
-      final Layer layer = layers.add(id.toString());
+      reservation = reserve(request, regions);
+      final Layer layer = layers.take();
       final Draft draft =
           new Draft(this, id, request, number, regions, devices, reservation, layer, baseLayers);
       synchronized (lock) {
@@ -299,9 +323,90 @@ public final class SnapshotStore implements AutoCloseable {
       }
       return draft;
     } catch (final RuntimeException e) {
-      discard(request, Optional.ofNullable(reservation), number, regions, baseLayers);
+      discard(id, request, Optional.ofNullable(reservation), number, regions, baseLayers);
       throw full(e, request);
     }
+  }
+
+  private Reservation reserve(
+      final SnapshotRequest request, final Map<RegionKind, RegionFile> regions) {
+    final String what = "the snapshot of " + request.instance();
+    final long needed = request.memoryBytes() + request.layerBytes();
+    final long most = request.mostBytes() + request.layerBytes();
+    try {
+      return budget.reserve(what, needed, most, () -> Draft.usedBytes(regions));
+    } catch (final StoreFullException e) {
+      if (whenFull != FullPolicy.EVICT) {
+        throw e;
+      }
+      if (!makeRoom(needed)) {
+        throw new StoreFullException(e.getMessage() + "; what may be evicted is not as much", e);
+      }
+      return budget.reserve(what, needed, most, () -> Draft.usedBytes(regions));
+    }
+  }
+
+  /** Whether there is room now: what can be evicted is, but only if it is enough. */
+  private boolean makeRoom(final long needed) {
+    long missing = budget.missing(needed);
+    while (missing > 0) {
+      final List<Entry> victims = victims(missing);
+      long evicted = 0;
+      for (final Entry victim : victims) {
+        if (evict(victim)) {
+          evicted++;
+        }
+      }
+      if (evicted == 0) {
+        return false;
+      }
+      missing = budget.missing(needed);
+    }
+    return true;
+  }
+
+  /** Some that hold so much together; none if there are not enough. */
+  private List<Entry> victims(final long bytes) {
+    final List<Entry> candidates;
+    final SnapshotOwner asked;
+    synchronized (lock) {
+      candidates = index.leastRecentlyUsed();
+      asked = owner;
+    }
+    final List<Entry> victims = new ArrayList<>();
+    long found = 0;
+    for (final Entry entry : candidates) {
+      final Snapshot snapshot = entry.snapshot();
+      if (snapshot.space().bytes() > 0 && asked.letGo(snapshot) && isUnused(entry.contents())) {
+        victims.add(entry);
+        found += snapshot.space().bytes();
+        if (found >= bytes) {
+          return victims;
+        }
+      }
+    }
+    return List.of();
+  }
+
+  private boolean isUnused(final Contents contents) {
+    synchronized (lock) {
+      return contents.holders() == 1;
+    }
+  }
+
+  private boolean evict(final Entry entry) {
+    final SnapshotOwner told;
+    synchronized (lock) {
+      if (entry.contents().isRemoved() || entry.contents().holders() > 1) {
+        return false;
+      }
+      remove(entry);
+      told = owner;
+    }
+    release(entry.contents());
+    told.evicted(entry.snapshot());
+    LOG.info("evicted snapshot {}: the store is full", entry.snapshot().id());
+    return true;
   }
 
   private RuntimeException full(final RuntimeException e, final SnapshotRequest request) {
@@ -312,33 +417,11 @@ public final class SnapshotStore implements AutoCloseable {
     return e;
   }
 
-  private void checkNameIsFree(final SnapshotName name) {
-    final Entry taken = names.get(name);
-    if (taken != null) {
-      throw new ConflictException(
-          "the name " + name + " is taken by snapshot " + taken.snapshot().id());
-    }
-    if (draftNames.contains(name)) {
-      throw new ConflictException("a snapshot named " + name + " is being taken");
-    }
-  }
-
   private static List<SharedLayer> layersOf(final SnapshotUse base) {
     if (!base.isOpen()) {
       throw new IllegalStateException("the use of snapshot " + base.snapshot().id() + " is closed");
     }
     return base.contents().sharedLayers();
-  }
-
-  private SnapshotId newId() {
-    while (true) {
-      final SnapshotId id = SnapshotId.random();
-      if (!index.containsKey(id.toString())
-          && living.stream().noneMatch(contents -> contents.id().equals(id))
-          && drafts.stream().noneMatch(draft -> draft.snapshotId().equals(id))) {
-        return id;
-      }
-    }
   }
 
   /**
@@ -364,24 +447,55 @@ public final class SnapshotStore implements AutoCloseable {
 
   private Snapshot store(final Draft draft, final MessageLite image, final SnapshotFacts facts) {
     budget.check("the snapshot of " + draft.request().instance());
-    final byte[] deflated = SnapshotRecords.deflate(image);
-    draft.regions().values().forEach(mounts::seal);
+    final Optional<SharedImage> base = retainImage(draft.request().parent());
+    try {
+      return store(draft, images.pack(image, base), base, facts);
+    } finally {
+      base.ifPresent(this::releaseImage);
+    }
+  }
+
+  /** Of the snapshot before it, whose image is likely to be much the same. */
+  private Optional<SharedImage> retainImage(final Optional<String> parent) {
+    synchronized (lock) {
+      final Optional<SharedImage> image =
+          parent.flatMap(index::lookUp).map(entry -> entry.contents().image());
+      image.ifPresent(SharedImage::retain);
+      return image;
+    }
+  }
+
+  private void releaseImage(final SharedImage image) {
+    final boolean isLast;
+    synchronized (lock) {
+      isLast = journal.release(image);
+    }
+    if (isLast) {
+      images.forget(image);
+    }
+  }
+
+  private Snapshot store(
+      final Draft draft,
+      final ImageRecord image,
+      final Optional<SharedImage> base,
+      final SnapshotFacts facts) {
     final boolean ownLayer = !layers.isEmpty(draft.ownLayer());
-    final SnapshotSpace space =
-        new SnapshotSpace(
-            allocated(draft.regions().get(RegionKind.HUGE)),
-            allocated(draft.regions().get(RegionKind.SMALL)),
-            ownLayer ? layers.bytes(draft.ownLayer()) : 0,
-            deflated.length);
-    final Snapshot snapshot =
-        add(draft, facts, space, ownLayer, deflated, image.getSerializedSize());
+    final long layerBytes = ownLayer ? layers.bytes(draft.ownLayer()) : 0;
+    if (ownLayer) {
+      // Whoever dies now leaves a layer that no snapshot has, which the next daemon removes.
+      layers.rename(draft.ownLayer(), draft.id());
+    }
+    final Snapshot snapshot = add(draft, facts, layerBytes, ownLayer, image, base);
     freePages();
     // Its files count as used by now.
     draft.reservation().close();
     draft.regions().values().forEach(RegionFile::close);
-    draft.ownLayer().close();
-    if (!ownLayer) {
-      removeLayer(draft.ownLayer().name());
+    if (ownLayer) {
+      draft.ownLayer().close();
+      layers.keep(draft.id());
+    } else {
+      layers.giveBack(draft.ownLayer());
     }
     setLimits();
     return snapshot;
@@ -391,10 +505,10 @@ public final class SnapshotStore implements AutoCloseable {
   private Snapshot add(
       final Draft draft,
       final SnapshotFacts facts,
-      final SnapshotSpace space,
+      final long layerBytes,
       final boolean ownLayer,
-      final byte[] deflated,
-      final int imageLength) {
+      final ImageRecord image,
+      final Optional<SharedImage> base) {
     final List<SharedLayer> stack = new ArrayList<>(draft.baseLayers());
     if (ownLayer) {
       stack.add(0, new SharedLayer(draft.snapshotId()));
@@ -403,89 +517,67 @@ public final class SnapshotStore implements AutoCloseable {
     final Snapshot snapshot;
     synchronized (lock) {
       checkOpen();
-      final List<SpaceRecord> spaces = makeTables(changes);
-      forgetOverwritten(draft.regionNumber());
+      final List<SpaceRecord> spaces = pages.make(changes, draft.regionNumber());
       final SnapshotRecord record;
       final long position;
       try {
+        draft
+            .regions()
+            .forEach(
+                (kind, file) ->
+                    pages.trim(file.readWrite(), draft.regionNumber(), kind, changes, spaces));
+        draft.regions().values().forEach(mounts::seal);
+        final SnapshotSpace space =
+            new SnapshotSpace(
+                allocated(draft, RegionKind.HUGE),
+                allocated(draft, RegionKind.SMALL),
+                layerBytes,
+                image.getDeflated().size());
         record =
             SnapshotRecords.record(
                 draft,
-                facts.counted(pages(spaces), storedPages(changes)),
+                facts.counted(pages.count(spaces), storedPages(changes)),
                 space,
-                files.isUsed(draft.regionNumber()) ? draft.regionNumber() : 0,
+                pages.isUsed(draft.regionNumber()) ? draft.regionNumber() : 0,
                 spaces,
                 ownLayer,
-                deflated,
-                imageLength);
-        position = append(JournalRecord.newBuilder().setSnapshot(record).build());
+                image);
+        position = journal.append(JournalRecord.newBuilder().setSnapshot(record).build());
       } catch (final RuntimeException e) {
-        spaces.forEach(table -> tables.release(table.getRoot()));
+        pages.release(spaces);
         throw e;
       }
       // Before anybody can remove the snapshot, and somebody else gets the number.
-      files.endDraft(draft.regionNumber());
+      pages.endDraft(draft.regionNumber());
       snapshot = SnapshotRecords.snapshot(record);
       final Contents contents =
           new Contents(
-              draft.snapshotId(), record.getRegion(), spaces, stack, snapshot.space(), position);
+              draft.snapshotId(),
+              record.getRegion(),
+              spaces,
+              stack,
+              snapshot.space(),
+              sharedImage(draft, image, base, position),
+              position);
+      checksums.add(contents, changes);
       final Entry entry = new Entry(snapshot, contents);
       drafts.remove(draft);
       living.add(contents);
-      index.put(snapshot.id(), entry);
-      snapshot
-          .name()
-          .ifPresent(
-              name -> {
-                draftNames.remove(name);
-                names.put(name, entry);
-              });
+      index.add(entry);
     }
     return snapshot;
   }
 
-  private List<SpaceRecord> makeTables(final List<PageChange> changes) {
-    long needed = 0;
-    for (final PageChange change : changes) {
-      needed += change.isStored() || change.isMoved() ? change.end() - change.first() : 0;
+  private static SharedImage sharedImage(
+      final Draft draft,
+      final ImageRecord image,
+      final Optional<SharedImage> base,
+      final long position) {
+    if (image.getBase() == 0 || base.isEmpty()) {
+      return new SharedImage(draft.snapshotId(), position);
     }
-    tables.reserve(needed, changes.size());
-    final Map<Integer, Integer> roots = new TreeMap<>();
-    for (final PageChange change : changes) {
-      final int root = roots.getOrDefault(change.space(), 0);
-      roots.put(change.space(), change.applyTo(tables, root));
-    }
-    return roots.entrySet().stream()
-        .map(
-            table ->
-                SpaceRecord.newBuilder().setSpace(table.getKey()).setRoot(table.getValue()).build())
-        .toList();
-  }
-
-  /** What a draft stored and then replaced may be at the place of what it stored later. */
-  private void forgetOverwritten(final int number) {
-    final LongArrayList others = new LongArrayList();
-    for (int i = 0; i < freedPages.size(); i++) {
-      final long place = freedPages.getLong(i);
-      if (PagePlace.number(PagePlace.fileOf(place)) == number) {
-        files.forget(place);
-      } else {
-        others.addLong(place);
-      }
-    }
-    freedPages = others;
-  }
-
-  private long pages(final List<SpaceRecord> spaces) {
-    final long[] count = {0};
-    spaces.forEach(
-        table ->
-            tables.visit(
-                table.getRoot(),
-                0,
-                1L << PageTables.PAGE_NUMBER_BITS,
-                (number, place) -> count[0]++));
-    return count[0];
+    base.get().retain();
+    return base.get();
   }
 
   private static long storedPages(final List<PageChange> changes) {
@@ -496,74 +588,35 @@ public final class SnapshotStore implements AutoCloseable {
   }
 
   List<Extent> extents(final Contents contents, final int space, final long start, final long end) {
-    final ExtentList list = new ExtentList();
-    tables.visit(
-        contents.root(space),
-        start >>> PagePlace.PAGE_SHIFT,
-        end >>> PagePlace.PAGE_SHIFT,
-        list::add);
-    return list.extents();
+    return pages.extents(contents.root(space), start, end);
   }
 
   /** Gives back what tables have let go of. */
   private void freePages() {
     final LongArrayList places;
     synchronized (lock) {
-      if (freedPages.isEmpty() || closed) {
+      if (closed) {
         return;
       }
-      places = freedPages;
-      freedPages = new LongArrayList();
+      places = pages.takeFreed();
     }
-    files.free(places);
-  }
-
-  private long append(final JournalRecord record) {
-    if (journal.isWorthCompacting()) {
-      compact();
-    }
-    try {
-      return journal.append(record);
-    } catch (final StoreFullException e) {
-      if (journal.dead() == 0) {
-        throw e;
-      }
-      compact();
-      return journal.append(record);
-    }
-  }
-
-  private void compact() {
-    final Map<Contents, Long> moved = new HashMap<>();
-    try {
-      journal =
-          journal.compacted(
-              fresh -> {
-                fresh.append(
-                    JournalRecord.newBuilder()
-                        .setBudget(BudgetRecord.newBuilder().setBytes(budget.bytes()))
-                        .build());
-                living.forEach(
-                    contents -> {
-                      moved.put(contents, fresh.append(journal.read(contents.position())));
-                      if (contents.isRemoved()) {
-                        fresh.append(SnapshotRecords.removed(contents.id()));
-                      }
-                    });
-              });
-      moved.forEach(Contents::moveTo);
-    } catch (final StoreFullException e) {
-      LOG.warn("the journal is not compacted: {}", e.getMessage());
-    }
+    pages.giveBack(places);
   }
 
   byte[] image(final Contents contents) {
-    final SnapshotRecord record;
+    final ImageRecord record;
     synchronized (lock) {
       checkOpen();
-      record = journal.read(contents.position()).getSnapshot();
+      record = journal.image(contents);
     }
-    return SnapshotRecords.image(record);
+    return images.unpack(record, contents.image());
+  }
+
+  private ImageRecord imageRecord(final SharedImage image) {
+    synchronized (lock) {
+      checkOpen();
+      return journal.image(image);
+    }
   }
 
   Fd openFile(final long file) {
@@ -582,8 +635,11 @@ public final class SnapshotStore implements AutoCloseable {
     return held;
   }
 
-  private static long allocated(final RegionFile file) {
-    return FileStatus.of(file.readOnly()).allocated();
+  /** Of a file in which tables have no pages nothing stays. */
+  private long allocated(final Draft draft, final RegionKind kind) {
+    return pages.isUsed(draft.regionNumber(), kind)
+        ? FileStatus.of(draft.regions().get(kind).readOnly()).allocated()
+        : 0;
   }
 
   void discard(final Draft draft) {
@@ -592,7 +648,10 @@ public final class SnapshotStore implements AutoCloseable {
     }
     draft.ownLayer().close();
     removeLayer(draft.ownLayer().name());
+    // Under this name if it was being published.
+    removeLayer(draft.id());
     discard(
+        draft.snapshotId(),
         draft.request(),
         Optional.of(draft.reservation()),
         draft.regionNumber(),
@@ -601,6 +660,7 @@ public final class SnapshotStore implements AutoCloseable {
   }
 
   private void discard(
+      final SnapshotId id,
       final SnapshotRequest request,
       final Optional<Reservation> reservation,
       final int number,
@@ -608,7 +668,8 @@ public final class SnapshotStore implements AutoCloseable {
       final List<SharedLayer> baseLayers) {
     final List<SharedLayer> unused;
     synchronized (lock) {
-      request.name().ifPresent(draftNames::remove);
+      request.name().ifPresent(index::giveBackName);
+      index.giveBack(id);
       unused = baseLayers.stream().filter(SharedLayer::release).toList();
     }
     // Its files tell what was spent of it, so they are closed after it.
@@ -616,7 +677,7 @@ public final class SnapshotStore implements AutoCloseable {
     regions.values().forEach(RegionFile::close);
     freePages();
     if (!isClosed()) {
-      files.endDraft(number);
+      pages.endDraft(number);
     }
     unused.forEach(layer -> removeLayer(layer.name()));
     setLimits();
@@ -635,36 +696,20 @@ public final class SnapshotStore implements AutoCloseable {
    */
   public Snapshot get(final String reference) {
     synchronized (lock) {
-      return find(reference).snapshot();
+      return index.find(reference).snapshot();
     }
   }
 
-  private Entry find(final String reference) {
-    final Entry byId = index.get(reference);
-    if (byId != null) {
-      return byId;
+  /**
+   * Look a snapshot up by its whole id.
+   *
+   * @param id 12 hexadecimal digits.
+   * @return the snapshot; empty if there is none, or no more.
+   */
+  public Optional<Snapshot> lookUp(final String id) {
+    synchronized (lock) {
+      return index.lookUp(id).map(Entry::snapshot);
     }
-    if (SnapshotName.isValid(reference)) {
-      final Entry byName = names.get(SnapshotName.parse(reference));
-      if (byName != null) {
-        return byName;
-      }
-    }
-    final List<String> ids =
-        reference.isEmpty()
-            ? List.of()
-            : index.tailMap(reference).keySet().stream()
-                .takeWhile(id -> id.startsWith(reference))
-                .limit(2)
-                .toList();
-    if (ids.isEmpty()) {
-      throw new NotFoundException("there is no snapshot '" + reference + "'");
-    }
-    if (ids.size() > 1) {
-      throw new ConflictException(
-          "'" + reference + "' is the beginning of several snapshots' ids: " + ids + ", ...");
-    }
-    return index.get(ids.get(0));
   }
 
   /**
@@ -674,14 +719,19 @@ public final class SnapshotStore implements AutoCloseable {
    */
   public List<Snapshot> list() {
     synchronized (lock) {
-      return sorted().stream().map(Entry::snapshot).toList();
+      return index.list();
     }
   }
 
-  private List<Entry> sorted() {
-    return index.values().stream()
-        .sorted(Comparator.comparing(entry -> entry.snapshot().created()))
-        .toList();
+  /**
+   * How many snapshots there are.
+   *
+   * @return their number.
+   */
+  public int size() {
+    synchronized (lock) {
+      return index.size();
+    }
   }
 
   /**
@@ -694,8 +744,9 @@ public final class SnapshotStore implements AutoCloseable {
    */
   public SnapshotUse use(final String reference) {
     synchronized (lock) {
-      final Entry entry = find(reference);
+      final Entry entry = index.find(reference);
       entry.contents().retain();
+      index.touch(entry);
       return new SnapshotUse(this, entry.snapshot(), entry.contents());
     }
   }
@@ -715,17 +766,20 @@ public final class SnapshotStore implements AutoCloseable {
     final Entry entry;
     synchronized (lock) {
       checkOpen();
-      entry = find(reference);
-      // What nobody uses is freed below, and the journal told of that.
-      if (entry.contents().holders() > 1) {
-        journal.appendLast(SnapshotRecords.removed(entry.contents().id()));
-      }
-      entry.contents().setRemoved();
-      index.remove(entry.snapshot().id());
-      entry.snapshot().name().ifPresent(names::remove);
+      entry = index.find(reference);
+      remove(entry);
     }
     release(entry.contents());
     return entry.snapshot();
+  }
+
+  private void remove(final Entry entry) {
+    // What nobody uses is freed next, and the journal told of that.
+    if (entry.contents().holders() > 1) {
+      journal.remove(entry.contents());
+    }
+    entry.contents().setRemoved();
+    index.remove(entry);
   }
 
   void retain(final Contents contents) {
@@ -743,9 +797,15 @@ public final class SnapshotStore implements AutoCloseable {
       if (!contents.release() || !living.remove(contents)) {
         return;
       }
-      journal.appendLast(SnapshotRecords.freed(contents.id()));
-      journal.forget(contents.position());
-      contents.spaces().forEach(space -> tables.release(space.getRoot()));
+      checksums.awaitEnd(contents);
+      if (closed) {
+        return;
+      }
+      if (journal.free(contents)) {
+        images.forget(contents.image());
+      }
+      index.giveBack(contents.id());
+      pages.release(contents.spaces());
       unused = contents.sharedLayers().stream().filter(SharedLayer::release).toList();
     }
     freePages();
@@ -764,6 +824,120 @@ public final class SnapshotStore implements AutoCloseable {
     }
   }
 
+  // ---- whether it is what was stored ----
+
+  /**
+   * Read snapshots back and compare them with their checksums. Those that are damaged are marked,
+   * now and for later daemons: forks of them are refused. Snapshots that are taken meanwhile are
+   * not checked.
+   *
+   * @param reference of one snapshot, as in {@link #get}; empty: all.
+   * @param progress is told how far it is.
+   * @return what was found.
+   * @throws NotFoundException if there is no such snapshot.
+   */
+  public StoreVerification verify(
+      final Optional<String> reference, final StoreVerification.Progress progress) {
+    final List<Entry> entries;
+    final long total;
+    synchronized (lock) {
+      checkOpen();
+      entries =
+          reference.isPresent()
+              ? List.of(index.find(reference.get()))
+              : List.copyOf(index.entries());
+      total =
+          reference.isPresent() ? pages.count(entries.get(0).contents().spaces()) : pages.count();
+    }
+    try (PageChecker checker = checker()) {
+      final Verifier verifier = new Verifier(this, checker);
+      verifier.read(entries, total, progress);
+      if (!checker.broken().isEmpty()) {
+        final BitSet clean = new BitSet();
+        synchronized (lock) {
+          // Whoever shares a broken page is damaged, whichever snapshot was asked for.
+          living.forEach(contents -> verifier.mark(contents, pages, clean));
+        }
+      }
+      return new StoreVerification(
+          entries.size(),
+          checker.checked(),
+          checker.added(),
+          brokenRecords(),
+          damagedOf(reference.isPresent() && checker.broken().isEmpty() ? entries : all()));
+    }
+  }
+
+  private List<Entry> all() {
+    synchronized (lock) {
+      return List.copyOf(index.entries());
+    }
+  }
+
+  private long brokenRecords() {
+    synchronized (lock) {
+      return journal.broken();
+    }
+  }
+
+  private static List<StoreVerification.Damage> damagedOf(final List<Entry> entries) {
+    return entries.stream()
+        .filter(entry -> entry.contents().damage().isPresent())
+        .map(
+            entry ->
+                new StoreVerification.Damage(
+                    entry.snapshot(), entry.contents().damage().orElseThrow()))
+        .toList();
+  }
+
+  /** A snapshot is found to be damaged. */
+  void damaged(final Contents contents, final String what) {
+    synchronized (lock) {
+      if (closed || !living.contains(contents) || contents.damage().isPresent()) {
+        return;
+      }
+      contents.setDamage(Optional.of(what));
+      LOG.error("snapshot {} is damaged: {}", contents.id(), what);
+      try {
+        journal.append(SnapshotRecords.damaged(contents.id(), what));
+      } catch (final VasException e) {
+        LOG.warn("the next daemon will not know that: {}", e.getMessage());
+      }
+    }
+  }
+
+  /**
+   * Free what nobody needs and was not freed in time, as by a daemon that died: files, pages of 4
+   * KiB, whole huge pages, layers; and write the journal anew. Other calls wait meanwhile.
+   *
+   * @return how much that was.
+   */
+  public StoreGarbage collectGarbage() {
+    synchronized (lock) {
+      checkOpen();
+      final long pagesBefore = pageBytes();
+      final long layersBefore = layers.usedBytes();
+      final long metadataBefore = places.metadataBytes();
+      pages.collectGarbage();
+      final Set<String> known =
+          living.stream()
+              .flatMap(contents -> contents.sharedLayers().stream())
+              .map(SharedLayer::name)
+              .collect(Collectors.toSet());
+      layers.retain(known);
+      journal.compact();
+      budget.setLimits();
+      return new StoreGarbage(
+          Math.max(0, pagesBefore - pageBytes()),
+          Math.max(0, layersBefore - layers.usedBytes()),
+          Math.max(0, metadataBefore - places.metadataBytes()));
+    }
+  }
+
+  private long pageBytes() {
+    return mounts.usedBytes(RegionKind.HUGE) + mounts.usedBytes(RegionKind.SMALL);
+  }
+
   // ---- how full it is ----
 
   /**
@@ -776,7 +950,7 @@ public final class SnapshotStore implements AutoCloseable {
     final long drafted;
     synchronized (lock) {
       entries =
-          sorted().stream()
+          index.entries().stream()
               .map(
                   entry ->
                       new StoreStatus.Entry(
@@ -793,18 +967,46 @@ public final class SnapshotStore implements AutoCloseable {
         entries.stream()
             .mapToLong(entry -> entry.space().bytes() - entry.space().imageBytes())
             .sum();
-    final List<String> limitations = new ArrayList<>(mounts.limitations());
-    limitations.addAll(layers.limitations());
     return new StoreStatus(
         budget.bytes(),
+        whenFull,
         used,
         budget.reservedBytes(),
         Math.max(0, used - listed - drafted),
         places.metadataBytes(),
         mounts.hasHugePages(),
         mounts.isLimitedByKernel(),
-        List.copyOf(limitations),
+        limitations(),
         entries);
+  }
+
+  /**
+   * What it holds.
+   *
+   * @return bytes.
+   */
+  public long usedBytes() {
+    return budget.usedBytes();
+  }
+
+  /**
+   * What it may hold.
+   *
+   * @return bytes.
+   */
+  public long budgetBytes() {
+    return budget.bytes();
+  }
+
+  /**
+   * What this kernel or this user does not allow.
+   *
+   * @return one line each.
+   */
+  public List<String> limitations() {
+    final List<String> all = new ArrayList<>(mounts.limitations());
+    all.addAll(layers.limitations());
+    return List.copyOf(all);
   }
 
   private void setLimits() {
@@ -842,12 +1044,15 @@ public final class SnapshotStore implements AutoCloseable {
         return;
       }
       closed = true;
+    }
+    checksums.close();
+    synchronized (lock) {
       living.clear();
       index.clear();
-      names.clear();
       removedBefore.clear();
       journal.close();
-      tables.close();
+      images.close();
+      pages.close();
     }
     places.close();
   }

@@ -1,5 +1,6 @@
 package io.vas.store;
 
+import io.vas.core.DamagedException;
 import io.vas.core.linux.DeviceNumber;
 import io.vas.core.linux.Fd;
 import io.vas.core.memory.Extent;
@@ -9,6 +10,7 @@ import java.util.HashMap;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Set;
 
 /**
@@ -58,6 +60,18 @@ public final class SnapshotUse implements PageSource, AutoCloseable {
   public synchronized byte[] image() {
     checkOpen();
     return store.image(contents);
+  }
+
+  /**
+   * Check that nothing is known to be broken, before it is forked.
+   *
+   * @throws DamagedException otherwise.
+   */
+  public void checkIntact() {
+    final Optional<String> damage = contents.damage();
+    if (damage.isPresent()) {
+      throw new DamagedException("it is damaged: " + damage.get());
+    }
   }
 
   Contents contents() {

@@ -2,6 +2,7 @@ package io.vas.store;
 
 import io.vas.core.InvalidRequestException;
 import java.nio.file.Path;
+import java.util.Optional;
 
 /**
  * How a store is set up.
@@ -9,8 +10,11 @@ import java.nio.file.Path;
  * @param stateDirectory where it may put what does not fit elsewhere; private to its owner.
  * @param budgetBytes what it may hold, at least 4 MiB.
  * @param isDefault whether nobody has asked for that budget: a store that is there keeps its own.
+ * @param whenFull what to do when it is full; empty: as before, in a new store {@link
+ *     FullPolicy#REFUSE}.
  */
-public record StoreConfig(Path stateDirectory, long budgetBytes, boolean isDefault) {
+public record StoreConfig(
+    Path stateDirectory, long budgetBytes, boolean isDefault, Optional<FullPolicy> whenFull) {
   private static final long SMALLEST = 4 * ByteCount.MIB;
 
   /**
@@ -45,7 +49,7 @@ public record StoreConfig(Path stateDirectory, long budgetBytes, boolean isDefau
    * @param budgetBytes what it may hold, at least 4 MiB.
    */
   public StoreConfig(final Path stateDirectory, final long budgetBytes) {
-    this(stateDirectory, budgetBytes, false);
+    this(stateDirectory, budgetBytes, false, Optional.empty());
   }
 
   /**
@@ -56,6 +60,19 @@ public record StoreConfig(Path stateDirectory, long budgetBytes, boolean isDefau
    */
   public static StoreConfig ofDefaultBudget(final Path stateDirectory) {
     return new StoreConfig(
-        stateDirectory, Math.max(SMALLEST, AvailableMemory.availableBytes() / 2), true);
+        stateDirectory,
+        Math.max(SMALLEST, AvailableMemory.availableBytes() / 2),
+        true,
+        Optional.empty());
+  }
+
+  /**
+   * The same with something else to do when it is full.
+   *
+   * @param policy what to do.
+   * @return the configuration.
+   */
+  public StoreConfig whenFull(final FullPolicy policy) {
+    return new StoreConfig(stateDirectory, budgetBytes, isDefault, Optional.of(policy));
   }
 }

@@ -66,6 +66,7 @@ record StorePlaces(RegionMounts regions, Layers layers, Path metadata, Optional<
     try {
       Files.createDirectories(metadata);
       Journal.delete(metadata);
+      PageTables.delete(metadata);
     } catch (final IOException e) {
       throw new VasException("cannot use " + metadata + ": " + e, e);
     }
@@ -78,7 +79,12 @@ record StorePlaces(RegionMounts regions, Layers layers, Path metadata, Optional<
 
   /** Let the journal take so much. */
   void limitMetadata(final long bytes) {
-    mounts.ifPresent(on -> on.mount(StoreMounts.Role.METADATA).limit(bytes));
+    mounts.ifPresent(
+        on -> {
+          final TmpfsMount metadata = on.mount(StoreMounts.Role.METADATA);
+          // A budget that is smaller than the last one takes away nothing that is there.
+          metadata.limit(Math.max(bytes, metadata.status().usedBytes() + ByteCount.MIB));
+        });
   }
 
   /** What the journal takes. */
@@ -95,6 +101,7 @@ record StorePlaces(RegionMounts regions, Layers layers, Path metadata, Optional<
     if (mounts.isEmpty()) {
       try {
         Journal.delete(metadata);
+        PageTables.delete(metadata);
         Files.deleteIfExists(metadata);
       } catch (final IOException e) {
         LOG.warn("{} is not removed: {}", metadata, e.toString());

@@ -7,6 +7,7 @@ import java.util.Optional;
  * How full the store is.
  *
  * @param budgetBytes what it may hold.
+ * @param whenFull what is done when a snapshot does not fit.
  * @param usedBytes what it holds.
  * @param reservedBytes what is set aside for snapshots that are being taken.
  * @param removedBytes part of what it holds: of removed snapshots, what instances or other
@@ -19,6 +20,7 @@ import java.util.Optional;
  */
 public record StoreStatus(
     long budgetBytes,
+    FullPolicy whenFull,
     long usedBytes,
     long reservedBytes,
     long removedBytes,

@@ -8,7 +8,9 @@ import io.vas.core.linux.OpenFlags;
 import io.vas.core.linux.TmpfsMount;
 import io.vas.core.linux.TmpfsMount.RegionFile;
 import io.vas.core.memory.RegionKind;
+import java.util.EnumMap;
 import java.util.List;
+import java.util.Map;
 import java.util.Set;
 import java.util.stream.Collectors;
 
@@ -22,6 +24,7 @@ final class TmpfsRegionMounts implements RegionMounts {
   static final long SMALLEST_LIMIT = 4096;
 
   private final StoreMounts mounts;
+  private final Map<RegionKind, DeviceNumber> devices = new EnumMap<>(RegionKind.class);
 
   /**
    * Regions.
@@ -30,6 +33,9 @@ final class TmpfsRegionMounts implements RegionMounts {
    */
   TmpfsRegionMounts(final StoreMounts mounts) {
     this.mounts = mounts;
+    for (final RegionKind kind : RegionKind.values()) {
+      devices.put(kind, FileStatus.of(mount(kind).readOnlyMount()).device());
+    }
   }
 
   private TmpfsMount mount(final RegionKind kind) {
@@ -75,7 +81,7 @@ final class TmpfsRegionMounts implements RegionMounts {
 
   @Override
   public DeviceNumber device(final RegionKind kind) {
-    return FileStatus.of(mount(kind).readOnlyMount()).device();
+    return devices.get(kind);
   }
 
   @Override

@@ -39,7 +39,7 @@ class BudgetTest {
   @Test
   void shouldLetAnyPoolTakeWhatIsReserved() {
     first.used = 100 * MIB;
-    try (Reservation reservation = budget.reserve("it", 500 * MIB, () -> 0)) {
+    try (Reservation reservation = budget.reserve("it", 500 * MIB, 0, () -> 0)) {
       assertThat(Stream.of(first, second, third)).allMatch(p -> p.limit - p.used >= 500 * MIB);
       assertThat(Stream.of(first, second, third)).allMatch(p -> p.limit <= BYTES);
       assertThat(budget.reservedBytes()).isEqualTo(500 * MIB);
@@ -55,7 +55,7 @@ class BudgetTest {
   void shouldSayHowMuchIsMissing() {
     second.used = 900 * MIB;
     assertThatExceptionOfType(StoreFullException.class)
-        .isThrownBy(() -> budget.reserve("the snapshot of x", 300 * MIB, () -> 0))
+        .isThrownBy(() -> budget.reserve("the snapshot of x", 300 * MIB, 0, () -> 0))
         .withMessage(
             "the store is full: the snapshot of x needs 300.0 MiB, 100.0 MiB of 1000.0 MiB are"
                 + " free, 200.0 MiB are missing");
@@ -69,13 +69,13 @@ class BudgetTest {
   @Test
   void shouldCountWhatIsSpentOnlyOnce() {
     final AtomicLong spent = new AtomicLong();
-    try (Reservation reservation = budget.reserve("it", 600 * MIB, spent::get)) {
+    try (Reservation reservation = budget.reserve("it", 600 * MIB, 0, spent::get)) {
       assertThatExceptionOfType(StoreFullException.class)
-          .isThrownBy(() -> budget.reserve("other", 401 * MIB, () -> 0));
+          .isThrownBy(() -> budget.reserve("other", 401 * MIB, 0, () -> 0));
       first.used = 500 * MIB;
       spent.set(500 * MIB);
       assertThat(budget.reservedBytes()).isEqualTo(100 * MIB);
-      budget.reserve("other", 400 * MIB, () -> 0).close();
+      budget.reserve("other", 400 * MIB, 0, () -> 0).close();
       // More than was reserved is used, not owed.
       first.used = 700 * MIB;
       spent.set(700 * MIB);
@@ -87,15 +87,35 @@ class BudgetTest {
   @Test
   void shouldTryAgainWhenAPoolFillsWhileItsLimitIsSet() {
     first.fillsBy = MIB;
+    try (Reservation reservation = budget.reserve("it", 500 * MIB, 0, () -> 0)) {
+      assertThat(first.limit).isGreaterThanOrEqualTo(500 * MIB + first.used);
+      assertThat(first.used).isEqualTo(MIB);
+      reservation.add("nothing", 0);
+    }
+  }
+
+  @Test
+  void shouldLeaveLimitsAsTheyAreWhileThereIsPlenty() {
     budget.setLimits();
-    assertThat(first.limit).isGreaterThanOrEqualTo(first.used);
-    assertThat(first.used).isEqualTo(MIB);
+    final long before = first.limit;
+    for (int i = 0; i < 40; i++) {
+      try (Reservation reservation = budget.reserve("a little", MIB, 0, () -> 0)) {
+        first.used += MIB;
+        assertThat(first.limit - first.used).isGreaterThanOrEqualTo(MIB);
+        reservation.add("nothing", 0);
+      }
+      budget.setLimits();
+    }
+    assertThat(first.limits).isLessThan(8);
+    assertThat(first.limit).isGreaterThan(before);
+    assertThat(first.limit + second.limit + third.limit).isLessThanOrEqualTo(BYTES);
   }
 
   private static final class FakePool implements Pool {
     private long used;
     private long limit;
     private long fillsBy;
+    private int limits;
 
     @Override
     public long usedBytes() {
@@ -110,6 +130,7 @@ class BudgetTest {
         throw new LinuxException("fsconfig", "size=" + bytes, Errno.EINVAL.number());
       }
       limit = bytes;
+      limits++;
     }
   }
 }

@@ -10,6 +10,7 @@ import io.vas.core.linux.Fd;
 import io.vas.core.linux.FileIo;
 import io.vas.core.linux.OpenFlags;
 import io.vas.core.linux.TmpfsMount;
+import io.vas.store.journal.ImageRecord;
 import io.vas.store.journal.JournalRecord;
 import io.vas.store.journal.SnapshotRecord;
 import java.io.IOException;
@@ -56,7 +57,10 @@ class JournalTest {
   private static JournalRecord record(final long id, final int bytes) {
     return JournalRecord.newBuilder()
         .setSnapshot(
-            SnapshotRecord.newBuilder().setId(id).setImage(ByteString.copyFrom(new byte[bytes])))
+            SnapshotRecord.newBuilder()
+                .setId(id)
+                .setImage(
+                    ImageRecord.newBuilder().setDeflated(ByteString.copyFrom(new byte[bytes]))))
         .build();
   }
 

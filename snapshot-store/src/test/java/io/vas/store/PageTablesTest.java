@@ -14,6 +14,7 @@ import java.util.NavigableMap;
 import java.util.Random;
 import java.util.Set;
 import java.util.TreeMap;
+import java.util.stream.LongStream;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -40,7 +41,9 @@ class PageTablesTest {
 
   private PageTables tables() {
     return new PageTables(
-        directory, place -> stored.add(place), place -> assertThat(freed.add(place)).isTrue());
+        directory,
+        (place, count) -> LongStream.range(place, place + count).forEach(stored::add),
+        place -> assertThat(freed.add(place)).isTrue());
   }
 
   @AfterEach

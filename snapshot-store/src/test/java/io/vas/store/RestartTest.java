@@ -33,6 +33,8 @@ import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.ExtendWith;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
 
 /** What is left of a store when its process ends without a word. */
 @ExtendWith(Leaks.class)
@@ -40,7 +42,7 @@ class RestartTest {
   private static final long MIB = 1 << 20;
   private static final int PAGE = 4096;
   private static final SnapshotFacts FACTS = new SnapshotFacts(1500, 2500, "map");
-  private static final int STEPS = 5_000;
+  private static final int STEPS = 10_000;
   private static final int SOAK_STEPS = 50_000;
   private static final long BUDGET = 24 * MIB;
 
@@ -50,6 +52,25 @@ class RestartTest {
 
   private void open(final long budget) {
     store = SnapshotStore.open(new StoreConfig(directory, budget), held);
+  }
+
+  private void open(final Model model) {
+    store = SnapshotStore.open(new StoreConfig(directory, BUDGET).whenFull(model.whenFull), held);
+    store.setOwner(
+        new SnapshotOwner() {
+          @Override
+          public boolean letGo(final Snapshot snapshot) {
+            return !snapshot.id().endsWith("0");
+          }
+
+          @Override
+          public void evicted(final Snapshot snapshot) {
+            assertThat(snapshot.name()).isEmpty();
+            assertThat(snapshot.id()).doesNotEndWith("0");
+            assertThat(model.contents.remove(snapshot.id())).isNotNull();
+            model.evicted++;
+          }
+        });
   }
 
   @AfterEach
@@ -222,29 +243,39 @@ class RestartTest {
 
   /** What the store should have: the values of the pages of each snapshot, by page. */
   private static final class Model {
+    private final FullPolicy whenFull;
+    private int evicted;
     private final Map<String, NavigableMap<Integer, Long>> contents = new HashMap<>();
+    private final Map<String, BytesValue> images = new HashMap<>();
+    private byte[] lastImage = new byte[0];
     private final Map<String, String> names = new HashMap<>();
     private final Map<String, NavigableMap<Integer, Long>> used = new HashMap<>();
     private final List<SnapshotUse> uses = new ArrayList<>();
     private long lastValue;
+
+    Model(final FullPolicy whenFull) {
+      this.whenFull = whenFull;
+    }
   }
 
-  @Test
-  void shouldAgreeWithAModelUnderRandomOperations() {
-    compareWithModel(STEPS);
+  @ParameterizedTest
+  @EnumSource
+  void shouldAgreeWithAModelUnderRandomOperations(final FullPolicy whenFull) {
+    compareWithModel(whenFull, STEPS);
   }
 
-  @Test
+  @ParameterizedTest
+  @EnumSource
   @Tag("soak")
-  void shouldAgreeWithAModelUnderVeryManyRandomOperations() {
-    compareWithModel(SOAK_STEPS);
+  void shouldAgreeWithAModelUnderVeryManyRandomOperations(final FullPolicy whenFull) {
+    compareWithModel(whenFull, SOAK_STEPS);
   }
 
-  private void compareWithModel(final int steps) {
+  private void compareWithModel(final FullPolicy whenFull, final int steps) {
     final long seed = Long.getLong("vas.seed", System.nanoTime());
     final Random random = new Random(seed);
-    final Model model = new Model();
-    open(BUDGET);
+    final Model model = new Model(whenFull);
+    open(model);
     int full = 0;
     for (int step = 0; step < steps; step++) {
       try {
@@ -262,6 +293,7 @@ class RestartTest {
       }
     }
     assertThat(full).as("seed %d: full stores met", seed).isPositive();
+    assertThat(model.evicted > 0).as("seed %d", seed).isEqualTo(whenFull == FullPolicy.EVICT);
     model.uses.forEach(SnapshotUse::close);
     store.list().forEach(snapshot -> store.remove(snapshot.id()));
     assertThat(store.status().usedBytes()).as("seed %d", seed).isZero();
@@ -294,8 +326,13 @@ class RestartTest {
         assertThat(pages(use)).isEqualTo(model.used.get(use.snapshot().id()));
         use.close();
       }
-    } else if (choice < 990) {
+    } else if (choice < 980) {
       check(model);
+    } else if (choice < 984) {
+      // Nothing is broken, and nothing was left.
+      assertThat(store.verify(Optional.empty(), (done, total) -> {}).damaged()).isEmpty();
+    } else if (choice < 990) {
+      assertThat(store.collectGarbage().pageBytes()).isZero();
     } else {
       restart(model);
     }
@@ -311,7 +348,15 @@ class RestartTest {
     }
     final Optional<SnapshotUse> base =
         random.nextInt(4) > 0 ? any.map(store::use) : Optional.empty();
-    try (Draft draft = store.draft(request(name, base))) {
+    final SnapshotRequest request =
+        new SnapshotRequest(
+            "instance1",
+            Optional.ofNullable(name).map(SnapshotName::parse),
+            base.map(use -> use.snapshot().id()),
+            base,
+            random.nextInt(4 << 20),
+            0);
+    try (Draft draft = store.draft(request)) {
       final NavigableMap<Integer, Long> pages = new TreeMap<>();
       if (base.isPresent()) {
         draft.share(0, 0, PageSpace.END, base.get(), 0, 0);
@@ -324,10 +369,9 @@ class RestartTest {
         Files.writeString(Path.of("/proc/self/fd/" + draft.layer().value(), "f"), "f");
       }
       if (random.nextInt(10) > 0) {
-        final byte[] noise = new byte[random.nextInt(10_000)];
-        random.nextBytes(noise);
-        final Snapshot made =
-            store.publish(draft, BytesValue.of(ByteString.copyFrom(noise)), FACTS);
+        final BytesValue image = image(random, model);
+        final Snapshot made = store.publish(draft, image, FACTS);
+        model.images.put(made.id(), image);
         assertThat(made.facts().pages()).isEqualTo(pages.size());
         model.contents.put(made.id(), pages);
         if (name != null) {
@@ -337,6 +381,18 @@ class RestartTest {
     } finally {
       base.ifPresent(SnapshotUse::close);
     }
+  }
+
+  /** Mostly one that differs little from the last. */
+  private static BytesValue image(final Random random, final Model model) {
+    if (random.nextInt(20) == 0 || model.lastImage.length == 0) {
+      model.lastImage = new byte[1 + random.nextInt(10_000)];
+      random.nextBytes(model.lastImage);
+    } else {
+      model.lastImage = model.lastImage.clone();
+      model.lastImage[random.nextInt(model.lastImage.length)]++;
+    }
+    return BytesValue.of(ByteString.copyFrom(model.lastImage));
   }
 
   private static void change(
@@ -397,6 +453,7 @@ class RestartTest {
         (id, pages) -> {
           try (SnapshotUse use = store.use(id)) {
             assertThat(pages(use)).isEqualTo(pages);
+            assertThat(use.image()).isEqualTo(model.images.get(id).toByteArray());
           }
         });
   }
@@ -406,7 +463,7 @@ class RestartTest {
     store.leave();
     model.uses.forEach(SnapshotUse::close);
     model.uses.clear();
-    open(BUDGET);
+    open(model);
     used.forEach(id -> model.uses.add(store.reuse(id).orElseThrow()));
     store.freeUnused();
     check(model);

@@ -29,6 +29,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import java.util.Random;
+import java.util.Set;
 import java.util.concurrent.Callable;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.ExecutorService;
@@ -642,5 +643,90 @@ class SnapshotStoreTest {
       }
     }
     return published;
+  }
+
+  private static SnapshotOwner owner(final Set<String> needed, final List<String> evicted) {
+    return new SnapshotOwner() {
+      @Override
+      public boolean letGo(final Snapshot snapshot) {
+        return !needed.contains(snapshot.id());
+      }
+
+      @Override
+      public void evicted(final Snapshot snapshot) {
+        evicted.add(snapshot.id());
+      }
+    };
+  }
+
+  @ParameterizedTest
+  @EnumSource
+  void shouldEvictWhatWasUsedTheLongestTimeAgo(final Kind kind) {
+    final StorePlaces places =
+        kind == Kind.MOUNTS
+            ? StorePlaces.open(directory, held)
+            : StorePlaces.withoutMounts(directory, "mounts are not allowed");
+    store =
+        SnapshotStore.open(
+            new StoreConfig(directory, 10 * MIB).whenFull(FullPolicy.EVICT), held, places);
+    final Snapshot tagged = publish("a:tag", MIB, 1);
+    final Snapshot used = publish(null, MIB, 2);
+    final Snapshot needed = publish(null, MIB, 3);
+    final Snapshot first = publish(null, 2 * MIB, 4);
+    final Snapshot second = publish(null, 2 * MIB, 5);
+    final Snapshot third = publish(null, 2 * MIB, 6);
+    final List<String> evicted = new ArrayList<>();
+    store.setOwner(owner(Set.of(needed.id()), evicted));
+    store.use(first.id()).close();
+    try (SnapshotUse use = store.use(used.id())) {
+      final Snapshot large = publish(null, 3 * MIB, 7);
+      assertThat(evicted).containsExactly(second.id());
+      assertThat(store.list()).containsExactly(tagged, used, needed, first, third, large);
+      // All that may go is not enough: nothing goes.
+      assertThatExceptionOfType(StoreFullException.class)
+          .isThrownBy(() -> store.draft(request(null, 8 * MIB)))
+          .withMessageContaining("are missing; what may be evicted is not as much");
+      assertThat(store.size()).isEqualTo(6);
+      final Snapshot larger = publish(null, 7 * MIB, 8);
+      assertThat(store.list()).containsExactly(tagged, used, needed, larger);
+      assertThat(evicted).containsExactly(second.id(), third.id(), first.id(), large.id());
+      assertThat(use.image()).isNotEmpty();
+    }
+    assertThat(store.status().whenFull()).isEqualTo(FullPolicy.EVICT);
+  }
+
+  @Test
+  void shouldRememberWhatToDoWhenItIsFull() {
+    store =
+        SnapshotStore.open(new StoreConfig(directory, 8 * MIB).whenFull(FullPolicy.EVICT), held);
+    store.leave();
+    open(Kind.MOUNTS, 8 * MIB);
+    assertThat(store.status().whenFull()).isEqualTo(FullPolicy.EVICT);
+    store.leave();
+    store =
+        SnapshotStore.open(new StoreConfig(directory, 8 * MIB).whenFull(FullPolicy.REFUSE), held);
+    publish(null, 6 * MIB, 1);
+    assertThatExceptionOfType(StoreFullException.class)
+        .isThrownBy(() -> store.draft(request(null, 6 * MIB)));
+  }
+
+  @Test
+  void shouldLetADraftTakeWhatIsFreeBeyondWhatIsSetAside() {
+    open(Kind.MOUNTS, 400 * MIB);
+    final SnapshotRequest request =
+        new SnapshotRequest(
+            "i", Optional.empty(), Optional.empty(), Optional.empty(), MIB, 300 * MIB, 0);
+    try (Draft draft = store.draft(request)) {
+      assertThat(store.status().reservedBytes()).isEqualTo(MIB);
+      FileIo.allocate(draft.region(RegionKind.SMALL), 0, 200 * MIB);
+      store.publish(draft, image(""), FACTS);
+    }
+    try (Draft draft = store.draft(request)) {
+      // Less is free than it may be at most: the kernel says where the end is.
+      assertThatExceptionOfType(LinuxException.class)
+          .isThrownBy(() -> FileIo.allocate(draft.region(RegionKind.SMALL), 0, 401 * MIB))
+          .matches(e -> e.errno() == Errno.ENOSPC);
+      assertThat(draft.full(null)).hasMessageContaining("the store is full: the snapshot of i");
+    }
   }
 }

@@ -1,8 +1,6 @@
 package io.vas.benchmarks.jmh;
 
 import io.vas.core.image.Image;
-import io.vas.core.linux.Fd;
-import io.vas.store.DescriptorHolder;
 import io.vas.store.Draft;
 import io.vas.store.Snapshot;
 import io.vas.store.SnapshotFacts;
@@ -47,23 +45,6 @@ public class SnapshotLookup {
   private String id;
   private String name;
   private String prefix;
-
-  /** No instance is started, so nobody needs the descriptors. */
-  private static final class NoHolder implements DescriptorHolder {
-    @Override
-    public void hold(final long number, final Fd descriptor) {}
-
-    @Override
-    public void drop(final long number) {}
-
-    @Override
-    public Optional<Fd> take(final long number) {
-      return Optional.empty();
-    }
-
-    @Override
-    public void dropAll(final long number) {}
-  }
 
   /**
    * Fills a store with empty snapshots.

@@ -31,6 +31,26 @@ final class DaemonCommand extends Verb {
   @Option(names = "--status", description = "Say who serves, and how full the store is.")
   private boolean status;
 
+  @Option(
+      names = "--store-size",
+      paramLabel = "SIZE",
+      description = {
+        "What the store of snapshots may hold, for example 500m or 8g. Default: VAS_STORE in the"
+            + " environment, or what the store that is there already has, or half of the memory"
+            + " that is available."
+      })
+  private String storeSize = "";
+
+  @Option(
+      names = "--store-full",
+      paramLabel = "POLICY",
+      description = {
+        "refuse: a snapshot that does not fit is refused. evict: snapshots without a name that have"
+            + " no forks and are not the latest of a running instance make room, those that were"
+            + " used the longest time ago first. Default: VAS_STORE_FULL, or as before, or refuse."
+      })
+  private String storeFull = "";
+
   DaemonCommand(final Console console) {
     super(console);
   }
@@ -39,6 +59,9 @@ final class DaemonCommand extends Verb {
   int execute() throws InterruptedException {
     if (stop && status) {
       throw usage("--stop and --status exclude each other");
+    }
+    if ((stop || status) && !(storeSize + storeFull).isEmpty()) {
+      throw usage("--store-size and --store-full are for the daemon that is started");
     }
     final StateDirectory state = console().state().get();
     if (stop) {
@@ -49,7 +72,8 @@ final class DaemonCommand extends Verb {
 
   private int serve(final StateDirectory state) throws InterruptedException {
     Daemon.openLog(state.create());
-    final Daemon daemon = Daemon.start(state, LocalEngine::new);
+    final Daemon daemon =
+        Daemon.start(state, directory -> new LocalEngine(directory, storeSize, storeFull));
     // SIGTERM and Ctrl-C: the JVM runs this before it ends.
     final Thread hook = new Thread(daemon::close, "vas-end");
     Runtime.getRuntime().addShutdownHook(hook);

@@ -1,10 +1,14 @@
 package io.vas.api.cli;
 
 import io.vas.api.client.VasClient;
+import io.vas.api.v1.DamagedSnapshot;
+import io.vas.api.v1.StoreGcReply;
 import io.vas.api.v1.StoreStatReply;
+import io.vas.api.v1.StoreVerifyReply;
 import io.vas.api.v1.StoredSnapshot;
 import java.util.Map;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Parameters;
 
 @Command(
@@ -13,13 +17,32 @@ import picocli.CommandLine.Parameters;
     description = {
       "stat says how full it is, and what each snapshot takes: its own pages, for those that it"
           + " shares with older snapshots are theirs.",
+      "verify reads all pages and images back, or those of one snapshot, and compares them with"
+          + " their checksums. Snapshots that are damaged are named and marked: forks of them are"
+          + " refused. It ends with exit code 1 if there are any.",
+      "gc frees what nobody needs and was not freed in time, as by a daemon that died, and writes"
+          + " the journal anew."
     },
-    footer = {"", "Example:", "  vas store stat"})
+    footer = {"", "Example:", "  vas store stat", "  vas store verify cache:warm"})
 final class StoreCommand extends Verb {
   private static final String STAT = "stat";
+  private static final String VERIFY = "verify";
 
-  @Parameters(index = "0", arity = "0..1", paramLabel = "stat", description = "What to do.")
+  @Parameters(
+      index = "0",
+      arity = "0..1",
+      paramLabel = "stat|verify|gc",
+      description = "What to do. Default: stat.")
   private String action = STAT;
+
+  @Parameters(
+      index = "1",
+      arity = "0..1",
+      paramLabel = "SNAPSHOT",
+      description = "What to verify. Default: all.")
+  private String snapshot = "";
+
+  @Mixin private TimeoutOption timeout;
 
   StoreCommand(final Console console) {
     super(console);
@@ -27,9 +50,95 @@ final class StoreCommand extends Verb {
 
   @Override
   int execute() {
-    if (!action.equals(STAT)) {
-      throw usage("store takes stat, not '" + action + "'");
+    if (!snapshot.isEmpty() && !action.equals(VERIFY)) {
+      throw usage("store " + action + " takes no snapshot");
     }
+    return switch (action) {
+      case STAT -> stat();
+      case VERIFY -> verify();
+      case "gc" -> gc();
+      default -> throw usage("store takes stat, verify or gc, not '" + action + "'");
+    };
+  }
+
+  private int verify() {
+    final StoreVerifyReply found;
+    try (VasClient client = connect();
+        ProgressLine line = new ProgressLine(console())) {
+      found =
+          timeout
+              .apply(client)
+              .storeVerify(
+                  snapshot,
+                  progress ->
+                      line.show(
+                          progress.getStage(), progress.getDoneBytes(), progress.getTotalBytes()));
+    }
+    if (json()) {
+      printJson(
+          Json.object(
+              "snapshots", found.getSnapshots(),
+              "pages", found.getPages(),
+              "new_checksums", found.getNewChecksums(),
+              "broken_records", found.getBrokenRecords(),
+              "damaged",
+                  found.getDamagedList().stream()
+                      .map(
+                          one ->
+                              Json.object(
+                                  "id", one.getId(),
+                                  "name", one.getName(),
+                                  "damage", one.getDamage()))
+                      .toList()));
+    } else {
+      printFound(found);
+    }
+    return found.getDamagedCount() == 0 && found.getBrokenRecords() == 0 ? 0 : 1;
+  }
+
+  private void printFound(final StoreVerifyReply found) {
+    print(
+        Texts.count(found.getSnapshots())
+            + " snapshots, "
+            + Texts.count(found.getPages())
+            + " pages read, "
+            + found.getDamagedCount()
+            + " damaged"
+            + (found.getNewChecksums() == 0
+                ? ""
+                : "; " + Texts.count(found.getNewChecksums()) + " pages had no checksum yet"));
+    if (found.getBrokenRecords() > 0) {
+      print(found.getBrokenRecords() + " records of the journal were lost");
+    }
+    if (found.getDamagedCount() > 0) {
+      final Table table = new Table("ID", "NAME", "DAMAGE");
+      for (final DamagedSnapshot one : found.getDamagedList()) {
+        table.add(one.getId(), one.getName().isEmpty() ? "-" : one.getName(), one.getDamage());
+      }
+      table.print(console().out());
+    }
+  }
+
+  private int gc() {
+    final StoreGcReply freed;
+    try (VasClient client = connect()) {
+      freed = timeout.apply(client).storeGc();
+    }
+    if (json()) {
+      printJson(
+          Json.object(
+              "freed_page_bytes", freed.getFreedPageBytes(),
+              "freed_layer_bytes", freed.getFreedLayerBytes(),
+              "freed_metadata_bytes", freed.getFreedMetadataBytes()));
+    } else {
+      print("pages     " + Texts.size(freed.getFreedPageBytes()));
+      print("layers    " + Texts.size(freed.getFreedLayerBytes()));
+      print("metadata  " + Texts.size(freed.getFreedMetadataBytes()));
+    }
+    return 0;
+  }
+
+  private int stat() {
     final StoreStatReply stat;
     try (VasClient client = connect()) {
       stat = client.storeStat();
@@ -45,6 +154,7 @@ final class StoreCommand extends Verb {
   private static Map<String, Object> json(final StoreStatReply stat) {
     return Json.object(
         "budget_bytes", stat.getBudgetBytes(),
+        "when_full", stat.getWhenFull(),
         "used_bytes", stat.getUsedBytes(),
         "reserved_bytes", stat.getReservedBytes(),
         "removed_bytes", stat.getRemovedBytes(),
@@ -68,6 +178,7 @@ final class StoreCommand extends Verb {
 
   private void print(final StoreStatReply stat) {
     print("budget    " + Texts.size(stat.getBudgetBytes()));
+    print("when full " + stat.getWhenFull());
     print("used      " + Texts.size(stat.getUsedBytes()));
     print("reserved  " + Texts.size(stat.getReservedBytes()));
     print("removed   " + Texts.size(stat.getRemovedBytes()));

@@ -35,8 +35,13 @@ import io.vas.api.v1.SnapshotUpdate;
 import io.vas.api.v1.SnapshotsRequest;
 import io.vas.api.v1.StopRecordingRequest;
 import io.vas.api.v1.StopRequest;
+import io.vas.api.v1.StoreGcReply;
+import io.vas.api.v1.StoreGcRequest;
 import io.vas.api.v1.StoreStatReply;
 import io.vas.api.v1.StoreStatRequest;
+import io.vas.api.v1.StoreVerifyReply;
+import io.vas.api.v1.StoreVerifyRequest;
+import io.vas.api.v1.StoreVerifyUpdate;
 import io.vas.api.v1.TimelineReply;
 import io.vas.api.v1.TimelineRequest;
 import io.vas.api.v1.UnpauseRequest;
@@ -534,6 +539,39 @@ public final class VasClient implements AutoCloseable {
    */
   public StoreStatReply storeStat() {
     return call("store stat", () -> stub().storeStat(StoreStatRequest.getDefaultInstance()));
+  }
+
+  /**
+   * Reads snapshots back and marks those that are damaged, of which no forks are made any more.
+   *
+   * @param snapshot id or name of one; empty: all.
+   * @param listener is told how far it is.
+   * @return what was found.
+   */
+  public StoreVerifyReply storeVerify(final String snapshot, final Consumer<Progress> listener) {
+    return call(
+        "store verify",
+        () -> {
+          final Iterator<StoreVerifyUpdate> updates =
+              stub().storeVerify(StoreVerifyRequest.newBuilder().setSnapshot(snapshot).build());
+          while (updates.hasNext()) {
+            final StoreVerifyUpdate update = updates.next();
+            if (update.hasResult()) {
+              return update.getResult();
+            }
+            listener.accept(update.getProgress());
+          }
+          throw new VasException("store verify: no result was sent");
+        });
+  }
+
+  /**
+   * Frees what nobody needs in the store, and was not freed in time.
+   *
+   * @return how much.
+   */
+  public StoreGcReply storeGc() {
+    return call("store gc", () -> stub().storeGc(StoreGcRequest.getDefaultInstance()));
   }
 
   /** Ends the connection, and the calls that are under way on it. */

@@ -10,17 +10,29 @@ import io.vas.store.Snapshot;
 import io.vas.store.SnapshotStore;
 import io.vas.store.SnapshotUse;
 import java.util.ArrayList;
-import java.util.HashMap;
+import java.util.Iterator;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 
 /**
- * Snapshots that were compiled to programs, each once for each strategy. A program, and with it the
- * use of its snapshot, lasts until the snapshot is removed and the last fork of it has ended.
+ * Snapshots that were compiled to programs. A program, and with it the use of its snapshot, lasts
+ * as long as a fork of it, and otherwise until the snapshot is removed or others that were asked
+ * for later need the room.
  */
 final class CompiledSnapshots implements AutoCloseable {
+  /**
+   * Steps of all programs together, about 300 bytes each. A simple program has some hundreds of
+   * them; one whose pages are scattered over many snapshots' files has one for each run of pages.
+   */
+  private static final long STEPS_MAX = 200_000;
+
   private final SnapshotStore store;
-  private final Map<Key, Compiled> compiled = new HashMap<>();
+
+  /** The one that was asked for last comes last. */
+  private final Map<Key, Compiled> compiled = new LinkedHashMap<>(16, 0.75f, true);
+
+  private long steps;
 
   private record Key(String snapshot, MemoryStrategy strategy) {}
 
@@ -51,6 +63,14 @@ final class CompiledSnapshots implements AutoCloseable {
       holders++;
     }
 
+    synchronized boolean isNeeded() {
+      return holders > 1;
+    }
+
+    int steps() {
+      return program.program().stepCount();
+    }
+
     synchronized void release() {
       if (--holders == 0) {
         program.close();
@@ -74,19 +94,64 @@ final class CompiledSnapshots implements AutoCloseable {
     if (found == null) {
       final SnapshotUse use = store.use(snapshot.id());
       try {
+        use.checkIntact();
         found = new Compiled(use, strategy);
       } catch (final RuntimeException e) {
         use.close();
         throw Named.error("snapshot " + snapshot.label(), asVasException(e));
       }
       compiled.put(key, found);
+      steps += found.steps();
+      found.retain();
+      makeRoom();
+    } else {
+      checkIntact(found.use());
+      found.retain();
     }
-    found.retain();
     return found;
+  }
+
+  private static void checkIntact(final SnapshotUse use) {
+    try {
+      use.checkIntact();
+    } catch (final VasException e) {
+      throw Named.error("snapshot " + use.snapshot().label(), e);
+    }
+  }
+
+  private void makeRoom() {
+    final Iterator<Compiled> oldest = compiled.values().iterator();
+    while (steps > STEPS_MAX && oldest.hasNext()) {
+      final Compiled candidate = oldest.next();
+      if (!candidate.isNeeded()) {
+        oldest.remove();
+        steps -= candidate.steps();
+        candidate.release();
+      }
+    }
   }
 
   private static VasException asVasException(final RuntimeException e) {
     return e instanceof VasException known ? known : new VasException("can't be compiled: " + e, e);
+  }
+
+  /**
+   * Forget a snapshot's programs if there are no forks of it.
+   *
+   * @param snapshot its id.
+   * @return whether there are none.
+   */
+  boolean letGo(final String snapshot) {
+    synchronized (this) {
+      for (final MemoryStrategy strategy : MemoryStrategy.values()) {
+        final Compiled found = compiled.get(new Key(snapshot, strategy));
+        if (found != null && found.isNeeded()) {
+          return false;
+        }
+      }
+    }
+    forget(snapshot);
+    return true;
   }
 
   /**
@@ -100,6 +165,7 @@ final class CompiledSnapshots implements AutoCloseable {
       for (final MemoryStrategy strategy : MemoryStrategy.values()) {
         final Compiled found = compiled.remove(new Key(snapshot, strategy));
         if (found != null) {
+          steps -= found.steps();
           forgotten.add(found);
         }
       }

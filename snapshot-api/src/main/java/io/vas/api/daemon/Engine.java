@@ -17,7 +17,9 @@ import io.vas.api.v1.RollbackRequest;
 import io.vas.api.v1.RunRequest;
 import io.vas.api.v1.SnapshotInfo;
 import io.vas.api.v1.SnapshotRequest;
+import io.vas.api.v1.StoreGcReply;
 import io.vas.api.v1.StoreStatReply;
+import io.vas.api.v1.StoreVerifyReply;
 import io.vas.api.v1.TimelineReply;
 import java.time.Duration;
 import java.util.List;
@@ -222,6 +224,22 @@ public interface Engine extends AutoCloseable {
    * @return how full it is, and what each snapshot takes.
    */
   StoreStatReply storeStat();
+
+  /**
+   * Reads snapshots back and marks those that are damaged.
+   *
+   * @param snapshot reference of one; empty: all.
+   * @param progress is told how far it is.
+   * @return what was found.
+   */
+  StoreVerifyReply storeVerify(String snapshot, Consumer<Progress> progress);
+
+  /**
+   * Frees what nobody needs.
+   *
+   * @return how much.
+   */
+  StoreGcReply storeGc();
 
   /**
    * Completes when the engine can't work any more, because its keeper has ended.

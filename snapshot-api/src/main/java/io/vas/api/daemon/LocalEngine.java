@@ -23,7 +23,9 @@ import io.vas.api.v1.SnapshotInfo;
 import io.vas.api.v1.SnapshotMode;
 import io.vas.api.v1.SnapshotRequest;
 import io.vas.api.v1.Stage;
+import io.vas.api.v1.StoreGcReply;
 import io.vas.api.v1.StoreStatReply;
+import io.vas.api.v1.StoreVerifyReply;
 import io.vas.api.v1.TimelineReply;
 import io.vas.core.ConflictException;
 import io.vas.core.NotFoundException;
@@ -52,9 +54,11 @@ import io.vas.core.sandbox.VisitSpec;
 import io.vas.store.DescriptorHolder;
 import io.vas.store.Snapshot;
 import io.vas.store.SnapshotName;
+import io.vas.store.SnapshotOwner;
 import io.vas.store.SnapshotStore;
 import io.vas.store.SnapshotUse;
-import io.vas.store.StoreStatus;
+import io.vas.store.StoreConfig;
+import io.vas.store.StoreGarbage;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -71,6 +75,7 @@ import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
 import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.concurrent.atomic.AtomicReference;
 import java.util.function.Consumer;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -82,6 +87,8 @@ public final class LocalEngine implements Engine {
   /** The keeper starts instances one after the other; while it does, the next is made ready. */
   private static final int FORK_THREADS = 2;
 
+  private static final long PAGE = 4096;
+
   private final Keeper keeper;
   private final Instances instances;
   private final SnapshotStore store;
@@ -91,6 +98,10 @@ public final class LocalEngine implements Engine {
   private final Timelines timelines;
   private final Recorders recorders = new Recorders(new RecorderWork());
   private final Map<Long, Origin> origins = new ConcurrentHashMap<>();
+
+  /** The snapshot that is to be compiled next. */
+  private final AtomicReference<Snapshot> ahead = new AtomicReference<>();
+
   private final ExecutorService workers =
       Executors.newFixedThreadPool(
           FORK_THREADS,
@@ -122,17 +133,32 @@ public final class LocalEngine implements Engine {
    * @param directory where it keeps its files; exists.
    */
   public LocalEngine(final StateDirectory directory) {
-    this(directory, System.getenv(StoreBudget.VARIABLE));
+    this(directory, "", "");
   }
 
-  LocalEngine(final StateDirectory directory, final String storeSize) {
+  /**
+   * The same with a store that is set up otherwise.
+   *
+   * @param directory where it keeps its files; exists.
+   * @param storeSize what the store may hold, for example 8g; empty: what {@code VAS_STORE} in the
+   *     environment says, or else as before, or half of the memory that is available.
+   * @param whenFull name of a {@link io.vas.store.FullPolicy}; empty: what {@code VAS_STORE_FULL}
+   *     says, or else as before, or refuse.
+   * @throws io.vas.core.InvalidRequestException if one of these is not understood, or there is not
+   *     as much memory; nothing is changed then.
+   */
+  public LocalEngine(
+      final StateDirectory directory, final String storeSize, final String whenFull) {
+    final StoreConfig config =
+        StoreBudget.config(
+            directory.path(),
+            storeSize.isEmpty() ? System.getenv(StoreBudget.VARIABLE) : storeSize,
+            whenFull.isEmpty() ? System.getenv(StoreBudget.FULL_VARIABLE) : whenFull);
     final Optional<Keeper> found = findKeeper(directory.path());
     keeper = found.orElseGet(() -> Keeper.start(directory.path()));
     try {
       instances = new Instances(directory.path(), keeper);
-      store =
-          SnapshotStore.open(
-              StoreBudget.config(directory.path(), storeSize), DescriptorHolder.of(keeper));
+      store = SnapshotStore.open(config, DescriptorHolder.of(keeper));
     } catch (final RuntimeException e) {
       if (found.isPresent()) {
         keeper.close();
@@ -147,25 +173,39 @@ public final class LocalEngine implements Engine {
     compiled = new CompiledSnapshots(store);
     timelines = new Timelines(store, instances, snapshots::position);
     recover();
-    store.status().limitations().forEach(LOG::warn);
+    store.setOwner(new Owner());
+    store.limitations().forEach(LOG::warn);
   }
 
   /** What an earlier daemon knew of its forks: which snapshots they are of, so that those stay. */
   private void recover() {
-    for (final Instance instance : instances.list()) {
-      if (isRunning(instance)) {
-        snapshots.recover(instance);
-        instance
-            .snapshot()
-            .flatMap(store::reuse)
-            .ifPresent(use -> setOrigin(instance, new Origin(use, use::close, 0, List.of())));
-      }
+    final List<Instance> running =
+        instances.list().stream().filter(LocalEngine::isRunning).toList();
+    snapshots.recover(running);
+    for (final Instance instance : running) {
+      instance
+          .snapshot()
+          .flatMap(store::reuse)
+          .ifPresent(use -> setOrigin(instance, new Origin(use, use::close, 0, List.of())));
     }
     store.freeUnused();
     timelines.recover();
     final List<Snapshot> found = store.list();
     instances.list().forEach(instance -> recorders.resume(instance, found));
     LOG.info("{} instances and {} snapshots", instances.list().size(), found.size());
+  }
+
+  /** Which snapshots must not be evicted, though nobody uses them in the store. */
+  private final class Owner implements SnapshotOwner {
+    @Override
+    public boolean letGo(final Snapshot snapshot) {
+      return !snapshots.isPlace(snapshot.id()) && compiled.letGo(snapshot.id());
+    }
+
+    @Override
+    public void evicted(final Snapshot snapshot) {
+      forget(snapshot.id());
+    }
   }
 
   /** What recorders do: for people nobody waits, and few of their snapshots are ever forked. */
@@ -214,12 +254,11 @@ public final class LocalEngine implements Engine {
 
   @Override
   public void describe(final DaemonInfo.Builder info) {
-    final StoreStatus status = store.status();
     info.setKeeperPid(keeper.pid())
         .setInstances((int) instances.list().stream().filter(LocalEngine::isRunning).count())
-        .setSnapshots(status.entries().size())
-        .setStoreBytes(status.usedBytes())
-        .setStoreBudgetBytes(status.budgetBytes());
+        .setSnapshots(store.size())
+        .setStoreBytes(store.usedBytes())
+        .setStoreBudgetBytes(store.budgetBytes());
   }
 
   @Override
@@ -382,6 +421,10 @@ public final class LocalEngine implements Engine {
 
   private void removeSnapshot(final String id) {
     store.remove(id);
+    forget(id);
+  }
+
+  private void forget(final String id) {
     compiled.forget(id);
     snapshots.forgetSnapshot(id);
     timelines.remove(id);
@@ -420,8 +463,10 @@ public final class LocalEngine implements Engine {
         instance,
         snapshot.facts().frozenMicros(),
         snapshot.facts().pages());
-    // The first fork is to be as quick as the next.
-    workers.execute(() -> compileAhead(snapshot));
+    // The first fork is to be as quick as the next; of many that come quickly, that of the latest.
+    if (ahead.getAndSet(snapshot) == null) {
+      workers.execute(() -> compileAhead(ahead.getAndSet(null)));
+    }
     return snapshot;
   }
 
@@ -723,6 +768,30 @@ public final class LocalEngine implements Engine {
   @Override
   public StoreStatReply storeStat() {
     return Views.stat(store.status());
+  }
+
+  @Override
+  public StoreVerifyReply storeVerify(final String snapshot, final Consumer<Progress> progress) {
+    return Views.verification(
+        store.verify(
+            snapshot.isEmpty() ? Optional.empty() : Optional.of(snapshot),
+            (done, total) ->
+                progress.accept(
+                    Progress.newBuilder()
+                        .setStage("reading")
+                        .setDoneBytes(done * PAGE)
+                        .setTotalBytes(total * PAGE)
+                        .build())));
+  }
+
+  @Override
+  public StoreGcReply storeGc() {
+    final StoreGarbage garbage = store.collectGarbage();
+    return StoreGcReply.newBuilder()
+        .setFreedPageBytes(garbage.pageBytes())
+        .setFreedLayerBytes(garbage.layerBytes())
+        .setFreedMetadataBytes(garbage.metadataBytes())
+        .build();
   }
 
   private static List<Stage> stages(final SpawnReply reply, final CallTime time) {

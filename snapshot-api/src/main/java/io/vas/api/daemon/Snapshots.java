@@ -25,12 +25,12 @@ import io.vas.store.SnapshotName;
 import io.vas.store.SnapshotRequest;
 import io.vas.store.SnapshotStore;
 import io.vas.store.SnapshotUse;
-import java.util.HashMap;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
+import java.util.OptionalLong;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.Executors;
@@ -40,16 +40,22 @@ import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.ReentrantLock;
 import java.util.function.Consumer;
 import java.util.function.Supplier;
+import java.util.stream.Collectors;
 
 /** Takes snapshots of instances into the store. */
 final class Snapshots implements AutoCloseable {
   private static final long PROGRESS_MILLIS = 100;
+  private static final long PAGE = 4096;
+
+  /** What a snapshot stores in any case, and what may be written besides. */
+  private static final long LIKELY_BYTES = 4L << 20;
 
   private final SnapshotStore store;
   private final Checkpointer checkpointer;
   private final Map<Long, ReentrantLock> locks = new ConcurrentHashMap<>();
   private final Map<Long, String> latest = new ConcurrentHashMap<>();
   private final Map<Long, Cut> cuts = new ConcurrentHashMap<>();
+  private final KeyFrames keyFrames = new KeyFrames();
   private final Map<Long, Set<String>> cameFrom = new ConcurrentHashMap<>();
   private final Map<String, Taken> taken = new ConcurrentHashMap<>();
   private final Set<Long> frozen = ConcurrentHashMap.newKeySet();
@@ -72,15 +78,19 @@ final class Snapshots implements AutoCloseable {
   }
 
   /**
-   * Finds the latest snapshot of an instance that an earlier daemon has left.
+   * Finds the latest snapshots of instances that an earlier daemon has left.
    *
-   * @param instance that runs.
+   * @param instances that run.
    */
-  void recover(final Instance instance) {
-    store.list().stream()
-        .filter(snapshot -> snapshot.instance().equals(instance.reference()))
-        .reduce((earlier, later) -> later)
-        .ifPresent(snapshot -> latest.put(instance.id(), snapshot.id()));
+  void recover(final List<Instance> instances) {
+    final Map<String, Long> ids =
+        instances.stream().collect(Collectors.toMap(Instance::reference, Instance::id));
+    for (final Snapshot snapshot : store.list()) {
+      final Long instance = ids.get(snapshot.instance());
+      if (instance != null) {
+        latest.put(instance, snapshot.id());
+      }
+    }
   }
 
   /**
@@ -132,8 +142,11 @@ final class Snapshots implements AutoCloseable {
       final Consumer<Progress> progress,
       final CallTime time) {
     final Optional<SnapshotUse> earlier = earlier(instance);
-    try (Draft draft = store.draft(request(instance, origin, name))) {
-      final Optional<Base> base = earlier.map(use -> new Base(cut(instance, use), use));
+    try (Draft draft = store.draft(request(instance, origin, name, mode))) {
+      final Optional<Base> base =
+          earlier
+              .filter(use -> !keyFrames.isDue(instance.id(), use))
+              .map(use -> new Base(cut(instance, use), use));
       final Checkpoint checkpoint = freeze(instance, draft, mode, base, progress, time);
       final Image image =
           checkpoint.image().toBuilder().addPieces(CommandPiece.of(instance.spec())).build();
@@ -204,6 +217,17 @@ final class Snapshots implements AutoCloseable {
   }
 
   /**
+   * Whether an instance stands at a snapshot, or its writes are known since then.
+   *
+   * @param snapshot its id.
+   * @return whether its next snapshot builds on it.
+   */
+  boolean isPlace(final String snapshot) {
+    return latest.containsValue(snapshot)
+        || cuts.values().stream().anyMatch(cut -> cut.snapshot().equals(snapshot));
+  }
+
+  /**
    * Finds the snapshot that an instance is to be put back to.
    *
    * @param instance which one.
@@ -239,14 +263,12 @@ final class Snapshots implements AutoCloseable {
 
   /** As far as they have not been removed. */
   private Set<String> ancestors(final Instance instance) {
-    final Map<String, Optional<String>> parents = new HashMap<>();
-    store.list().forEach(snapshot -> parents.put(snapshot.id(), snapshot.parent()));
     final Set<String> ancestors = new HashSet<>();
     // The one that its processes were forked from, too, which may be older than where it stands.
     instance.snapshot().ifPresent(ancestors::add);
     Optional<String> at = position(instance);
     while (at.isPresent() && ancestors.add(at.get())) {
-      at = parents.getOrDefault(at.get(), Optional.empty());
+      at = store.lookUp(at.get()).flatMap(Snapshot::parent);
     }
     return ancestors;
   }
@@ -264,14 +286,28 @@ final class Snapshots implements AutoCloseable {
   private SnapshotRequest request(
       final Instance instance,
       final Optional<SnapshotUse> origin,
-      final Optional<SnapshotName> name) {
+      final Optional<SnapshotName> name,
+      final FreezeMode mode) {
+    final long most = MemoryUse.stored(instance.pid());
     return new SnapshotRequest(
         instance.reference(),
         name,
         position(instance),
         origin,
-        MemoryUse.stored(instance.pid()),
+        mode == FreezeMode.LIVE ? Math.min(most, expected(instance).orElse(most)) : most,
+        most,
         ownFiles(instance));
+  }
+
+  /**
+   * How much a live snapshot of an instance whose writes are known is likely to store. What it is
+   * nobody knows before; if it is more, the kernel says when the store is full.
+   */
+  private OptionalLong expected(final Instance instance) {
+    return Optional.ofNullable(cuts.get(instance.id()))
+        .flatMap(cut -> store.lookUp(cut.snapshot()))
+        .map(last -> OptionalLong.of(2 * PAGE * last.facts().pagesCopied() + LIKELY_BYTES))
+        .orElse(OptionalLong.empty());
   }
 
   /** The root is an overlay, which answers for the file system that its own files are on. */
@@ -381,6 +417,7 @@ final class Snapshots implements AutoCloseable {
     locks.remove(instance);
     latest.remove(instance);
     cuts.remove(instance);
+    keyFrames.forget(instance);
     cameFrom.remove(instance);
   }
 

@@ -43,8 +43,12 @@ import io.vas.api.v1.SnapshotsReply;
 import io.vas.api.v1.SnapshotsRequest;
 import io.vas.api.v1.StopRecordingRequest;
 import io.vas.api.v1.StopRequest;
+import io.vas.api.v1.StoreGcReply;
+import io.vas.api.v1.StoreGcRequest;
 import io.vas.api.v1.StoreStatReply;
 import io.vas.api.v1.StoreStatRequest;
+import io.vas.api.v1.StoreVerifyRequest;
+import io.vas.api.v1.StoreVerifyUpdate;
 import io.vas.api.v1.TimelineReply;
 import io.vas.api.v1.TimelineRequest;
 import io.vas.api.v1.UnpauseRequest;
@@ -400,6 +404,34 @@ final class VasService extends VasGrpc.VasImplBase {
   public void storeStat(
       final StoreStatRequest request, final StreamObserver<StoreStatReply> observer) {
     answer(observer, engine::storeStat);
+  }
+
+  @Override
+  public void storeVerify(
+      final StoreVerifyRequest request, final StreamObserver<StoreVerifyUpdate> observer) {
+    final ServerCallStreamObserver<StoreVerifyUpdate> stream = server(observer);
+    answer(
+        observer,
+        () ->
+            StoreVerifyUpdate.newBuilder()
+                .setResult(
+                    engine.storeVerify(
+                        request.getSnapshot(),
+                        progress -> {
+                          if (stream.isCancelled()) {
+                            throw new DeadlineException("the client has gone");
+                          }
+                          if (stream.isReady()) {
+                            stream.onNext(
+                                StoreVerifyUpdate.newBuilder().setProgress(progress).build());
+                          }
+                        }))
+                .build());
+  }
+
+  @Override
+  public void storeGc(final StoreGcRequest request, final StreamObserver<StoreGcReply> observer) {
+    answer(observer, engine::storeGc);
   }
 
   private static <T> void answer(final StreamObserver<T> observer, final Supplier<T> action) {

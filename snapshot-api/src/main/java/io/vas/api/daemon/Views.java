@@ -1,5 +1,6 @@
 package io.vas.api.daemon;
 
+import io.vas.api.v1.DamagedSnapshot;
 import io.vas.api.v1.InstanceDetails;
 import io.vas.api.v1.InstanceInfo;
 import io.vas.api.v1.InstanceState;
@@ -7,6 +8,7 @@ import io.vas.api.v1.MemoryRange;
 import io.vas.api.v1.SnapshotDetails;
 import io.vas.api.v1.SnapshotInfo;
 import io.vas.api.v1.StoreStatReply;
+import io.vas.api.v1.StoreVerifyReply;
 import io.vas.api.v1.StoredSnapshot;
 import io.vas.core.checkpoint.CommandPiece;
 import io.vas.core.image.Image;
@@ -18,6 +20,7 @@ import io.vas.core.memory.MemoryStrategy;
 import io.vas.store.Snapshot;
 import io.vas.store.SnapshotName;
 import io.vas.store.StoreStatus;
+import io.vas.store.StoreVerification;
 import java.time.Instant;
 import java.time.temporal.ChronoUnit;
 import java.util.EnumSet;
@@ -120,10 +123,28 @@ final class Views {
     return ChronoUnit.MICROS.between(Instant.EPOCH, instant);
   }
 
+  static StoreVerifyReply verification(final StoreVerification found) {
+    final StoreVerifyReply.Builder reply =
+        StoreVerifyReply.newBuilder()
+            .setSnapshots(found.snapshots())
+            .setPages(found.pages())
+            .setNewChecksums(found.newChecksums())
+            .setBrokenRecords(found.brokenRecords());
+    for (final StoreVerification.Damage damage : found.damaged()) {
+      reply.addDamaged(
+          DamagedSnapshot.newBuilder()
+              .setId(damage.snapshot().id())
+              .setName(damage.snapshot().name().map(SnapshotName::toString).orElse(""))
+              .setDamage(damage.what()));
+    }
+    return reply.build();
+  }
+
   static StoreStatReply stat(final StoreStatus status) {
     final StoreStatReply.Builder reply =
         StoreStatReply.newBuilder()
             .setBudgetBytes(status.budgetBytes())
+            .setWhenFull(status.whenFull().toString())
             .setUsedBytes(status.usedBytes())
             .setReservedBytes(status.reservedBytes())
             .setRemovedBytes(status.removedBytes())

@@ -142,6 +142,7 @@ class MainTest {
             "bytes",
             "mode",
             "rounds",
+            "delta",
             "frozen_pages",
             "object_pages",
             "other_frozen_us");
@@ -188,6 +189,20 @@ class MainTest {
   void shouldPrintIdsOnly() {
     assertThat(run("ps", "-q")).isZero();
     assertThat(output()).isEqualTo(TestEngine.ID + "\n");
+  }
+
+  @Test
+  void shouldVerifyAndCleanTheStore() {
+    assertThat(run("store", "verify")).isEqualTo(1);
+    assertThat(output())
+        .startsWith("2 snapshots, 1,000 pages read, 1 damaged\n")
+        .contains("0123456789ab  a:b   page 0x0");
+    assertThat(run("store", "verify", "a:b", "--json")).isEqualTo(1);
+    assertThat(output()).contains("\"damage\": \"page 0x0\"");
+    assertThat(run("store", "gc")).isZero();
+    assertThat(output()).startsWith("pages     4.00 KiB\n");
+    assertThat(run("store", "stat", "a:b")).isEqualTo(2);
+    assertThat(run("daemon", "--status", "--store-size", "1g")).isEqualTo(2);
   }
 
   @Test

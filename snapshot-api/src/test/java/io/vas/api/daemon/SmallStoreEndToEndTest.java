@@ -29,7 +29,7 @@ class SmallStoreEndToEndTest {
   @Test
   void shouldRefuseASnapshotThatDoesNotFitAndLoseNothing() {
     final StateDirectory state = new StateDirectory(temporary.resolve("state"));
-    try (Daemon daemon = Daemon.start(state, directory -> new LocalEngine(directory, "8m"));
+    try (Daemon daemon = Daemon.start(state, directory -> new LocalEngine(directory, "8m", ""));
         VasClient client = VasClient.connect(state)) {
       assertThat(daemon).isNotNull();
       final InstanceInfo small = client.run("small", List.of("sleep", "1000"));
@@ -53,7 +53,7 @@ class SmallStoreEndToEndTest {
   @Test
   void shouldRecordUntilTheStoreIsFullAndSaySo() {
     final StateDirectory state = new StateDirectory(temporary.resolve("state"));
-    try (Daemon daemon = Daemon.start(state, directory -> new LocalEngine(directory, "8m"));
+    try (Daemon daemon = Daemon.start(state, directory -> new LocalEngine(directory, "8m", ""));
         VasClient client = VasClient.connect(state)) {
       assertThat(daemon).isNotNull();
       client.run("writer", List.of("sh", "-c", WRITER));
@@ -73,7 +73,7 @@ class SmallStoreEndToEndTest {
   @Test
   void shouldRecordOnInAStoreThatHoldsWhatIsToBeKept() {
     final StateDirectory state = new StateDirectory(temporary.resolve("state"));
-    try (Daemon daemon = Daemon.start(state, directory -> new LocalEngine(directory, "8m"));
+    try (Daemon daemon = Daemon.start(state, directory -> new LocalEngine(directory, "8m", ""));
         VasClient client = VasClient.connect(state)) {
       assertThat(daemon).isNotNull();
       client.run("writer", List.of("sh", "-c", WRITER));

@@ -2,6 +2,7 @@ package io.vas.api.daemon;
 
 import io.vas.api.v1.CheckReply;
 import io.vas.api.v1.DaemonInfo;
+import io.vas.api.v1.DamagedSnapshot;
 import io.vas.api.v1.DiffReply;
 import io.vas.api.v1.DiffRequest;
 import io.vas.api.v1.ExecStart;
@@ -20,7 +21,9 @@ import io.vas.api.v1.RollbackRequest;
 import io.vas.api.v1.RunRequest;
 import io.vas.api.v1.SnapshotInfo;
 import io.vas.api.v1.SnapshotRequest;
+import io.vas.api.v1.StoreGcReply;
 import io.vas.api.v1.StoreStatReply;
+import io.vas.api.v1.StoreVerifyReply;
 import io.vas.api.v1.TimelineReply;
 import io.vas.core.NotFoundException;
 import io.vas.core.VasException;
@@ -254,6 +257,22 @@ public final class TestEngine implements Engine {
   @Override
   public StoreStatReply storeStat() {
     return StoreStatReply.newBuilder().setBudgetBytes(1 << 30).setUsedBytes(1 << 20).build();
+  }
+
+  @Override
+  public StoreVerifyReply storeVerify(final String snapshot, final Consumer<Progress> progress) {
+    progress.accept(Progress.newBuilder().setStage("reading").setTotalBytes(2).build());
+    return StoreVerifyReply.newBuilder()
+        .setSnapshots(2)
+        .setPages(1000)
+        .addDamaged(
+            DamagedSnapshot.newBuilder().setId("0123456789ab").setName("a:b").setDamage("page 0x0"))
+        .build();
+  }
+
+  @Override
+  public StoreGcReply storeGc() {
+    return StoreGcReply.newBuilder().setFreedPageBytes(4096).build();
   }
 
   @Override

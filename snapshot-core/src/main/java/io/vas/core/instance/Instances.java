@@ -205,7 +205,7 @@ public final class Instances {
       final Start start,
       final Duration deadline) {
     final Claim claim = claim(name);
-    try (Fd log = claim.openLog()) {
+    try (Fd log = claim.openLooseLog()) {
       claim.describe(
           program.command(),
           program.sandbox(),
@@ -215,8 +215,12 @@ public final class Instances {
               .setAreaEnd(program.areaEnd()));
       final SpawnReply reply =
           start == Start.RUNNING
-              ? program.fork(keeper, claim.id, log, deadline, claim::save)
-              : forkPaused(program, claim.id, log, start, deadline, claim::save);
+              ? program.fork(keeper, claim.id, log, deadline, claim::settle)
+              : forkPaused(program, claim.id, log, start, deadline, claim::settle);
+      if (claim.failure != null) {
+        discard(claim.id, reply.exit());
+        throw claim.failure;
+      }
       final Instance instance = claim.adopt(reply, Optional.of(program.memoryPlan()));
       instance.setOrigin(
           new Origin(program.image(), program.pages(), program.areaStart(), program.areaEnd()));
@@ -664,6 +668,8 @@ public final class Instances {
     private final long id;
     private final String name;
     private final Path own;
+    private final Path looseLog;
+    private VasException failure;
     private RunSpec spec;
     private SandboxSpec sandbox;
     private InstanceState.Builder state;
@@ -673,6 +679,7 @@ public final class Instances {
       this.id = id;
       this.name = name;
       this.own = directory.resolve(Instance.text(id));
+      this.looseLog = directory.resolve(Instance.text(id) + "." + LOG);
     }
 
     Fd openLog() {
@@ -681,10 +688,28 @@ public final class Instances {
       } catch (final IOException e) {
         throw new VasException("cannot make " + own + ": " + e, e);
       }
+      return open(own.resolve(LOG));
+    }
+
+    /** Without the instance's directory, which takes three times as long to be made as the log. */
+    Fd openLooseLog() {
+      return open(looseLog);
+    }
+
+    private static Fd open(final Path log) {
       return Fd.open(
-          own.resolve(LOG).toString(),
-          OpenFlags.O_WRONLY | OpenFlags.O_CREAT | OpenFlags.O_APPEND,
-          0600);
+          log.toString(), OpenFlags.O_WRONLY | OpenFlags.O_CREAT | OpenFlags.O_APPEND, 0600);
+    }
+
+    /** While the keeper starts it: a loose log's directory, and then {@link #save()}. */
+    void settle() {
+      try {
+        Files.createDirectory(own);
+        Files.move(looseLog, own.resolve(LOG), StandardCopyOption.ATOMIC_MOVE);
+        save();
+      } catch (final IOException e) {
+        failure = new VasException("cannot make " + own + " with its log: " + e, e);
+      }
     }
 
     /** What is known of it before it runs. */
@@ -719,6 +744,7 @@ public final class Instances {
     @Override
     public void close() {
       if (!adopted) {
+        delete(looseLog);
         delete(own);
         synchronized (byId) {
           reservedNames.remove(name);
@@ -788,6 +814,10 @@ public final class Instances {
     keeper.list().forEach(listed -> alive.put(listed.id(), listed));
     try (DirectoryStream<Path> directories = Files.newDirectoryStream(directory)) {
       for (final Path own : directories) {
+        if (!Files.isDirectory(own, LinkOption.NOFOLLOW_LINKS)) {
+          delete(own);
+          continue;
+        }
         final InstanceState state;
         try {
           state = InstanceState.parseFrom(Files.readAllBytes(own.resolve(STATE)));
@@ -846,13 +876,15 @@ public final class Instances {
     }
   }
 
+  /** Removes an instance's directory, or its loose log, if there is one. */
   private static void delete(final Path own) {
-    if (!Files.isDirectory(own, LinkOption.NOFOLLOW_LINKS)) {
-      return;
-    }
-    try (DirectoryStream<Path> files = Files.newDirectoryStream(own)) {
-      for (final Path file : files) {
-        Files.deleteIfExists(file);
+    try {
+      if (Files.isDirectory(own, LinkOption.NOFOLLOW_LINKS)) {
+        try (DirectoryStream<Path> files = Files.newDirectoryStream(own)) {
+          for (final Path file : files) {
+            Files.deleteIfExists(file);
+          }
+        }
       }
       Files.deleteIfExists(own);
     } catch (final IOException e) {

@@ -4,6 +4,7 @@ import static io.vas.core.linux.Kernel.LIBC;
 
 /** Numbers, on x86-64, of the calls that the C library of Debian 12 has no function for. */
 final class Syscall {
+  static final long SETPRIORITY = 141;
   static final long ARCH_PRCTL = 158;
   static final long KCMP = 312;
   static final long NAME_TO_HANDLE_AT = 303;

@@ -9,7 +9,10 @@ final class TextCursor {
   private static final int HEX = 16;
 
   private final String file;
-  private final DirectBuffer buffer;
+
+  /** A copy: each byte is looked at several times, and a buffer checks its bounds each time. */
+  private final byte[] bytes;
+
   private final int end;
   private int position;
 
@@ -20,8 +23,9 @@ final class TextCursor {
    */
   TextCursor(final String file, final DirectBuffer buffer) {
     this.file = file;
-    this.buffer = buffer;
     this.end = buffer.capacity();
+    this.bytes = new byte[end];
+    buffer.getBytes(0, bytes);
   }
 
   boolean atEnd() {
@@ -29,12 +33,12 @@ final class TextCursor {
   }
 
   boolean atEndOfLine() {
-    return atEnd() || buffer.getByte(position) == '\n';
+    return atEnd() || bytes[position] == '\n';
   }
 
   /** The next character, or NUL at the end. */
   char peek() {
-    return atEnd() ? 0 : (char) (buffer.getByte(position) & 0xFF);
+    return atEnd() ? 0 : (char) (bytes[position] & 0xFF);
   }
 
   char next() {
@@ -49,7 +53,7 @@ final class TextCursor {
       return false;
     }
     for (int i = 0; i < text.length(); i++) {
-      if (buffer.getByte(position + i) != text.charAt(i)) {
+      if (bytes[position + i] != text.charAt(i)) {
         return false;
       }
     }
@@ -67,7 +71,7 @@ final class TextCursor {
   }
 
   TextCursor skipBlanks() {
-    while (!atEnd() && isBlank(buffer.getByte(position))) {
+    while (!atEnd() && isBlank(bytes[position])) {
       position++;
     }
     return this;
@@ -106,7 +110,7 @@ final class TextCursor {
     final int begin = position;
     long value = 0;
     while (!atEnd()) {
-      final int digit = Character.digit(buffer.getByte(position), radix);
+      final int digit = Character.digit(bytes[position], radix);
       if (digit < 0) {
         break;
       }
@@ -123,7 +127,7 @@ final class TextCursor {
   String word() {
     skipBlanks();
     final int begin = position;
-    while (!atEndOfLine() && !isBlank(buffer.getByte(position))) {
+    while (!atEndOfLine() && !isBlank(bytes[position])) {
       position++;
     }
     return text(begin, position);
@@ -132,7 +136,7 @@ final class TextCursor {
   /** What comes before a character, which is passed, or else before the end of the line. */
   String until(final char stop) {
     final int begin = position;
-    while (!atEndOfLine() && buffer.getByte(position) != stop) {
+    while (!atEndOfLine() && bytes[position] != stop) {
       position++;
     }
     final String text = text(begin, position);
@@ -150,7 +154,7 @@ final class TextCursor {
   /** The last place of a character in the rest of the text, where reading goes on behind it. */
   String untilLast(final char stop) {
     for (int i = end - 1; i >= position; i--) {
-      if (buffer.getByte(i) == stop) {
+      if (bytes[i] == stop) {
         final String text = text(position, i);
         position = i + 1;
         return text;
@@ -161,7 +165,7 @@ final class TextCursor {
 
   VasException unexpected(final String wanted) {
     int begin = Math.min(position, end);
-    while (begin > 0 && buffer.getByte(begin - 1) != '\n') {
+    while (begin > 0 && bytes[begin - 1] != '\n') {
       begin--;
     }
     final int column = Math.min(position, end) - begin;
@@ -171,9 +175,7 @@ final class TextCursor {
   }
 
   private String text(final int begin, final int until) {
-    final byte[] bytes = new byte[until - begin];
-    buffer.getBytes(begin, bytes);
-    return RawText.decode(bytes);
+    return RawText.decode(bytes, begin, until - begin);
   }
 
   private static boolean isBlank(final byte b) {

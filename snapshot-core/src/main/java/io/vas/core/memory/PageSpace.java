@@ -28,4 +28,14 @@ public final class PageSpace {
   public static int ofObject(final int id) {
     return OBJECT | id;
   }
+
+  /**
+   * What a space is, in words.
+   *
+   * @param space which.
+   * @return for example {@code process 1}.
+   */
+  public static String describe(final int space) {
+    return (space & OBJECT) == 0 ? "process " + space : "file " + (space & ~OBJECT);
+  }
 }

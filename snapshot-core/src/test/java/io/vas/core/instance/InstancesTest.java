@@ -473,6 +473,13 @@ class InstancesTest {
   }
 
   @Test
+  void shouldRemoveTheLogOfAForkThatADiedDaemonHadBegun() throws Exception {
+    final Path log = Files.createFile(state.resolve("instances").resolve("0123456789ab.log"));
+    assertThat(new Instances(state, keeper).list()).isEmpty();
+    assertThat(log).doesNotExist();
+  }
+
+  @Test
   void shouldHaveEndedWhenTheKeeperEnds() {
     final Instance instance = sleeper();
     Signals.send(keeper.pid(), Signals.SIGKILL);

@@ -1,0 +1,50 @@
+package io.vas.store;
+
+/** Some pages that tables have: which, and where they are stored. */
+final class PageBatch {
+  private static final int CAPACITY = 256;
+
+  private final int[] pages = new int[CAPACITY];
+  private final long[] places = new long[CAPACITY];
+  private final int[] checksums = new int[CAPACITY];
+  private int size;
+
+  /**
+   * Add a page.
+   *
+   * @param page its number in the tables.
+   * @param place where it is stored.
+   * @param checksum of what was stored; 0 if it is not known.
+   * @return false if there is no room.
+   */
+  boolean add(final int page, final long place, final int checksum) {
+    if (size == CAPACITY) {
+      return false;
+    }
+    pages[size] = page;
+    places[size] = place;
+    checksums[size] = checksum;
+    size++;
+    return true;
+  }
+
+  int size() {
+    return size;
+  }
+
+  int page(final int i) {
+    return pages[i];
+  }
+
+  long place(final int i) {
+    return places[i];
+  }
+
+  int checksum(final int i) {
+    return checksums[i];
+  }
+
+  void clear() {
+    size = 0;
+  }
+}
