@@ -313,9 +313,12 @@ static int measure(void *context, uint64_t start, uint64_t end, enum page_kind k
   return 0;
 }
 
-/* Huge pages pay where at least half of what they take is used. */
-static bool is_dense(const struct density *density) {
-  return density->pages >= 256 && density->pages * 2 * PAGE >= density->blocks * HUGE_PAGE;
+/*
+ * Huge pages pay where at least half of what they take is used; of what has changed only where it is much, since each has to
+ * be cleared first.
+ */
+static bool is_dense(const struct density *density, bool changes) {
+  return density->pages >= (changes ? 4096 : 256) && density->pages * 2 * PAGE >= density->blocks * HUGE_PAGE;
 }
 
 static int make_size(struct pages *pages, int region, uint64_t size) {
@@ -419,7 +422,7 @@ static int cover(struct pages *pages, size_t index, const struct vma *vma, uint6
       return resident;
   }
   /* What a backed VMA leaves unwritten stays in the older region: only what is its own counts. */
-  int region = is_dense(&density) ? VAS_REGION_HUGE : VAS_REGION_SMALL;
+  int region = is_dense(&density, pages->config.changes) ? VAS_REGION_HUGE : VAS_REGION_SMALL;
   uint64_t growth = limit - end < GROWTH ? limit - end : GROWTH;
   if ((error = add_extent(pages, index, start, end + growth, region)) < 0)
     return error;

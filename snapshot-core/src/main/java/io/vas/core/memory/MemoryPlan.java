@@ -182,9 +182,9 @@ public final class MemoryPlan {
     extents.forEach(extent -> bytes.merge(Place.of(extent), extent.length(), Long::sum));
     final Optional<Place> most =
         bytes.entrySet().stream()
+            .filter(entry -> entry.getValue() > FEW_BYTES || isWhole(vma, entry.getValue()))
             .filter(entry -> entry.getKey().holds(vma, pages))
             .max(Map.Entry.<Place, Long>comparingByValue().thenComparing(Map.Entry::getKey))
-            .filter(entry -> entry.getValue() > FEW_BYTES || isWhole(vma, entry.getValue()))
             .map(Map.Entry::getKey);
     if (most.isEmpty()) {
       return copy(vma, extents, "scattered pages");

@@ -141,6 +141,21 @@ class MemoryPlanTest {
   }
 
   @Test
+  void shouldNotMapWhatAnOlderFileIsTooShortFor() {
+    try (Fd file = MemFd.create("pages", 0x40000, 0)) {
+      final MemoryPlan.Entry entry =
+          MemoryPlan.of(
+                  MemoryImage.newBuilder().addVmas(vma("rd wr")).build(),
+                  1,
+                  new Pages(List.of(new Extent(START, 0x20000, OTHER, 0)), file),
+                  MemoryStrategy.MAP)
+              .entries()
+              .get(0);
+      assertThat(entry.strategy()).isEqualTo(MemoryStrategy.COPY);
+    }
+  }
+
+  @Test
   void shouldCopyWhereNoFileHasMuchOfIt() {
     final List<Extent> extents = new ArrayList<>();
     for (int i = 0; i < 200; i++) {
