@@ -27,9 +27,9 @@ final class SnapshotCommand extends Verb {
   @Option(
       names = "--mode",
       paramLabel = "MODE",
-      defaultValue = "stop",
+      defaultValue = "live",
       description = {
-        "live: pages are copied while the instance runs; frozen, those that it has written since.",
+        "live, the default: pages are copied while the instance runs; frozen, those written since.",
         "stop: it is frozen while all are copied."
       })
   private String mode;

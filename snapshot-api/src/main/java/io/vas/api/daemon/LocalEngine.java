@@ -441,7 +441,7 @@ public final class LocalEngine implements Engine {
             ? Optional.empty()
             : Optional.of(SnapshotName.parse(request.getName()));
     final FreezeMode mode =
-        request.getMode() == SnapshotMode.LIVE ? FreezeMode.LIVE : FreezeMode.STOP;
+        request.getMode() == SnapshotMode.STOP ? FreezeMode.STOP : FreezeMode.LIVE;
     final Snapshot snapshot =
         takeAndPrepare(instances.find(request.getInstance()), name, mode, progress, time);
     final SnapshotInfo.Builder info = Views.info(snapshot).toBuilder();
@@ -531,7 +531,7 @@ public final class LocalEngine implements Engine {
         throw new NotFoundException(
             "there is no snapshot or instance '" + request.getSource() + "'", e);
       }
-      return takeAndPrepare(instance.get(), Optional.empty(), FreezeMode.STOP, progress -> {}, time)
+      return takeAndPrepare(instance.get(), Optional.empty(), FreezeMode.LIVE, progress -> {}, time)
           .id();
     }
   }
