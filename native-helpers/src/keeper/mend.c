@@ -23,7 +23,7 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
-#define FILES_MAX 16
+#define FILES_MAX (VAS_MESSAGE_FDS_MAX - 1)
 #define IOVS 64
 #define CHUNK (256UL << 10) /* compared at once, in the second-level cache */
 #define HALF_CHUNK (CHUNK / 2)
@@ -91,13 +91,6 @@ static int open_table(struct mend *mend, const struct freeze_job *job) {
     file->device = status.st_dev;
     file->inode = status.st_ino;
     file->size = (uint64_t)status.st_size;
-    if (file->size == 0)
-      continue;
-    void *map = mmap(NULL, file->size, PROT_READ, MAP_SHARED | MAP_NORESERVE, file->fd, 0);
-    if (map == MAP_FAILED)
-      return -errno;
-    file->map = map;
-    madvise(map, file->size, MADV_DONTFORK);
   }
   return 0;
 }
@@ -283,6 +276,21 @@ static int compare_backed(struct range *range, uint64_t start, const uint8_t *by
   return 0;
 }
 
+/* The bytes of a file, which is mapped when the first are asked for: a chain of snapshots has many, of which few are. */
+static int file_bytes(struct file *file, uint64_t offset, uint64_t length, const uint8_t **bytes) {
+  if (offset + length > file->size)
+    return -EBADMSG;
+  if (file->map == NULL) {
+    void *map = mmap(NULL, file->size, PROT_READ, MAP_SHARED | MAP_NORESERVE, file->fd, 0);
+    if (map == MAP_FAILED)
+      return -errno;
+    file->map = map;
+    madvise(map, file->size, MADV_DONTFORK);
+  }
+  *bytes = file->map + offset;
+  return 0;
+}
+
 /* A page that the process has of its own where the mapping's file is to show. */
 static int zap(struct mend *mend, uint64_t start, uint64_t end) {
   const uint64_t args[6] = {start, end - start, MADV_DONTNEED};
@@ -303,6 +311,7 @@ static int mend_piece(struct range *range, const struct vas_mend_run *run, uint6
   uint64_t offset = run->offset + (start - run->start);
   bool in_place = range->file == run->file && range->vma->offset + (start - range->vma->start) == offset;
   const uint8_t *bytes = NULL;
+  int error;
 
   if ((own && kind == PAGE_GUARD) != (run->kind == VAS_MEND_GUARD))
     return -ESTALE;
@@ -313,13 +322,15 @@ static int mend_piece(struct range *range, const struct vas_mend_run *run, uint6
     if (range->backing >= 0)
       return -ESTALE;
     return own ? zap(mend, start, end) : 0;
-  case VAS_MEND_STORED: {
-    const struct file *file = &mend->files[run->file];
-    if (run->file >= mend->request->file_count || offset + (end - start) > file->size)
+  case VAS_MEND_STORED:
+    if (run->file >= mend->request->file_count)
       return -EBADMSG;
-    bytes = file->map + offset;
+    if (!own && in_place)
+      return 0;
+    error = file_bytes(&mend->files[run->file], offset, end - start, &bytes);
+    if (error < 0)
+      return error;
     break;
-  }
   default:
     if (own && kind == PAGE_ZERO)
       return 0;

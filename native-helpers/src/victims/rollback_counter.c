@@ -1,6 +1,6 @@
 /*
  * Keeps one number in memory, in a pipe and, with the argument "files", in a file of its layer, too. SIGUSR2 adds one, SIGUSR1
- * asks for it: "NUMBER", or what does not agree.
+ * asks for it: "NUMBER", or what does not agree. Besides, each number up to it has a page of its own.
  */
 #define _GNU_SOURCE
 #include "victim.h"
@@ -9,8 +9,10 @@
 #include <sys/mman.h>
 
 #define PAGES 64
+#define HISTORY 512
 
 static uint32_t *numbers; /* one at the begin of each page */
+static uint32_t *history; /* the same, of numbers that there were; 0 where there was none */
 static int pipes[2], file = -1;
 
 static uint32_t in_pipe(void) {
@@ -22,6 +24,8 @@ static uint32_t in_pipe(void) {
 static void put(uint32_t number) {
   for (int i = 0; i < PAGES; i++)
     numbers[i * 1024] = number;
+  if (number > 0)
+    history[number % HISTORY * 1024] = number;
   MUST(write(pipes[1], &number, sizeof(number)));
   if (file >= 0)
     MUST(pwrite(file, &number, sizeof(number), 0));
@@ -33,6 +37,8 @@ static void tell(void) {
   MUST(write(pipes[1], &number, sizeof(number)));
   for (int i = 0; i < PAGES; i++)
     EXPECT_EQUAL("a page's number", number, numbers[i * 1024]);
+  for (uint32_t i = 0; i < HISTORY && number < HISTORY; i++)
+    EXPECT_EQUAL("a page of the history", i <= number ? i : 0, history[i * 1024]);
   if (file >= 0)
     MUST(pread(file, &filed, sizeof(filed), 0));
   EXPECT_EQUAL("the file's number", number, filed);
@@ -49,6 +55,7 @@ int main(int argc, char **argv) {
   pthread_sigmask(SIG_BLOCK, &questions, NULL);
   numbers = mmap(NULL, PAGES * 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   MUST(numbers == MAP_FAILED ? -1 : 0);
+  history = mmap(NULL, HISTORY * 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   MUST(pipe(pipes));
   if (argc == 2 && strcmp(argv[1], "files") == 0)
     MUST(file = open("/rollback_counter", O_RDWR | O_CREAT, 0600));

@@ -12,7 +12,7 @@
 
 #define VAS_PROTOCOL_VERSION 3u
 #define VAS_MESSAGE_MAX 65536
-#define VAS_MESSAGE_FDS_MAX 64
+#define VAS_MESSAGE_FDS_MAX 240
 
 /* ---- messages ---- */
 

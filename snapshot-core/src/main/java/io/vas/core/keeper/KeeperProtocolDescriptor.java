@@ -175,7 +175,7 @@ public final class KeeperProtocolDescriptor {
   public static final int MESSAGE_MAX = 65536;
 
   /** See protocol.h. */
-  public static final int MESSAGE_FDS_MAX = 64;
+  public static final int MESSAGE_FDS_MAX = 240;
 
   // ---- enum vas_message_type: ---- messages ----
 

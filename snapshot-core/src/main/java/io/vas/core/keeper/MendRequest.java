@@ -62,7 +62,8 @@ public final class MendRequest {
    * A mend.
    *
    * @param instance its id.
-   * @param files that {@link #runs} refer to by their places in this list; at most 16.
+   * @param files that {@link #runs} refer to by their places in this list, one less than {@link
+   *     KeeperProtocolDescriptor#MESSAGE_FDS_MAX} at most.
    */
   public MendRequest(final long instance, final List<Fd> files) {
     this.instance = instance;

@@ -1,6 +1,7 @@
 package io.vas.core.restore;
 
 import io.vas.core.image.ProcessImage;
+import io.vas.core.keeper.KeeperProtocolDescriptor;
 import io.vas.core.linux.Fd;
 import io.vas.core.memory.Extent;
 import io.vas.core.memory.PageSource;
@@ -13,8 +14,8 @@ import java.util.Optional;
 
 /** The pages of one address space, and the files that they are in, by numbers from 0 on. */
 final class PageSpaceFiles {
-  /** The keeper takes no more at once. */
-  private static final int MOST = 16;
+  /** The keeper takes no more at once, the table among them. */
+  private static final int MOST = KeeperProtocolDescriptor.MESSAGE_FDS_MAX - 1;
 
   private final PageSource pages;
   private final int space;

@@ -196,7 +196,7 @@ class KeeperTest {
 
   @Test
   void shouldGiveAChildMoreDescriptorsThanAMessageCarries() throws Exception {
-    final int count = 2 * KeeperProtocolDescriptor.MESSAGE_FDS_MAX;
+    final int count = KeeperProtocolDescriptor.MESSAGE_FDS_MAX + 8;
     final Map<String, Integer> sizes = new LinkedHashMap<>();
     for (int i = 1; i <= count; i++) {
       try (Fd file = MemFd.create("kept", i, 0)) {

@@ -3,6 +3,7 @@ package io.vas.core.restore;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
 
+import io.vas.core.keeper.FreezeMode;
 import io.vas.core.keeper.MendException;
 import io.vas.core.keeper.MendReply;
 import io.vas.core.keeper.MendStage;
@@ -12,6 +13,8 @@ import io.vas.core.testing.VictimHost;
 import io.vas.core.testing.VictimInstance;
 import io.vas.core.testing.VictimSnapshot;
 import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -25,6 +28,10 @@ import org.junit.jupiter.params.provider.ValueSource;
 @ExtendWith(LeakCheck.class)
 class InPlaceRollbackTest {
   private static final int SIGUSR2 = 12;
+
+  /** Longer than a keeper that opened a file for each would get on with. */
+  private static final int CHAIN = 60;
+
   private static final String VICTIM = "rollback_changes";
 
   @TempDir Path directory;
@@ -121,6 +128,34 @@ class InPlaceRollbackTest {
       assertThat(rollBack(victim, snapshot).pages()).isBetween(117L, 160L);
       assertThat(rollBack(victim, snapshot).pages()).isLessThan(40);
       victim.expectOk();
+    }
+  }
+
+  private static void step(final VictimInstance victim, final int expected) {
+    victim.signal(SIGUSR2);
+    victim.awaitLine(Integer.toString(expected));
+  }
+
+  @ParameterizedTest
+  @EnumSource(MemoryStrategy.class)
+  void shouldGoBackToAnySnapshotOfAChain(final MemoryStrategy strategy) {
+    final List<VictimSnapshot> chain = new ArrayList<>();
+    try (VictimInstance first = host.run("rollback_counter")) {
+      chain.add(first.snapshot());
+      try (VictimInstance victim = chain.get(0).fork(strategy)) {
+        for (int i = 1; i <= CHAIN; i++) {
+          step(victim, i);
+          chain.add(victim.snapshot(FreezeMode.LIVE, chain.get(i - 1)));
+        }
+        for (final int wanted : List.of(CHAIN, CHAIN / 2, 1, CHAIN - 1)) {
+          rollBack(victim, chain.get(wanted));
+          assertThat(victim.ask()).isEqualTo(Integer.toString(wanted));
+          step(victim, wanted + 1);
+          step(victim, wanted + 2);
+        }
+      }
+    } finally {
+      chain.forEach(VictimSnapshot::close);
     }
   }
 

@@ -2,6 +2,7 @@ package io.vas.core.testing;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.vas.core.NotFoundException;
 import io.vas.core.checkpoint.Base;
 import io.vas.core.checkpoint.Checkpoint;
 import io.vas.core.checkpoint.Subject;
@@ -194,7 +195,13 @@ public final class VictimInstance implements Subject, AutoCloseable {
 
   private VictimSnapshot snapshot(final Function<TestStore.Entry, Checkpoint> take) {
     final TestStore.Entry entry = host.store().newEntry();
-    final Checkpoint checkpoint = take.apply(entry);
+    final Checkpoint checkpoint;
+    try {
+      checkpoint = take.apply(entry);
+    } catch (final NotFoundException e) {
+      throw new AssertionError(
+          this + " has ended: " + exitStatus() + "; the keeper says " + host.keeperLog(), e);
+    }
     entry.publish(snapshot.map(origin -> origin.entry().layers()).orElse(List.of()));
     return new VictimSnapshot(host, checkpoint, entry);
   }
