@@ -6,8 +6,11 @@ import static org.assertj.core.api.Assumptions.assumeThat;
 import com.google.protobuf.Struct;
 import io.vas.api.cli.CommandLineRun;
 import io.vas.api.client.VasClient;
+import io.vas.api.v1.SnapshotInfo;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.List;
+import java.util.Random;
 import java.util.concurrent.TimeUnit;
 import java.util.function.BooleanSupplier;
 import org.junit.jupiter.api.AfterEach;
@@ -18,6 +21,8 @@ import org.junit.jupiter.api.io.TempDir;
 /** Forks of a snapshot whose pages are laid out anew meanwhile, and a daemon that is killed. */
 class LayoutEndToEndTest {
   private static final int CHAIN = 25;
+  private static final int KILLS = Integer.getInteger("vas.layout.kills", 4);
+  private static final int LONGEST_MILLIS = 250;
 
   @TempDir private Path temporary;
   private StateDirectory state;
@@ -72,6 +77,40 @@ class LayoutEndToEndTest {
     assertThat(vas("store", "verify").exitCode()).isZero();
   }
 
+  @Test
+  void shouldLoseNothingWhereverTheDaemonIsKilledMeanwhile() throws Exception {
+    assumeThat(Path.of("/usr/bin/redis-server")).exists();
+    final long seed = Long.getLong("vas.seed", System.nanoTime());
+    final Random random = new Random(seed);
+    String last = chain();
+    final List<String> forks = new ArrayList<>();
+    int laidOut = 0;
+    for (int i = 0; i < KILLS; i++) {
+      final String digest = digest("cache");
+      done("fork", last, "-n", "3", "--name", "f" + i);
+      TimeUnit.MILLISECONDS.sleep(random.nextInt(LONGEST_MILLIS));
+      killDaemon();
+      for (int k = 1; k <= 3; k++) {
+        assertThat(digest("f" + i + "-" + k)).as("seed %d, kill %d", seed, i).isEqualTo(digest);
+      }
+      forks.add("f" + i + "-1");
+      done("rm", "-f", "f" + i + "-2", "f" + i + "-3");
+      shouldTakeAndGoBack("f" + i + "-1", digest, last);
+      assertThat(vas("store", "verify").exitCode()).as("seed %d, kill %d", seed, i).isZero();
+      if (isLaidOut(last)) {
+        laidOut++;
+        last = lengthen(1000 * i);
+      }
+    }
+    System.out.println("seed " + seed + ": " + laidOut + " of " + KILLS + " laid out");
+    forks.forEach(fork -> done("rm", "-f", fork));
+    done("rm", "-f", "cache");
+    try (VasClient client = VasClient.connect(state)) {
+      client.rm(client.snapshots().stream().map(SnapshotInfo::getId).toList(), true);
+      assertThat(client.info().getStoreBytes()).as("seed %d: bytes leaked", seed).isZero();
+    }
+  }
+
   /** What the instance has not written is shared with its origin, and so must be what it maps. */
   private void shouldTakeAndGoBack(final String fork, final String digest, final String last) {
     write(fork, 77);
@@ -102,9 +141,13 @@ class LayoutEndToEndTest {
         "yes");
     await(() -> vas("exec", "cache", "redis-cli", "PING").out().equals("PONG\n"));
     done("exec", "cache", "redis-cli", "DEBUG", "POPULATE", "20000", "key", "1000");
+    return lengthen(0);
+  }
+
+  private String lengthen(final int firstRound) {
     String last = "";
     for (int i = 0; i < CHAIN; i++) {
-      write("cache", i);
+      write("cache", firstRound + i);
       last =
           done("snapshot", "cache", "--mode", "live", "--json")
               .object()
