@@ -5,10 +5,12 @@ import java.util.List;
 import java.util.Optional;
 
 /**
- * What a snapshot holds on to. It lasts until the snapshot is removed and nobody uses it any more.
+ * What a snapshot holds on to. It lasts until the snapshot is removed, or its pages are laid out
+ * anew, and nobody uses it any more.
  */
 final class Contents {
   private final SnapshotId id;
+  private final SnapshotId snapshot;
   private final int region;
   private final List<SharedLayer> layers;
   private final SnapshotSpace space;
@@ -30,7 +32,8 @@ final class Contents {
   /**
    * Contents.
    *
-   * @param id of the snapshot.
+   * @param id their own. It is the snapshot's unless its pages were laid out anew.
+   * @param snapshot whose they are.
    * @param region number of its region files; 0 if it has none.
    * @param spaces its tables.
    * @param layers the uppermost first.
@@ -40,6 +43,7 @@ final class Contents {
    */
   Contents(
       final SnapshotId id,
+      final SnapshotId snapshot,
       final int region,
       final List<SpaceRecord> spaces,
       final List<SharedLayer> layers,
@@ -47,6 +51,7 @@ final class Contents {
       final SharedImage image,
       final long position) {
     this.id = id;
+    this.snapshot = snapshot;
     this.region = region;
     this.spaces = List.copyOf(spaces);
     this.layers = List.copyOf(layers);
@@ -57,6 +62,15 @@ final class Contents {
 
   SnapshotId id() {
     return id;
+  }
+
+  /** Whose they are, or were until its pages were laid out anew. */
+  SnapshotId snapshot() {
+    return snapshot;
+  }
+
+  boolean isLaidOut() {
+    return !snapshot.equals(id);
   }
 
   int region() {

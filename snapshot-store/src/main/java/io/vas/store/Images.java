@@ -1,7 +1,6 @@
 package io.vas.store;
 
 import com.google.protobuf.ByteString;
-import com.google.protobuf.MessageLite;
 import io.vas.core.VasException;
 import io.vas.store.journal.ImageRecord;
 import java.util.Arrays;
@@ -52,12 +51,11 @@ final class Images {
   /**
    * Make an image small.
    *
-   * @param image as it is.
+   * @param bytes the image as it is.
    * @param base a whole image that it may be described by, held by the caller.
    * @return how to keep it; its base is 0 if it is whole.
    */
-  ImageRecord pack(final MessageLite image, final Optional<SharedImage> base) {
-    final byte[] bytes = image.toByteArray();
+  ImageRecord pack(final byte[] bytes, final Optional<SharedImage> base) {
     final ImageRecord.Builder record = ImageRecord.newBuilder().setLength(bytes.length);
     if (base.isPresent() && base.get().position() >= 0) {
       final byte[] delta = base(base.get()).encode(bytes);

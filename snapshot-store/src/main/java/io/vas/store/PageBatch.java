@@ -5,6 +5,7 @@ final class PageBatch {
   private static final int CAPACITY = 256;
 
   private final int[] pages = new int[CAPACITY];
+  private final long[] numbers = new long[CAPACITY];
   private final long[] places = new long[CAPACITY];
   private final int[] checksums = new int[CAPACITY];
   private int size;
@@ -13,15 +14,17 @@ final class PageBatch {
    * Add a page.
    *
    * @param page its number in the tables.
+   * @param number in its space.
    * @param place where it is stored.
    * @param checksum of what was stored; 0 if it is not known.
    * @return false if there is no room.
    */
-  boolean add(final int page, final long place, final int checksum) {
+  boolean add(final int page, final long number, final long place, final int checksum) {
     if (size == CAPACITY) {
       return false;
     }
     pages[size] = page;
+    numbers[size] = number;
     places[size] = place;
     checksums[size] = checksum;
     size++;
@@ -34,6 +37,11 @@ final class PageBatch {
 
   int page(final int i) {
     return pages[i];
+  }
+
+  /** Of a page, in its space. */
+  long number(final int i) {
+    return numbers[i];
   }
 
   long place(final int i) {

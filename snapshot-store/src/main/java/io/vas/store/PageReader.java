@@ -9,7 +9,7 @@ import org.agrona.BufferUtil;
 /** Reads stored pages and sums them up. For one thread. */
 final class PageReader implements AutoCloseable {
   private static final int PAGE = 1 << PagePlace.PAGE_SHIFT;
-  private static final int PAGES = 64;
+  static final int PAGES = 64;
 
   private final RegionMounts mounts;
   private final ByteBuffer buffer = BufferUtil.allocateDirectAligned(PAGES * PAGE, PAGE);
@@ -39,14 +39,31 @@ final class PageReader implements AutoCloseable {
       }
       read(batch.place(i), count);
       for (int k = 0; k < count; k++) {
-        crc.reset();
-        crc.update(buffer.limit((k + 1) * PAGE).position(k * PAGE));
-        final int sum = (int) crc.getValue();
-        sums[i + k] = sum == 0 ? 1 : sum;
+        sums[i + k] = checksum(k);
       }
       i += count;
     }
     return sums;
+  }
+
+  /**
+   * Read pages that lie side by side.
+   *
+   * @param place of the first.
+   * @param count 1 to {@link #PAGES}.
+   * @return their bytes, until the next call.
+   */
+  ByteBuffer pages(final long place, final int count) {
+    read(place, count);
+    return buffer.limit(count * PAGE).position(0);
+  }
+
+  /** The checksum of one of the pages that were read last, never 0. */
+  int checksum(final int page) {
+    crc.reset();
+    crc.update(buffer.limit((page + 1) * PAGE).position(page * PAGE));
+    final int sum = (int) crc.getValue();
+    return sum == 0 ? 1 : sum;
   }
 
   private void read(final long place, final int count) {

@@ -267,7 +267,7 @@ final class PageTables implements AutoCloseable {
         if (next >= 0) {
           return next;
         }
-      } else if (!batch.add(entry, pages.getLong(entry), checksums.getInt(entry, 0))) {
+      } else if (!batch.add(entry, start, pages.getLong(entry), checksums.getInt(entry, 0))) {
         return start;
       }
     }

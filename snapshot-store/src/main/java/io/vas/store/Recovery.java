@@ -26,7 +26,7 @@ final class Recovery implements Journal.Reader {
    * @param position of its record.
    * @param imageBase id of the snapshot whose image its own is described by; 0: it is whole.
    * @param record its record, without the image.
-   * @param isRemoved whether it has no id any more.
+   * @param isRemoved whether it has no id any more, or other contents.
    */
   record Found(long position, long imageBase, SnapshotRecord record, boolean isRemoved) {}
 
@@ -42,14 +42,14 @@ final class Recovery implements Journal.Reader {
                 snapshot.getImage().getBase(),
                 snapshot.toBuilder().clearImage().build(),
                 false));
+        if (snapshot.getReplaces() != 0) {
+          setRemoved(snapshot.getReplaces());
+        }
         if (snapshot.getImage().getBase() == 0) {
           images.put(snapshot.getId(), position);
         }
       }
-      case REMOVED ->
-          snapshots.computeIfPresent(
-              record.getRemoved().getId(),
-              (id, found) -> new Found(found.position(), found.imageBase(), found.record(), true));
+      case REMOVED -> setRemoved(record.getRemoved().getId());
       case FREED -> {
         snapshots.remove(record.getFreed().getId());
         damage.remove(record.getFreed().getId());
@@ -61,6 +61,12 @@ final class Recovery implements Journal.Reader {
           throw new VasException(
               "the journal of snapshots has a record of an unknown kind at " + position);
     }
+  }
+
+  private void setRemoved(final long contents) {
+    snapshots.computeIfPresent(
+        contents,
+        (id, found) -> new Found(found.position(), found.imageBase(), found.record(), true));
   }
 
   /** Those that were not freed, the oldest first. */

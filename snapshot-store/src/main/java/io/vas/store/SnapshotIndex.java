@@ -47,9 +47,11 @@ final class SnapshotIndex {
     }
   }
 
-  /** Nothing has this id any more. */
+  /** Nothing has this id any more, unless it is a snapshot's that has other contents by now. */
   void giveBack(final SnapshotId id) {
-    takenIds.remove(id.value());
+    if (!byId.containsKey(id.toString())) {
+      takenIds.remove(id.value());
+    }
   }
 
   /**
@@ -75,10 +77,11 @@ final class SnapshotIndex {
 
   // ---- snapshots
 
-  /** A draft has become a snapshot, or a former daemon has left one. */
+  /** A draft has become a snapshot or its new contents, or a former daemon has left one. */
   void add(final Entry entry) {
     final Snapshot snapshot = entry.snapshot();
     takenIds.add(entry.contents().id().value());
+    takenIds.add(entry.contents().snapshot().value());
     byId.put(snapshot.id(), entry);
     sortedIds.add(snapshot.id());
     if (snapshot.name().isEmpty()) {

@@ -28,4 +28,11 @@ public interface SnapshotOwner {
    * @param snapshot which one.
    */
   void evicted(Snapshot snapshot);
+
+  /**
+   * A snapshot's pages were laid out anew: uses that are opened from now on see them there.
+   *
+   * @param snapshot which one.
+   */
+  default void laidOut(final Snapshot snapshot) {}
 }

@@ -53,6 +53,23 @@ final class SnapshotRecords {
     return record.build();
   }
 
+  /** The record of a draft that is another layout of a snapshot's pages. */
+  static SnapshotRecord laidOut(
+      final SnapshotRecord record, final Snapshot snapshot, final Contents before) {
+    return record.toBuilder()
+        .setSnapshot(before.snapshot().value())
+        .setReplaces(before.id().value())
+        .setName(snapshot.name().map(SnapshotName::toString).orElse(""))
+        .setParent(snapshot.parent().orElse(""))
+        .setCreatedNanos(ChronoUnit.NANOS.between(Instant.EPOCH, snapshot.created()))
+        .build();
+  }
+
+  /** Whose contents a record has. */
+  static SnapshotId snapshotId(final SnapshotRecord record) {
+    return new SnapshotId(record.getSnapshot() == 0 ? record.getId() : record.getSnapshot());
+  }
+
   /** The image that a record has, of a snapshot or of one that is gone. */
   static ImageRecord image(final JournalRecord record) {
     return record.hasOrphan() ? record.getOrphan().getImage() : record.getSnapshot().getImage();
@@ -67,7 +84,7 @@ final class SnapshotRecords {
   /** What is known about a snapshot. */
   static Snapshot snapshot(final SnapshotRecord record) {
     return new Snapshot(
-        new SnapshotId(record.getId()).toString(),
+        snapshotId(record).toString(),
         Optional.of(record.getName()).filter(name -> !name.isEmpty()).map(SnapshotName::parse),
         record.getInstance(),
         Optional.of(record.getParent()).filter(parent -> !parent.isEmpty()),

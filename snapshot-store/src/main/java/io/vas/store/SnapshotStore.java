@@ -25,6 +25,7 @@ import io.vas.store.journal.SpaceRecord;
 import java.util.ArrayList;
 import java.util.BitSet;
 import java.util.Collection;
+import java.util.Comparator;
 import java.util.EnumMap;
 import java.util.HashMap;
 import java.util.HashSet;
@@ -56,6 +57,9 @@ public final class SnapshotStore implements AutoCloseable {
   /** And this much in any case. */
   private static final long METADATA_LEAST = 4 * ByteCount.MIB;
 
+  /** Of the budget, that layouts leave free for snapshots. */
+  private static final int SPARE_SHARE = 8;
+
   private final DescriptorHolder holder;
   private final HeldDescriptorCounts held;
   private final StorePlaces places;
@@ -72,10 +76,14 @@ public final class SnapshotStore implements AutoCloseable {
   /** In the order of their publication, which the journal keeps. */
   private final Set<Contents> living = new LinkedHashSet<>();
 
+  /** Of snapshots that have other contents by now; somebody uses these still. */
+  private final Set<Contents> replaced = new HashSet<>();
+
   private final SnapshotPages pages;
   private final BackgroundChecksums checksums;
+  private final BackgroundLayouts layouts = new BackgroundLayouts(this);
 
-  /** Removed by a former daemon, which had uses of them; each is held by this map. */
+  /** Removed by a former daemon, which had uses of them; each is held by this map, by layout. */
   private final Map<String, Entry> removedBefore = new HashMap<>();
 
   private final SnapshotJournal journal;
@@ -178,6 +186,7 @@ public final class SnapshotStore implements AutoCloseable {
     holder.dropAll(SnapshotUse.HELD_FILE_TYPE);
     final Map<Long, SharedLayer> shared = new HashMap<>();
     final Map<Long, SharedImage> whole = new HashMap<>();
+    final List<Entry> entries = new ArrayList<>();
     for (final Recovery.Found found : recovery.snapshots()) {
       final SnapshotRecord record = found.record();
       final List<SharedLayer> stack = new ArrayList<>();
@@ -194,6 +203,7 @@ public final class SnapshotStore implements AutoCloseable {
       final Contents contents =
           new Contents(
               new SnapshotId(record.getId()),
+              SnapshotRecords.snapshotId(record),
               record.getRegion(),
               record.getSpacesList(),
               stack,
@@ -207,11 +217,17 @@ public final class SnapshotStore implements AutoCloseable {
       if (found.isRemoved()) {
         contents.setRemoved();
         index.addRemoved(contents);
-        removedBefore.put(snapshot.id(), entry);
+        removedBefore.put(contents.id().toString(), entry);
+        replaced.add(contents);
       } else {
-        index.add(entry);
+        entries.add(entry);
       }
     }
+    // Those that were laid out anew are among the latest records.
+    if (entries.stream().anyMatch(entry -> entry.contents().isLaidOut())) {
+      entries.sort(Comparator.comparing(entry -> entry.snapshot().created()));
+    }
+    entries.forEach(index::add);
     living.stream().filter(Contents::ownsImage).forEach(owner -> whole.remove(owner.id().value()));
     whole.values().forEach(SharedImage::setOrphaned);
     pages.settle();
@@ -245,11 +261,17 @@ public final class SnapshotStore implements AutoCloseable {
    * Use a snapshot that a former daemon had a use of, whether it was removed meanwhile or not.
    *
    * @param id of the snapshot.
-   * @return the use, to be closed; empty if the snapshot is gone.
+   * @param layout what {@link SnapshotUse#layout} told.
+   * @return the use, which sees the same layout, to be closed; empty if the snapshot, or that
+   *     layout of it, is gone.
    */
-  public Optional<SnapshotUse> reuse(final String id) {
+  public Optional<SnapshotUse> reuse(final String id, final String layout) {
     synchronized (lock) {
-      final Entry entry = index.lookUp(id).orElse(removedBefore.get(id));
+      final Entry entry =
+          index
+              .lookUp(id)
+              .filter(found -> found.contents().id().toString().equals(layout))
+              .orElse(removedBefore.get(layout));
       if (entry == null) {
         return Optional.empty();
       }
@@ -273,7 +295,7 @@ public final class SnapshotStore implements AutoCloseable {
     return new PageChecker(lock, pages, living, mounts);
   }
 
-  /** Free the snapshots that were removed and that nobody has asked to {@link #reuse}. */
+  /** Free what was removed, or replaced, and nobody has asked to {@link #reuse}. */
   public void freeUnused() {
     final List<Entry> entries;
     synchronized (lock) {
@@ -390,14 +412,23 @@ public final class SnapshotStore implements AutoCloseable {
 
   private boolean isUnused(final Contents contents) {
     synchronized (lock) {
-      return contents.holders() == 1;
+      return uses(contents) == 0;
     }
+  }
+
+  /** Of a snapshot, in whatever layout. */
+  private int uses(final Contents current) {
+    int uses = current.holders() - 1;
+    for (final Contents before : replaced) {
+      uses += before.snapshot().equals(current.snapshot()) ? before.holders() : 0;
+    }
+    return uses;
   }
 
   private boolean evict(final Entry entry) {
     final SnapshotOwner told;
     synchronized (lock) {
-      if (entry.contents().isRemoved() || entry.contents().holders() > 1) {
+      if (entry.contents().isRemoved() || uses(entry.contents()) > 0) {
         return false;
       }
       remove(entry);
@@ -437,7 +468,7 @@ public final class SnapshotStore implements AutoCloseable {
     draft.beginPublishing();
     boolean published = false;
     try {
-      final Snapshot snapshot = store(draft, image, facts);
+      final Snapshot snapshot = store(draft, image.toByteArray(), facts, Optional.empty());
       published = true;
       return snapshot;
     } finally {
@@ -445,11 +476,15 @@ public final class SnapshotStore implements AutoCloseable {
     }
   }
 
-  private Snapshot store(final Draft draft, final MessageLite image, final SnapshotFacts facts) {
+  private Snapshot store(
+      final Draft draft,
+      final byte[] image,
+      final SnapshotFacts facts,
+      final Optional<Layout> layout) {
     budget.check("the snapshot of " + draft.request().instance());
     final Optional<SharedImage> base = retainImage(draft.request().parent());
     try {
-      return store(draft, images.pack(image, base), base, facts);
+      return store(draft, images.pack(image, base), base, facts, layout);
     } finally {
       base.ifPresent(this::releaseImage);
     }
@@ -479,14 +514,15 @@ public final class SnapshotStore implements AutoCloseable {
       final Draft draft,
       final ImageRecord image,
       final Optional<SharedImage> base,
-      final SnapshotFacts facts) {
+      final SnapshotFacts facts,
+      final Optional<Layout> layout) {
     final boolean ownLayer = !layers.isEmpty(draft.ownLayer());
     final long layerBytes = ownLayer ? layers.bytes(draft.ownLayer()) : 0;
     if (ownLayer) {
       // Whoever dies now leaves a layer that no snapshot has, which the next daemon removes.
       layers.rename(draft.ownLayer(), draft.id());
     }
-    final Snapshot snapshot = add(draft, facts, layerBytes, ownLayer, image, base);
+    final Snapshot snapshot = add(draft, facts, layerBytes, ownLayer, image, base, layout);
     freePages();
     // Its files count as used by now.
     draft.reservation().close();
@@ -508,40 +544,53 @@ public final class SnapshotStore implements AutoCloseable {
       final long layerBytes,
       final boolean ownLayer,
       final ImageRecord image,
-      final Optional<SharedImage> base) {
+      final Optional<SharedImage> base,
+      final Optional<Layout> layout) {
     final List<SharedLayer> stack = new ArrayList<>(draft.baseLayers());
     if (ownLayer) {
       stack.add(0, new SharedLayer(draft.snapshotId()));
     }
     final List<PageChange> changes = draft.changes();
     final Snapshot snapshot;
+    final Optional<Entry> before;
     synchronized (lock) {
       checkOpen();
+      before = layout.map(made -> current(made.contents()));
       final List<SpaceRecord> spaces = pages.make(changes, draft.regionNumber());
       final SnapshotRecord record;
       final long position;
       try {
-        draft
-            .regions()
-            .forEach(
-                (kind, file) ->
-                    pages.trim(file.readWrite(), draft.regionNumber(), kind, changes, spaces));
+        if (layout.isPresent()) {
+          layout.get().describe(pages, spaces);
+        } else {
+          draft
+              .regions()
+              .forEach(
+                  (kind, file) ->
+                      pages.trim(file.readWrite(), draft.regionNumber(), kind, changes, spaces));
+        }
         draft.regions().values().forEach(mounts::seal);
         final SnapshotSpace space =
             new SnapshotSpace(
                 allocated(draft, RegionKind.HUGE),
                 allocated(draft, RegionKind.SMALL),
-                layerBytes,
+                before.map(entry -> entry.snapshot().space().layerBytes()).orElse(layerBytes),
                 image.getDeflated().size());
-        record =
+        final SnapshotRecord made =
             SnapshotRecords.record(
                 draft,
-                facts.counted(pages.count(spaces), storedPages(changes)),
+                layout.isPresent()
+                    ? facts
+                    : facts.counted(pages.count(spaces), storedPages(changes)),
                 space,
                 pages.isUsed(draft.regionNumber()) ? draft.regionNumber() : 0,
                 spaces,
                 ownLayer,
                 image);
+        record =
+            before
+                .map(entry -> SnapshotRecords.laidOut(made, entry.snapshot(), entry.contents()))
+                .orElse(made);
         position = journal.append(JournalRecord.newBuilder().setSnapshot(record).build());
       } catch (final RuntimeException e) {
         pages.release(spaces);
@@ -553,19 +602,111 @@ public final class SnapshotStore implements AutoCloseable {
       final Contents contents =
           new Contents(
               draft.snapshotId(),
+              SnapshotRecords.snapshotId(record),
               record.getRegion(),
               spaces,
               stack,
               snapshot.space(),
               sharedImage(draft, image, base, position),
               position);
-      checksums.add(contents, changes);
+      if (layout.isEmpty()) {
+        checksums.add(contents, changes);
+      }
       final Entry entry = new Entry(snapshot, contents);
       drafts.remove(draft);
       living.add(contents);
       index.add(entry);
+      before.ifPresent(this::replace);
     }
+    before.ifPresent(entry -> release(entry.contents()));
     return snapshot;
+  }
+
+  /** The index has others, and that is written down. */
+  private void replace(final Entry before) {
+    before.contents().setRemoved();
+    replaced.add(before.contents());
+  }
+
+  private Entry current(final Contents contents) {
+    return index
+        .lookUp(contents.snapshot().toString())
+        .filter(entry -> entry.contents().equals(contents) && contents.damage().isEmpty())
+        .orElseThrow(
+            () ->
+                new ConflictException(
+                    "snapshot " + contents.snapshot() + " was removed, or is not what it was"));
+  }
+
+  // ---- laying them out anew
+
+  /**
+   * Lay the pages of a snapshot out anew, in the background, so that they lie side by side. What is
+   * open sees them where they were as long as it is open. The owner is told afterwards; if there is
+   * no room for it, or too much else to be done, nothing happens.
+   *
+   * @param use of the snapshot, which may be closed meanwhile.
+   * @param ranges addresses that are mapped as one. Spaces without any count as one range each.
+   */
+  public void layOutLater(final SnapshotUse use, final List<AddressRange> ranges) {
+    layouts.add(share(use), ranges);
+  }
+
+  private SnapshotUse share(final SnapshotUse use) {
+    retain(use.contents());
+    return new SnapshotUse(this, use.snapshot(), use.contents());
+  }
+
+  /** A layout is complete: whoever opens the store again finds it. */
+  Snapshot publish(final Draft draft, final Layout layout) {
+    draft.beginPublishing();
+    boolean published = false;
+    try {
+      final SnapshotUse use = layout.use();
+      final Snapshot snapshot =
+          store(draft, use.image(), use.snapshot().facts(), Optional.of(layout));
+      published = true;
+      return snapshot;
+    } finally {
+      draft.endPublishing(published);
+    }
+  }
+
+  /** Tell the owner. */
+  void laidOut(final Snapshot snapshot) {
+    final SnapshotOwner told;
+    synchronized (lock) {
+      told = owner;
+    }
+    told.laidOut(snapshot);
+  }
+
+  boolean isCurrent(final Contents contents) {
+    synchronized (lock) {
+      return !contents.isRemoved();
+    }
+  }
+
+  /** Whether so much more would leave room for what is more important. */
+  boolean hasRoomFor(final long bytes) {
+    return budget.missing(bytes + budget.bytes() / SPARE_SHARE) == 0;
+  }
+
+  /** As {@link SnapshotPages#collect}, of contents that somebody holds. */
+  long collect(
+      final Contents contents,
+      final int space,
+      final long from,
+      final long to,
+      final PageBatch batch) {
+    synchronized (lock) {
+      checkOpen();
+      return pages.collect(contents.root(space), from, to, Optional.empty(), batch);
+    }
+  }
+
+  PageReader reader() {
+    return new PageReader(mounts);
   }
 
   private static SharedImage sharedImage(
@@ -797,6 +938,7 @@ public final class SnapshotStore implements AutoCloseable {
       if (!contents.release() || !living.remove(contents)) {
         return;
       }
+      replaced.remove(contents);
       checksums.awaitEnd(contents);
       if (closed) {
         return;
@@ -897,7 +1039,7 @@ public final class SnapshotStore implements AutoCloseable {
         return;
       }
       contents.setDamage(Optional.of(what));
-      LOG.error("snapshot {} is damaged: {}", contents.id(), what);
+      LOG.error("snapshot {} is damaged: {}", contents.snapshot(), what);
       try {
         journal.append(SnapshotRecords.damaged(contents.id(), what));
       } catch (final VasException e) {
@@ -957,7 +1099,8 @@ public final class SnapshotStore implements AutoCloseable {
                           entry.snapshot().id(),
                           entry.snapshot().name(),
                           entry.snapshot().space(),
-                          entry.contents().holders() - 1))
+                          uses(entry.contents()),
+                          entry.contents().isLaidOut()))
               .toList();
       drafted = drafts.stream().mapToLong(Draft::usedBytes).sum();
     }
@@ -1039,6 +1182,7 @@ public final class SnapshotStore implements AutoCloseable {
    * something.
    */
   public void leave() {
+    layouts.close();
     synchronized (lock) {
       if (closed) {
         return;
@@ -1050,6 +1194,7 @@ public final class SnapshotStore implements AutoCloseable {
       living.clear();
       index.clear();
       removedBefore.clear();
+      replaced.clear();
       journal.close();
       images.close();
       pages.close();

@@ -74,6 +74,26 @@ public final class SnapshotUse implements PageSource, AutoCloseable {
     }
   }
 
+  /**
+   * Which of the snapshot's layouts it sees: where its pages are, for which {@link
+   * SnapshotStore#reuse} finds the same. It never changes.
+   *
+   * @return 12 hexadecimal digits; of the first layout the snapshot's id.
+   */
+  @Override
+  public String layout() {
+    return contents.id().toString();
+  }
+
+  /**
+   * Whether a use that is opened now would see the pages at the same places.
+   *
+   * @return false if they were laid out anew, or the snapshot was removed.
+   */
+  public boolean isCurrent() {
+    return store.isCurrent(contents);
+  }
+
   Contents contents() {
     return contents;
   }

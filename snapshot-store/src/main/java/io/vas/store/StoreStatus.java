@@ -37,8 +37,10 @@ public record StoreStatus(
    * @param name its name, if it has one.
    * @param space what it takes.
    * @param uses how many forks and other users it has.
+   * @param laidOut whether its pages were laid out anew.
    */
-  public record Entry(String id, Optional<SnapshotName> name, SnapshotSpace space, int uses) {}
+  public record Entry(
+      String id, Optional<SnapshotName> name, SnapshotSpace space, int uses, boolean laidOut) {}
 
   /**
    * What a new snapshot can have.

@@ -200,9 +200,9 @@ class RestartTest {
     for (int i = 0; i < 2; i++) {
       open(16 * MIB);
       assertThat(store.list()).isEmpty();
-      final SnapshotUse again = store.reuse(first.id()).orElseThrow();
+      final SnapshotUse again = store.reuse(first.id(), first.id()).orElseThrow();
       store.freeUnused();
-      assertThat(store.reuse(second.id())).isEmpty();
+      assertThat(store.reuse(second.id(), second.id())).isEmpty();
       assertThat(value(again)).isEqualTo(1);
       assertThat(Path.of("/proc/self/fd/" + again.layers().get(0).value(), "a")).hasContent("a");
       assertThat(store.status().removedBytes()).isPositive();
@@ -307,6 +307,8 @@ class RestartTest {
         ids.isEmpty() ? Optional.empty() : Optional.of(ids.get(random.nextInt(ids.size())));
     if (choice < 450) {
       publishOne(random, model, any);
+    } else if (choice < 490) {
+      any.ifPresent(id -> layOut(id, model));
     } else if (choice < 700) {
       any.ifPresent(
           id -> {
@@ -335,6 +337,23 @@ class RestartTest {
       assertThat(store.collectGarbage().pageBytes()).isZero();
     } else {
       restart(model);
+    }
+  }
+
+  private void layOut(final String id, final Model model) {
+    try (SnapshotUse use = store.use(id)) {
+      final List<Extent> before = use.extents(0, 0, PageSpace.END);
+      new Layout(store, use, List.of(), () -> true).run();
+      assertThat(use.extents(0, 0, PageSpace.END)).isEqualTo(before);
+      assertThat(pages(use)).isEqualTo(model.contents.get(id));
+    }
+    try (SnapshotUse use = store.use(id)) {
+      assertThat(
+              use.extents(0, 0, PageSpace.END).stream()
+                  .map(extent -> List.of(extent.file(), extent.distance()))
+                  .distinct())
+          .hasSizeLessThan(2);
+      assertThat(pages(use)).isEqualTo(model.contents.get(id));
     }
   }
 
@@ -459,12 +478,13 @@ class RestartTest {
   }
 
   private void restart(final Model model) {
-    final List<String> used = model.uses.stream().map(use -> use.snapshot().id()).toList();
+    final List<List<String>> used =
+        model.uses.stream().map(use -> List.of(use.snapshot().id(), use.layout())).toList();
     store.leave();
     model.uses.forEach(SnapshotUse::close);
     model.uses.clear();
     open(model);
-    used.forEach(id -> model.uses.add(store.reuse(id).orElseThrow()));
+    used.forEach(id -> model.uses.add(store.reuse(id.get(0), id.get(1)).orElseThrow()));
     store.freeUnused();
     check(model);
   }

@@ -181,7 +181,7 @@ class SnapshotStoreTest {
                 assertThat(s.entries())
                     .containsExactly(
                         new StoreStatus.Entry(
-                            snapshot.id(), snapshot.name(), snapshot.space(), 0)));
+                            snapshot.id(), snapshot.name(), snapshot.space(), 0, false)));
   }
 
   @Test

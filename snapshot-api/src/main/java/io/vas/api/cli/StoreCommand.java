@@ -173,7 +173,8 @@ final class StoreCommand extends Verb {
         "small_bytes", snapshot.getSmallBytes(),
         "layer_bytes", snapshot.getLayerBytes(),
         "image_bytes", snapshot.getImageBytes(),
-        "uses", snapshot.getUses());
+        "uses", snapshot.getUses(),
+        "laid_out", snapshot.getLaidOut());
   }
 
   private void print(final StoreStatReply stat) {
@@ -185,7 +186,8 @@ final class StoreCommand extends Verb {
     print("metadata  " + Texts.size(stat.getMetadataBytes()));
     print("pages     " + (stat.getHugePages() ? "huge" : "4 KiB"));
     stat.getLimitationsList().forEach(this::print);
-    final Table table = new Table("ID", "NAME", ">HUGE", ">SMALL", ">LAYER", ">IMAGE", ">USES");
+    final Table table =
+        new Table("ID", "NAME", ">HUGE", ">SMALL", ">LAYER", ">IMAGE", ">USES", "LAID OUT");
     for (final StoredSnapshot snapshot : stat.getSnapshotsList()) {
       table.add(
           snapshot.getId(),
@@ -194,7 +196,8 @@ final class StoreCommand extends Verb {
           Texts.size(snapshot.getSmallBytes()),
           Texts.size(snapshot.getLayerBytes()),
           Texts.size(snapshot.getImageBytes()),
-          Integer.toString(snapshot.getUses()));
+          Integer.toString(snapshot.getUses()),
+          snapshot.getLaidOut() ? "anew" : "as taken");
     }
     table.print(console().out());
   }

@@ -45,6 +45,7 @@ final class CompiledSnapshots implements AutoCloseable {
     private final SnapshotUse use;
     private final ForkProgram program;
     private int holders = 1;
+    private int forks;
 
     private Compiled(final SnapshotUse use, final MemoryStrategy strategy) {
       this.use = use;
@@ -71,6 +72,12 @@ final class CompiledSnapshots implements AutoCloseable {
       return program.program().stepCount();
     }
 
+    /** How many forks were asked for by now. */
+    synchronized int countForks(final int more) {
+      forks += more;
+      return forks;
+    }
+
     synchronized void release() {
       if (--holders == 0) {
         program.close();
@@ -91,6 +98,13 @@ final class CompiledSnapshots implements AutoCloseable {
     final Snapshot snapshot = store.get(reference);
     final Key key = new Key(snapshot.id(), strategy);
     Compiled found = compiled.get(key);
+    if (found != null && !found.use().isCurrent()) {
+      // Its pages were laid out anew, and the one who tells of that has not come to it yet.
+      compiled.remove(key);
+      steps -= found.steps();
+      found.release();
+      found = null;
+    }
     if (found == null) {
       final SnapshotUse use = store.use(snapshot.id());
       try {
@@ -155,7 +169,7 @@ final class CompiledSnapshots implements AutoCloseable {
   }
 
   /**
-   * A snapshot was removed: its programs are needed by its forks only.
+   * A snapshot was removed, or its pages lie elsewhere: its programs are needed by its forks only.
    *
    * @param snapshot its id.
    */

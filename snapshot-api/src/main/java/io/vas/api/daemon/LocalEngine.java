@@ -185,7 +185,7 @@ public final class LocalEngine implements Engine {
     for (final Instance instance : running) {
       instance
           .snapshot()
-          .flatMap(store::reuse)
+          .flatMap(id -> store.reuse(id, instance.layout().orElse(id)))
           .ifPresent(use -> setOrigin(instance, new Origin(use, use::close, 0, List.of())));
     }
     store.freeUnused();
@@ -205,6 +205,11 @@ public final class LocalEngine implements Engine {
     @Override
     public void evicted(final Snapshot snapshot) {
       forget(snapshot.id());
+    }
+
+    @Override
+    public void laidOut(final Snapshot snapshot) {
+      compiled.forget(snapshot.id());
     }
   }
 
@@ -512,6 +517,7 @@ public final class LocalEngine implements Engine {
             : MemoryStrategy.MAP;
     final Compiled source = compiled.get(sourceOf(request, time), strategy);
     try {
+      OftenForked.count(store, source, Math.max(1, request.getCount()));
       return request.getCount() <= 1
           ? List.of(forkOne(source, request.getName(), startOf(request), time))
           : forkMany(source, request, time);
@@ -669,7 +675,7 @@ public final class LocalEngine implements Engine {
           inPlace.run(
               instance,
               target.program().image(),
-              target.use(),
+              pages(instance, target),
               request.getKeepConnections(),
               instance.isPaused(),
               time.remaining());
@@ -690,6 +696,14 @@ public final class LocalEngine implements Engine {
         info.getSnapshot(),
         info.getInPlace() ? " in place" : ", replaced: " + info.getReason());
     return info.setTotalUs(time.elapsedMicros()).build();
+  }
+
+  /** As the instance maps them, if it is a fork of the same snapshot. */
+  private SnapshotUse pages(final Instance instance, final Compiled target) {
+    return Optional.ofNullable(origins.get(instance.id()))
+        .map(Origin::use)
+        .filter(use -> use.snapshot().id().equals(target.use().snapshot().id()))
+        .orElse(target.use());
   }
 
   private void replace(

@@ -161,7 +161,8 @@ final class Views {
               .setSmallBytes(entry.space().smallBytes())
               .setLayerBytes(entry.space().layerBytes())
               .setImageBytes(entry.space().imageBytes())
-              .setUses(entry.uses()));
+              .setUses(entry.uses())
+              .setLaidOut(entry.laidOut()));
     }
     return reply.build();
   }

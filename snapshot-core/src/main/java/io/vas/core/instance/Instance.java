@@ -135,6 +135,15 @@ public final class Instance implements Subject {
   }
 
   /**
+   * Which layout of its snapshot's pages its processes map.
+   *
+   * @return what {@link io.vas.core.memory.PageSource#layout()} told; empty: the first.
+   */
+  public Optional<String> layout() {
+    return Optional.of(start().getLayout()).filter(layout -> !layout.isEmpty());
+  }
+
+  /**
    * How its memory came back.
    *
    * @return empty if it was not forked, or before the daemon was started again.

@@ -211,6 +211,7 @@ public final class Instances {
           program.sandbox(),
           InstanceState.newBuilder()
               .setSnapshot(snapshot)
+              .setLayout(program.pages().layout())
               .setAreaStart(program.areaStart())
               .setAreaEnd(program.areaEnd()));
       final SpawnReply reply =
@@ -400,6 +401,7 @@ public final class Instances {
             .setSandbox(encode(program.sandbox()))
             .setPid(reply.pid())
             .setSnapshot(snapshot)
+            .setLayout(program.pages().layout())
             .setAreaStart(program.areaStart())
             .setAreaEnd(program.areaEnd())
             .build();

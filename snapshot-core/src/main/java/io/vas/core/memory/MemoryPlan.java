@@ -263,6 +263,23 @@ public final class MemoryPlan {
   }
 
   /**
+   * How scattered the pages are.
+   *
+   * @return how often pages of a VMA that follow one another do not lie in one file at the same
+   *     distance from their addresses, so that they can not be mapped or read as one.
+   */
+  public long breaks() {
+    long breaks = 0;
+    for (final Entry entry : entries) {
+      for (int i = 1; i < entry.extents().size(); i++) {
+        breaks +=
+            Place.of(entry.extents().get(i - 1)).equals(Place.of(entry.extents().get(i))) ? 0 : 1;
+      }
+    }
+    return breaks;
+  }
+
+  /**
    * Whether zeros must be written over what a file holds.
    *
    * @return whether a carrier has any.

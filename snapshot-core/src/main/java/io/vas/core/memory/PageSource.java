@@ -59,6 +59,16 @@ public interface PageSource {
   boolean isOwn(long file);
 
   /**
+   * Which of the ways the pages are laid out in files, if there can be several: who maps the files
+   * has to go on with this one, also after the daemon was started again.
+   *
+   * @return what names it; empty if there is one only.
+   */
+  default String layout() {
+    return "";
+  }
+
+  /**
    * Directories with the files that the instance had made or changed.
    *
    * @return read-only descriptors that belong to the source, the uppermost layer first.
