@@ -221,8 +221,8 @@ int tracking_begin(struct instance *instance, uint64_t deadline_nanos) {
   struct freezing freezing = {.instance = instance, .deadline_nanos = deadline_nanos, .alone = true};
 
   /* All of its threads: the number that the userfaultfd has for a moment must not be missing to any. */
-  int error = freeze_tasks(&freezing, &instance->pid, 1, 1, NULL, NULL);
-  if (error >= 0)
+  int error = freeze_tasks(&freezing, &instance->pid, 1, 1, guard_drain, instance);
+  if (error >= 0 && (error = guard_settle(instance, &freezing)) >= 0)
     error = begin_frozen(instance, &freezing);
   thaw_instance(instance, &freezing);
   if (error < 0)

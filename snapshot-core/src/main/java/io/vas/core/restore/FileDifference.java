@@ -23,6 +23,8 @@ import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
+import java.util.TreeSet;
 
 /**
  * How the open files of an instance differ from those of a snapshot, as far as the same open files
@@ -58,7 +60,12 @@ final class FileDifference {
     final Map<Integer, DescriptorImage> before = descriptors(target.getProcesses(0));
     final Map<Integer, DescriptorImage> now = descriptors(current.getProcesses(0));
     if (!before.keySet().equals(now.keySet())) {
-      throw new NotInPlaceException("descriptors were opened or closed");
+      final Set<Integer> closed = new TreeSet<>(before.keySet());
+      closed.removeAll(now.keySet());
+      final Set<Integer> opened = new TreeSet<>(now.keySet());
+      opened.removeAll(before.keySet());
+      throw new NotInPlaceException(
+          "descriptors were opened or closed: opened " + opened + ", closed " + closed);
     }
     final Map<Integer, Integer> files = new HashMap<>();
     for (final DescriptorImage descriptor : before.values()) {
