@@ -670,17 +670,14 @@ static int freeze_once(struct freeze *freeze, uint64_t deadline_nanos) {
   return error;
 }
 
-static bool has_ended(const struct instance *instance) {
-  char state = task_state(instance->pid, instance->pid);
-  return state == 0 || state == 'Z' || state == 'X';
-}
-
 /*
  * Another attempt is worth while when a task could not be stopped at once, since the parent of a vfork() waits for its child,
  * which was stopped with it; when another program was executed meanwhile, so that what was copied is of no use; and when a
  * task has ended that was to be looked at, but the instance has not.
  */
 static int attempt(struct freeze *freeze, const struct pages_config *config, uint64_t deadline_nanos) {
+  const struct task first = {.pid = freeze->instance->pid, .tid = freeze->instance->pid};
+
   for (unsigned round = 0;; round++) {
     freeze->record.length = 0;
     int error = prepare_freeze(freeze, config, deadline_nanos);
@@ -689,7 +686,7 @@ static int attempt(struct freeze *freeze, const struct pages_config *config, uin
     bool again = freeze->stuck || error == -ESTALE ||
                  (error < 0 && freeze->pages != NULL && pages_are_gone(freeze->pages) &&
                   task_state(freeze->instance->pid, freeze->instance->pid) != 0) ||
-                 (error == -ESRCH && !has_ended(freeze->instance));
+                 (error == -ESRCH && !is_over(&first));
     if (error >= 0 || !again || now_nanos() > deadline_nanos || round >= ATTEMPTS)
       return error;
     pause_before_retry(round + 100);

@@ -277,9 +277,7 @@ static int compare_backed(struct range *range, uint64_t start, const uint8_t *by
 }
 
 /* The bytes of a file, which is mapped when the first are asked for: a chain of snapshots has many, of which few are. */
-static int file_bytes(struct file *file, uint64_t offset, uint64_t length, const uint8_t **bytes) {
-  if (offset + length > file->size)
-    return -EBADMSG;
+static int file_bytes(struct file *file, uint64_t offset, const uint8_t **bytes) {
   if (file->map == NULL) {
     void *map = mmap(NULL, file->size, PROT_READ, MAP_SHARED | MAP_NORESERVE, file->fd, 0);
     if (map == MAP_FAILED)
@@ -309,7 +307,9 @@ static int mend_piece(struct range *range, const struct vas_mend_run *run, uint6
                       enum page_kind kind) {
   struct mend *mend = range->mend;
   uint64_t offset = run->offset + (start - run->start);
-  bool in_place = range->file == run->file && range->vma->offset + (start - range->vma->start) == offset;
+  /* A run without a file and a mapping of a file that is not in the table have no number in common. */
+  bool in_place = run->file < mend->request->file_count && range->file == run->file &&
+                  range->vma->offset + (start - range->vma->start) == offset;
   const uint8_t *bytes = NULL;
   int error;
 
@@ -323,22 +323,19 @@ static int mend_piece(struct range *range, const struct vas_mend_run *run, uint6
       return -ESTALE;
     return own ? zap(mend, start, end) : 0;
   case VAS_MEND_STORED:
-    if (run->file >= mend->request->file_count)
+    if (run->file >= mend->request->file_count || offset + (end - start) > mend->files[run->file].size)
       return -EBADMSG;
-    if (!own && in_place)
-      return 0;
-    error = file_bytes(&mend->files[run->file], offset, end - start, &bytes);
-    if (error < 0)
-      return error;
     break;
   default:
     if (own && kind == PAGE_ZERO)
       return 0;
     break;
   }
+  if (!own && in_place)
+    return 0;
+  if (run->kind == VAS_MEND_STORED && (error = file_bytes(&mend->files[run->file], offset, &bytes)) < 0)
+    return error;
   if (!own) {
-    if (in_place)
-      return 0;
     if (range->backing >= 0)
       return compare_backed(range, start, bytes, end - start);
     return bytes == NULL && range->vma->inode == 0 ? 0 : write_pages(mend, start, bytes, end - start);

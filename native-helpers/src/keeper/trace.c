@@ -121,7 +121,7 @@ static void hear_of_ends(struct freezing *freezing, uint64_t deadline_nanos) {
   }
 }
 
-/* What stands behind the name in /proc/PID/task/TID/stat; NULL if there is no such task. The text is the caller's. */
+/* What stands behind the name in /proc/PID/task/TID/stat; NULL, and errno, if it can't be read. The text is the caller's. */
 static const char *read_stat(pid_t pid, pid_t tid, char **text) {
   char name[48];
   size_t capacity = 0;
@@ -129,6 +129,7 @@ static const char *read_stat(pid_t pid, pid_t tid, char **text) {
   *text = NULL;
   snprintf(name, sizeof(name), "%d/task/%d/stat", pid, tid);
   ssize_t length = read_file_at(proc_directory, name, text, &capacity);
+  errno = length < 0 ? (int)-length : 0;
   const char *mark = length > 0 ? strrchr(*text, ')') : NULL;
   return mark != NULL && mark[1] == ' ' ? mark + 2 : NULL;
 }
@@ -147,10 +148,12 @@ bool is_over(const struct task *task) {
   unsigned flags = 0;
   const char *stat = read_stat(task->pid, task->tid, &text);
 
+  /* To have no descriptor or no memory left to look with says nothing about the task. */
+  bool missing = stat == NULL && (errno == ENOENT || errno == ESRCH);
   if (stat != NULL)
     sscanf(stat, "%c %*d %*d %*d %*d %*d %u", &state, &flags);
   free(text);
-  return state == 0 || state == 'Z' || state == 'X' || (flags & EXITING) != 0;
+  return missing || state == 'Z' || state == 'X' || (flags & EXITING) != 0;
 }
 
 /* Looks whether a task that was interrupted has stopped, in one of several rounds. 1: stopped or gone; 0: not yet. */

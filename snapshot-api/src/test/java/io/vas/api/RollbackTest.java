@@ -137,6 +137,22 @@ class RollbackTest extends CommandLineTest {
     }
   }
 
+  @Test
+  void shouldPutAForkBackToWhatItsSnapshotComesFrom() {
+    run("first", System.getProperty("vas.victims.dir") + "/rollback_counter", "block");
+    final String before = snapshot("first");
+    assertThat(vas("kill", "-s", "USR2", "first").exitCode()).isZero();
+    final String later = snapshot("first", "--mode", "stop");
+    assertThat(vas("fork", later, "--name", "victim").exitCode()).isZero();
+    assertThat(vas("kill", "-s", "USR1", "victim").exitCode()).isZero();
+    expectAnswers(1, "1");
+
+    rollback("victim", before);
+
+    assertThat(vas("kill", "-s", "USR1", "victim").exitCode()).isZero();
+    expectAnswers(2, "0");
+  }
+
   private static void expectAnswers(final int lines, final String last) {
     await(() -> vas("logs", "victim").out().lines().count() >= lines);
     assertThat(vas("logs", "victim").out().lines().toList()).hasSize(lines).endsWith(last);

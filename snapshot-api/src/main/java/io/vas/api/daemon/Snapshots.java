@@ -264,12 +264,12 @@ final class Snapshots implements AutoCloseable {
   /** As far as they have not been removed. */
   private Set<String> ancestors(final Instance instance) {
     final Set<String> ancestors = new HashSet<>();
-    // The one that its processes were forked from, too, which may be older than where it stands.
-    instance.snapshot().ifPresent(ancestors::add);
     Optional<String> at = position(instance);
     while (at.isPresent() && ancestors.add(at.get())) {
       at = store.lookUp(at.get()).flatMap(Snapshot::parent);
     }
+    // The one that its processes were forked from, too, which may be older than where it stands.
+    instance.snapshot().ifPresent(ancestors::add);
     return ancestors;
   }
 

@@ -16,8 +16,8 @@ import java.util.Set;
 import java.util.TreeSet;
 
 /**
- * How each VMA of a snapshot comes back. Made from the image alone, so that the same answer is
- * given to who restores and to who asks.
+ * How each VMA of a snapshot comes back. Made from the snapshot alone, from its image and from
+ * where its pages lie, so that the same answer is given to who restores and to who asks.
  */
 public final class MemoryPlan {
   /** A file mapping and its guard cost more than copying this much. */
