@@ -157,6 +157,7 @@ class RecordingTest extends CommandLineTest {
       client.kill(fork, SIGUSR1);
       await(() -> vas("logs", fork).out().endsWith("\n"));
       assertThat(vas("logs", fork).out()).isEqualTo("ok\n");
+      client.stop(fork, Duration.ZERO);
     }
   }
 

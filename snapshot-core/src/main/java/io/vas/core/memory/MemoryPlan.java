@@ -66,6 +66,11 @@ public final class MemoryPlan {
           .orElse(extents);
     }
 
+    /** Whether what the carrier has where the VMA begins is all of it. */
+    boolean isComplete() {
+      return besides().isEmpty() && carrier.map(Carrier::zeros).map(PageRuns::isEmpty).orElse(true);
+    }
+
     /** Whether it must behave as anonymous memory though it maps a file. */
     boolean isGuarded() {
       return strategy == MemoryStrategy.MAP && vma.getBacking() == Backing.ANONYMOUS;
@@ -277,16 +282,6 @@ public final class MemoryPlan {
       }
     }
     return breaks;
-  }
-
-  /**
-   * Whether zeros must be written over what a file holds.
-   *
-   * @return whether a carrier has any.
-   */
-  boolean needsZeros() {
-    return entries.stream()
-        .anyMatch(entry -> entry.carrier().filter(c -> !c.zeros().isEmpty()).isPresent());
   }
 
   /**

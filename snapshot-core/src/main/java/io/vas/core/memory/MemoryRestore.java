@@ -37,6 +37,9 @@ public final class MemoryRestore {
   /** A transfer that the kernel does in one call. */
   private static final long TRANSFER_MAX = 1L << 30;
 
+  /** Pages on their way from one file over a mapping of another; they stay in the cache. */
+  private static final long BUFFER = 256 * 1024;
+
   /** Above all user memory, on processors with four levels of page tables. */
   private static final long TASK_SIZE = (1L << 47) - PAGE;
 
@@ -60,16 +63,6 @@ public final class MemoryRestore {
   private static final int MM_MAP_EXE_FD_OFFSET = MM_MAP_AUXV_SIZE_OFFSET + Integer.BYTES;
   private static final int MM_MAP_LENGTH = MM_MAP_EXE_FD_OFFSET + Integer.BYTES;
 
-  private static final long UFFDIO_API = 0xc018aa3fL;
-  private static final long UFFDIO_REGISTER = 0xc020aa00L;
-  private static final long UFFD_API = 0xaa;
-  private static final long UFFDIO_REGISTER_MODE_MISSING = 1;
-  private static final long UFFD_FEATURE_EVENT_FORK = 1 << 1;
-  private static final long UFFD_FEATURE_EVENT_REMOVE = 1 << 3;
-
-  /** The keeper may track writes with it: tracking.c. Linux 6.4 and 6.7. */
-  private static final long UFFD_FEATURES_TRACKING = 1 << 13 | 1 << 15;
-
   private static final String MEMFD_PREFIX = "/memfd:";
   private static final String SHARED_ANONYMOUS = "/dev/zero";
   private static final String DELETED = " (deleted)";
@@ -87,7 +80,6 @@ public final class MemoryRestore {
   private final PageSource pages;
   private final Map<OpenKey, Result> files = new LinkedHashMap<>();
   private Result executable;
-  private Result zeros;
 
   private record OpenKey(String path, int flags) {}
 
@@ -141,15 +133,6 @@ public final class MemoryRestore {
       }
     }
     executable = open(memory.getLayout().getExecutable(), OpenFlags.O_RDONLY);
-    if (plan.needsZeros()) {
-      zeros =
-          program.call(
-              "open /dev/zero",
-              SystemCall.OPENAT,
-              OpenFlags.AT_FDCWD,
-              program.string("/dev/zero"),
-              OpenFlags.O_RDONLY | OpenFlags.O_CLOEXEC);
-    }
   }
 
   private static int openFlags(final VmaImage vma) {
@@ -272,18 +255,11 @@ public final class MemoryRestore {
     setLayout();
     files.forEach(
         (key, file) -> program.call("close " + key.path + " " + key.flags, SystemCall.CLOSE, file));
-    if (zeros != null) {
-      program.call("close /dev/zero", SystemCall.CLOSE, zeros);
-    }
   }
 
   private void map(final MemoryPlan.Entry entry) {
     final VmaImage vma = entry.vma();
-    final String name =
-        Long.toHexString(vma.getStart())
-            + "-"
-            + Long.toHexString(vma.getEnd())
-            + (vma.getName().isEmpty() ? "" : " " + vma.getName());
+    final String name = describe(vma);
     if (entry.strategy() == MemoryStrategy.MAP) {
       mapCarrier(entry, name);
     } else {
@@ -327,38 +303,77 @@ public final class MemoryRestore {
   private void mapCarrier(final MemoryPlan.Entry entry, final String name) {
     final VmaImage vma = entry.vma();
     final MemoryPlan.Carrier carrier = entry.carrier().orElseThrow();
-    final List<Extent> besides = entry.besides();
-    final boolean opensForCopy =
-        !MemoryPlan.isWritable(vma) && !(besides.isEmpty() && carrier.zeros().isEmpty());
     mmap(
         "map " + name,
         vma.getStart(),
         vma.getEnd(),
-        opensForCopy ? MappedMemory.PROT_READ | MappedMemory.PROT_WRITE : vma.getProtection(),
+        vma.getProtection(),
         MappedMemory.MAP_PRIVATE | noReserve(entry),
         regions.applyAsInt(carrier.file()),
         carrier.offset());
-    fill(besides, name, vma.getStart());
-    for (final PageRuns.Run run : carrier.zeros().list()) {
-      for (long at = run.start(); at < run.end(); at += TRANSFER_MAX) {
-        final long length = Math.min(TRANSFER_MAX, run.end() - at);
-        program.callExpecting(
-            length,
-            "zeros at " + Long.toHexString(at) + " of " + name,
-            SystemCall.READ,
-            zeros,
-            at,
-            length);
+  }
+
+  /**
+   * Give what maps a file the pages that lie elsewhere, before anything touches it. They are put in
+   * place by the userfaultfd: if they were written, the file would be given a page first for each
+   * that it has none for.
+   *
+   * @param guard the number of the userfaultfd.
+   * @param buffer an address with room for {@link #BUFFER} bytes.
+   */
+  public void complete(final int guard, final long buffer) {
+    program.resource(RESOURCE);
+    final UserfaultSteps userfaults = new UserfaultSteps(program, Value.of(guard));
+    boolean hasBuffer = false;
+    for (final MemoryPlan.Entry entry : plan.entries()) {
+      final List<Extent> besides = entry.besides();
+      if (entry.strategy() != MemoryStrategy.MAP || entry.isComplete()) {
+        continue;
       }
+      if (!hasBuffer && !besides.isEmpty()) {
+        mmap(
+            "buffer",
+            buffer,
+            buffer + BUFFER,
+            MappedMemory.PROT_READ | MappedMemory.PROT_WRITE,
+            MappedMemory.MAP_PRIVATE | MappedMemory.MAP_ANONYMOUS,
+            -1,
+            0);
+        hasBuffer = true;
+      }
+      final VmaImage vma = entry.vma();
+      final PageRuns.Run all = new PageRuns.Run(vma.getStart(), vma.getEnd() - vma.getStart());
+      userfaults.register("fill " + describe(vma), all);
+      besides.forEach(extent -> place(extent, userfaults, buffer));
+      entry.carrier().orElseThrow().zeros().list().forEach(userfaults::zero);
+      // Nobody would serve a fault yet.
+      userfaults.unregister("filled " + describe(vma), all);
     }
-    if (opensForCopy) {
-      program.call(
-          "protect " + name,
-          SystemCall.MPROTECT,
-          vma.getStart(),
-          vma.getEnd() - vma.getStart(),
-          vma.getProtection());
+    if (hasBuffer) {
+      program.call("unmap buffer", SystemCall.MUNMAP, buffer, BUFFER);
     }
+  }
+
+  private void place(final Extent extent, final UserfaultSteps userfaults, final long buffer) {
+    for (long at = extent.start(); at < extent.end(); at += BUFFER) {
+      final PageRuns.Run run = new PageRuns.Run(at, Math.min(BUFFER, extent.end() - at));
+      program.callExpecting(
+          run.length(),
+          "read " + Long.toHexString(at),
+          SystemCall.PREAD64,
+          regions.applyAsInt(extent.file()),
+          buffer,
+          run.length(),
+          at - extent.distance());
+      userfaults.copy(run, buffer);
+    }
+  }
+
+  private static String describe(final VmaImage vma) {
+    return Long.toHexString(vma.getStart())
+        + "-"
+        + Long.toHexString(vma.getEnd())
+        + (vma.getName().isEmpty() ? "" : " " + vma.getName());
   }
 
   /** Reads stored pages from a given address on into what is mapped there. */
@@ -513,20 +528,7 @@ public final class MemoryRestore {
    */
   public void makeGuard(final int number) {
     program.resource(RESOURCE);
-    final Result guard =
-        program.call("guard", SystemCall.USERFAULTFD, OpenFlags.O_CLOEXEC | OpenFlags.O_NONBLOCK);
-    final byte[] api = new byte[3 * Long.BYTES];
-    final UnsafeBuffer buffer = new UnsafeBuffer(api);
-    buffer.putLong(0, UFFD_API, LITTLE_ENDIAN);
-    buffer.putLong(
-        Long.BYTES,
-        UFFD_FEATURE_EVENT_FORK | UFFD_FEATURE_EVENT_REMOVE | UFFD_FEATURES_TRACKING,
-        LITTLE_ENDIAN);
-    program.call(
-        "guard: events", SystemCall.IOCTL, guard, UFFDIO_API, program.data("guard: api", api));
-    program.callExpecting(
-        number, "guard: move", SystemCall.DUP3, guard, number, OpenFlags.O_CLOEXEC);
-    program.call("guard: close", SystemCall.CLOSE, guard);
+    UserfaultSteps.make(program, number);
   }
 
   /**
@@ -535,20 +537,12 @@ public final class MemoryRestore {
    *
    * @param guard the number where the userfaultfd was left.
    */
-  public void registerGuard(final Value guard) {
+  public void registerGuard(final int guard) {
     program.resource(RESOURCE);
+    final UserfaultSteps userfaults = new UserfaultSteps(program, Value.of(guard));
     for (final PageRuns.Run range : guardedRanges()) {
-      final byte[] register = new byte[4 * Long.BYTES];
-      final UnsafeBuffer buffer = new UnsafeBuffer(register);
-      buffer.putLong(0, range.start(), LITTLE_ENDIAN);
-      buffer.putLong(Long.BYTES, range.length(), LITTLE_ENDIAN);
-      buffer.putLong(2 * Long.BYTES, UFFDIO_REGISTER_MODE_MISSING, LITTLE_ENDIAN);
-      program.call(
-          "guard " + Long.toHexString(range.start()) + "-" + Long.toHexString(range.end()),
-          SystemCall.IOCTL,
-          guard,
-          UFFDIO_REGISTER,
-          program.data(register));
+      userfaults.register(
+          "guard " + Long.toHexString(range.start()) + "-" + Long.toHexString(range.end()), range);
     }
   }
 

@@ -287,6 +287,7 @@ public final class ForkCompiler {
     memory.map();
     if (plan.needsGuard()) {
       memory.makeGuard(numbers.guard());
+      memory.complete(numbers.guard(), base + AREA_ROOM);
       program.data(FileRanges.NAME, FileRanges.encode(plan));
     }
   }
@@ -392,7 +393,7 @@ public final class ForkCompiler {
                     Value.of(numbers.root()))
                 .kept());
     if (plan.needsGuard()) {
-      memoryRestore().registerGuard(Value.of(numbers.guard()));
+      memoryRestore().registerGuard(numbers.guard());
       kept.add(Kept.userfaultfd(Value.of(numbers.guard())));
       kept.add(Kept.seccomp(Value.of(numbers.notifier())));
     }

@@ -8,6 +8,7 @@ import io.vas.core.keeper.FreezeMode;
 import io.vas.core.keeper.FreezeStage;
 import io.vas.core.keeper.KeeperProtocolDescriptor;
 import io.vas.core.linux.FileIo;
+import io.vas.core.linux.FileStatus;
 import io.vas.core.memory.Extent;
 import io.vas.core.memory.MemoryStrategy;
 import io.vas.core.memory.PageSource;
@@ -121,6 +122,31 @@ class DeltaTest {
     expectForkIsOk(compared, 1);
     expectForkIsOk(compared, 0);
     victim.expectOk();
+  }
+
+  @Test
+  void shouldTakeNoMemoryOfTheSnapshotsFilesForForks() {
+    final VictimInstance victim = host.run("live_counters");
+    add(victim.snapshot());
+    for (int i = 0; i < 3; i++) {
+      add(victim.snapshot(FreezeMode.LIVE, last()));
+    }
+    final long before = allocated();
+    // Its pages are in several files, of which each has holes where others have them.
+    expectForkIsOk(last(), 0);
+    assertThat(allocated()).isEqualTo(before);
+    victim.expectOk();
+  }
+
+  private long allocated() {
+    return chain.stream()
+        .flatMap(
+            snapshot ->
+                snapshot.pages().extents(space(snapshot), 0, PageSpace.END).stream()
+                    .map(extent -> snapshot.pages().file(extent.file())))
+        .distinct()
+        .mapToLong(file -> FileStatus.of(file).allocated())
+        .sum();
   }
 
   @Test
