@@ -689,6 +689,8 @@ static int attempt(struct freeze *freeze, const struct pages_config *config, uin
                  (error == -ESRCH && !is_over(&first));
     if (error >= 0 || !again || now_nanos() > deadline_nanos || round >= ATTEMPTS)
       return error;
+    dprintf(STDERR_FILENO, "instance %lu: a freeze is tried again: stage %u, %s\n", freeze->instance->id, freeze->stage,
+            strerror(-error));
     pause_before_retry(round + 100);
   }
 }
