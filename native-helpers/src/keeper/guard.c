@@ -156,7 +156,10 @@ static bool fault_is_pending(int fd) {
 }
 
 static int serve_fault(struct instance *instance, size_t index, const struct uffd_msg *message) {
-  return fill_hole(&instance->guarded[index], ALIGN_DOWN(message->arg.pagefault.address, PAGE));
+  int error = fill_hole(&instance->guarded[index], ALIGN_DOWN(message->arg.pagefault.address, PAGE));
+  if (error >= 0)
+    guard_count(&guard_counts->faults);
+  return error;
 }
 
 /*
@@ -319,9 +322,13 @@ int guard_settle(struct instance *instance, struct freezing *freezing) {
       break;
     case UFFD_EVENT_REMOVE:
       error = for_backed(guarded.pid, message->arg.remove.start, message->arg.remove.end, fill_zapped, guarded.fd);
+      if (error >= 0)
+        guard_count(&guard_counts->zaps);
       break;
     case UFFD_EVENT_FORK:
       error = guard_child(instance, freezing, event->guarded, (int)message->arg.fork.ufd);
+      if (error >= 0)
+        guard_count(&guard_counts->children);
       break;
     default:
       break;

@@ -52,6 +52,12 @@ int held_get(uint64_t id);         /* -ENOENT */
 int held_drop(uint64_t id);
 void held_drop_all(uint8_t highest_byte);
 
+/* ---- counts.c: what the guard has done ---- */
+
+extern struct vas_guard_counts *guard_counts;
+int guard_counts_make(void);
+void guard_count(uint64_t *count); /* one more */
+
 /* ---- message.c ---- */
 
 struct request {

@@ -186,6 +186,12 @@ int vas_print_layout(void) {
   FIELD(vas_listed, pid);
   FIELD(vas_listed, flags);
   SIZE(vas_listed);
+  CONSTANT(VAS_HELD_GUARD_COUNTS);
+  FIELD(vas_guard_counts, faults);
+  FIELD(vas_guard_counts, zaps);
+  FIELD(vas_guard_counts, children);
+  FIELD(vas_guard_counts, calls);
+  SIZE(vas_guard_counts);
   CONSTANT(VAS_FREEZE_PREPARE);
   CONSTANT(VAS_FREEZE_SEIZE);
   CONSTANT(VAS_FREEZE_REGISTERS);

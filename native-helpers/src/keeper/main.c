@@ -232,6 +232,11 @@ static int keeper(int listener) {
     errno = -error;
     return fail("launcher");
   }
+  error = guard_counts_make();
+  if (error < 0) {
+    errno = -error;
+    return fail("counts of the guard");
+  }
   for (;;) {
     int connection = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
     if (connection < 0)

@@ -429,6 +429,7 @@ void notify_serve(struct instance *instance) {
   memset(&call, 0, sizeof(call));
   if (ioctl(instance->notifier, SECCOMP_IOCTL_NOTIF_RECV, &call) < 0)
     return; /* given up meanwhile */
+  guard_count(&guard_counts->calls);
   pid_t pid = process_of((pid_t)call.pid);
   size_t count = pid == 0 ? 0 : read_wishes(&call.data, (pid_t)call.pid, pid, wishes, IOV_MAX);
   int found = file_ranges_read(instance, &ranges);

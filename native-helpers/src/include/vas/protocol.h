@@ -10,7 +10,7 @@
 
 #include <stdint.h>
 
-#define VAS_PROTOCOL_VERSION 3u
+#define VAS_PROTOCOL_VERSION 4u
 #define VAS_MESSAGE_MAX 65536
 #define VAS_MESSAGE_FDS_MAX 240
 
@@ -162,6 +162,18 @@ struct vas_listed {
   uint64_t visited;
   int32_t pid;
   uint32_t flags;
+};
+
+/* ---- guard counts: what the keeper's guard has done since the keeper began ---- */
+
+/* The keeper holds a memfd with a vas_guard_counts under this number from its start. The daemon can map it read-only. */
+#define VAS_HELD_GUARD_COUNTS 0x4b00000000000001ULL /* 'K' */
+
+struct vas_guard_counts {
+  uint64_t faults;   /* page faults answered with zeros */
+  uint64_t zaps;     /* zapped ranges (MADV_DONTNEED and the like) that were filled with zeros */
+  uint64_t children; /* address spaces of forked children that are guarded, too */
+  uint64_t calls;    /* mremap and madvise that waited for the keeper */
 };
 
 /* ---- freeze ---- */

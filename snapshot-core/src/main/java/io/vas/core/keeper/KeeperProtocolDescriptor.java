@@ -132,6 +132,21 @@ package io.vas.core.keeper;
  *  |                            reserved                           |
  *  +---------------------------------------------------------------+
  *
+ *  vas_guard_counts
+ *  +---------------------------------------------------------------+
+ *  |                             faults                            |
+ *  |                                                               |
+ *  +---------------------------------------------------------------+
+ *  |                              zaps                             |
+ *  |                                                               |
+ *  +---------------------------------------------------------------+
+ *  |                            children                           |
+ *  |                                                               |
+ *  +---------------------------------------------------------------+
+ *  |                             calls                             |
+ *  |                                                               |
+ *  +---------------------------------------------------------------+
+ *
  *  vas_freeze
  *  +---------------------------------------------------------------+
  *  |                        deadline_micros                        |
@@ -169,7 +184,7 @@ package io.vas.core.keeper;
  */
 public final class KeeperProtocolDescriptor {
   /** See protocol.h. */
-  public static final int PROTOCOL_VERSION = 3;
+  public static final int PROTOCOL_VERSION = 4;
 
   /** See protocol.h. */
   public static final int MESSAGE_MAX = 65536;
@@ -531,6 +546,26 @@ public final class KeeperProtocolDescriptor {
 
   /** Bytes of a struct vas_listed. */
   public static final int LISTED_LENGTH = LISTED_FLAGS_OFFSET + Integer.BYTES;
+
+  // ---- struct vas_guard_counts
+
+  /** The number under which the keeper holds a memfd with a struct vas_guard_counts. */
+  public static final long HELD_GUARD_COUNTS = 0x4b00000000000001L;
+
+  /** u64: page faults answered with zeros. */
+  public static final int GUARD_COUNTS_FAULTS_OFFSET = 0;
+
+  /** u64: zapped ranges that were filled with zeros. */
+  public static final int GUARD_COUNTS_ZAPS_OFFSET = GUARD_COUNTS_FAULTS_OFFSET + Long.BYTES;
+
+  /** u64: address spaces of forked children that are guarded, too. */
+  public static final int GUARD_COUNTS_CHILDREN_OFFSET = GUARD_COUNTS_ZAPS_OFFSET + Long.BYTES;
+
+  /** u64: mremap and madvise that waited for the keeper. */
+  public static final int GUARD_COUNTS_CALLS_OFFSET = GUARD_COUNTS_CHILDREN_OFFSET + Long.BYTES;
+
+  /** Bytes of a struct vas_guard_counts. */
+  public static final int GUARD_COUNTS_LENGTH = GUARD_COUNTS_CALLS_OFFSET + Long.BYTES;
 
   // ---- enum vas_freeze_stage: ---- freeze ----
 

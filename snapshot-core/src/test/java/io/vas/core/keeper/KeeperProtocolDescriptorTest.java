@@ -23,6 +23,7 @@ class KeeperProtocolDescriptorTest {
           entry("vas_exited", "EXITED_"),
           entry("vas_rename", "RENAME_"),
           entry("vas_listed", "LISTED_"),
+          entry("vas_guard_counts", "GUARD_COUNTS_"),
           entry("vas_freeze", "FREEZE_"),
           entry("vas_frozen", "FROZEN_"),
           entry("vas_mend", "MEND_"),
@@ -49,6 +50,7 @@ class KeeperProtocolDescriptorTest {
           entry("VAS_DROP_ALL", "DROP_ALL"),
           entry("VAS_MEND", "MEND"),
           entry("VAS_EXITED", "EXITED"),
+          entry("VAS_HELD_", "HELD_"),
           entry("VAS_PARAM_", "PARAM_"),
           entry("VAS_KEPT_", "KEPT_"),
           entry("VAS_FAULT_", "FAULT_"));
