@@ -102,6 +102,16 @@ public record StateDirectory(Path path) {
   }
 
   /**
+   * The daemon's counters, in shared memory if the directory is: {@link
+   * io.vas.api.client.CountersFile} reads them.
+   *
+   * @return its path; there is no such file when no daemon has run, or the last one ended well.
+   */
+  public Path counters() {
+    return path.resolve("counters");
+  }
+
+  /**
    * Makes the directory if it is not there.
    *
    * @return this.

@@ -1133,6 +1133,15 @@ public final class SnapshotStore implements AutoCloseable {
   }
 
   /**
+   * What is set aside for snapshots that are being taken.
+   *
+   * @return bytes.
+   */
+  public long reservedBytes() {
+    return budget.reservedBytes();
+  }
+
+  /**
    * What it may hold.
    *
    * @return bytes.
