@@ -5,7 +5,9 @@ import static org.assertj.core.api.Assumptions.assumeThat;
 
 import com.google.protobuf.Struct;
 import io.vas.api.cli.CommandLineRun;
+import io.vas.api.client.CountersFile;
 import io.vas.api.client.VasClient;
+import io.vas.api.stats.Counter;
 import io.vas.api.v1.SnapshotInfo;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -45,6 +47,8 @@ class LayoutEndToEndTest {
     done("fork", last, "--name", "before");
     done("fork", last, "-n", "3", "--name", "during");
     await(() -> isLaidOut(last));
+    final CountersFile counters = CountersFile.open(state.counters());
+    await(() -> counters.value(Counter.SNAPSHOTS_LAID_OUT) == 1);
     done("fork", last, "-n", "2", "--name", "after");
     final List<String> forks =
         List.of("before", "during-1", "during-2", "during-3", "after-1", "after-2");

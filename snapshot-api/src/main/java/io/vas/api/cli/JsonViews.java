@@ -5,6 +5,7 @@ import io.vas.api.v1.ForkInfo;
 import io.vas.api.v1.InstanceDetails;
 import io.vas.api.v1.InstanceInfo;
 import io.vas.api.v1.InstanceState;
+import io.vas.api.v1.Memory;
 import io.vas.api.v1.MemoryRange;
 import io.vas.api.v1.RecorderInfo;
 import io.vas.api.v1.RecordingEnd;
@@ -17,6 +18,7 @@ import io.vas.api.v1.Stage;
 import io.vas.api.v1.TimelineEntry;
 import io.vas.api.v1.TimelinePlace;
 import io.vas.api.v1.TimelineReply;
+import io.vas.api.v1.Usage;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -149,14 +151,8 @@ final class JsonViews {
     all.put("capabilities", details.getCapabilitiesList());
     all.put("privileged", details.getPrivileged());
     all.put("log", details.getLog());
-    all.put(
-        "memory",
-        details.hasMemory()
-            ? Json.object(
-                "own_bytes", details.getMemory().getOwnBytes(),
-                "resident_bytes", details.getMemory().getResidentBytes(),
-                "page_table_bytes", details.getMemory().getPageTableBytes())
-            : null);
+    all.put("memory", details.hasMemory() ? memory(details.getMemory()) : null);
+    all.put("usage", usage(details.getUsage()));
     all.put("recorder", details.hasRecorder() ? recorder(details.getRecorder()) : null);
     if (!details.getInfo().getSnapshot().isEmpty()) {
       all.put("fork_us", details.getForkUs());
@@ -174,6 +170,22 @@ final class JsonViews {
       all.put("ranges", ranges);
     }
     return all;
+  }
+
+  static Map<String, Object> memory(final Memory memory) {
+    return Json.object(
+        "own_bytes", memory.getOwnBytes(),
+        "resident_bytes", memory.getResidentBytes(),
+        "page_table_bytes", memory.getPageTableBytes());
+  }
+
+  static Map<String, Object> usage(final Usage usage) {
+    return Json.object(
+        "cpu_us", usage.getCpuUs(),
+        "processes", usage.getProcesses(),
+        "tasks", usage.getTasks(),
+        "snapshots", usage.getSnapshots(),
+        "snapshot_bytes", usage.getSnapshotBytes());
   }
 
   static Map<String, Object> details(final SnapshotDetails details) {

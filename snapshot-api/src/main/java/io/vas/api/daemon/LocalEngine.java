@@ -27,6 +27,7 @@ import io.vas.api.v1.StoreGcReply;
 import io.vas.api.v1.StoreStatReply;
 import io.vas.api.v1.StoreVerifyReply;
 import io.vas.api.v1.TimelineReply;
+import io.vas.api.v1.Usage;
 import io.vas.core.ConflictException;
 import io.vas.core.NotFoundException;
 import io.vas.core.UnsupportedException;
@@ -38,6 +39,7 @@ import io.vas.core.instance.Instance;
 import io.vas.core.instance.Instances;
 import io.vas.core.instance.Instances.Start;
 import io.vas.core.keeper.FreezeMode;
+import io.vas.core.keeper.GuardCounts;
 import io.vas.core.keeper.Keeper;
 import io.vas.core.keeper.MendException;
 import io.vas.core.keeper.MendReply;
@@ -96,6 +98,7 @@ public final class LocalEngine implements Engine {
   private final InPlaceRollback inPlace;
   private final CompiledSnapshots compiled;
   private final Timelines timelines;
+  private final WorkCounters counters;
   private final Recorders recorders = new Recorders(new RecorderWork());
   private final Map<Long, Origin> origins = new ConcurrentHashMap<>();
 
@@ -158,6 +161,7 @@ public final class LocalEngine implements Engine {
     keeper = found.orElseGet(() -> Keeper.start(directory.path()));
     try {
       instances = new Instances(directory.path(), keeper);
+      counters = new WorkCounters(directory.counters());
       store = SnapshotStore.open(config, DescriptorHolder.of(keeper));
     } catch (final RuntimeException e) {
       if (found.isPresent()) {
@@ -174,6 +178,12 @@ public final class LocalEngine implements Engine {
     timelines = new Timelines(store, instances, snapshots::position);
     recover();
     store.setOwner(new Owner());
+    counters.watch(
+        new Gauges(
+            () -> instances.list().stream().filter(LocalEngine::isRunning).count(),
+            recorders::running,
+            store,
+            GuardCounts.of(keeper)));
     store.limitations().forEach(LOG::warn);
   }
 
@@ -204,11 +214,13 @@ public final class LocalEngine implements Engine {
 
     @Override
     public void evicted(final Snapshot snapshot) {
+      counters.evicted();
       forget(snapshot.id());
     }
 
     @Override
     public void laidOut(final Snapshot snapshot) {
+      counters.laidOut();
       compiled.forget(snapshot.id());
     }
   }
@@ -217,7 +229,15 @@ public final class LocalEngine implements Engine {
   private final class RecorderWork implements Recorder.Work {
     @Override
     public Snapshot take(final Instance instance, final CallTime time) {
-      return LocalEngine.this.take(instance, Optional.empty(), FreezeMode.LIVE, step -> {}, time);
+      final Snapshot snapshot =
+          LocalEngine.this.take(instance, Optional.empty(), FreezeMode.LIVE, step -> {}, time);
+      counters.recorded();
+      return snapshot;
+    }
+
+    @Override
+    public void skipped(final long ticks) {
+      counters.skipped(ticks);
     }
 
     @Override
@@ -286,10 +306,24 @@ public final class LocalEngine implements Engine {
     final InstanceDetails.Builder details =
         Views.details(instance, snapshots.isFrozen(instance.id())).toBuilder();
     recorders.info(instance).ifPresent(details::setRecorder);
+    details.setUsage(usage(instance));
     final Origin origin = origins.get(instance.id());
     return origin == null || origin.forkMicros() == 0
         ? details.build()
         : details.setForkUs(origin.forkMicros()).addAllStages(origin.stages()).build();
+  }
+
+  private Usage usage(final Instance instance) {
+    final Usage.Builder usage =
+        instance.pid() == 0 ? Usage.newBuilder() : TaskUse.of(instance.pid());
+    for (final Snapshot snapshot : store.list()) {
+      if (snapshot.instance().equals(instance.reference())) {
+        usage
+            .setSnapshots(usage.getSnapshots() + 1)
+            .setSnapshotBytes(usage.getSnapshotBytes() + snapshot.space().bytes());
+      }
+    }
+    return usage.build();
   }
 
   private SnapshotDetails details(final Snapshot snapshot) {
@@ -426,6 +460,7 @@ public final class LocalEngine implements Engine {
 
   private void removeSnapshot(final String id) {
     store.remove(id);
+    counters.removed();
     forget(id);
   }
 
@@ -481,6 +516,22 @@ public final class LocalEngine implements Engine {
       final FreezeMode mode,
       final Consumer<Progress> progress,
       final CallTime time) {
+    try {
+      final Snapshot snapshot = takeUncounted(instance, name, mode, progress, time);
+      counters.taken(snapshot, snapshots.report(snapshot.id()));
+      return snapshot;
+    } catch (final RuntimeException e) {
+      counters.snapshotFailed();
+      throw e;
+    }
+  }
+
+  private Snapshot takeUncounted(
+      final Instance instance,
+      final Optional<SnapshotName> name,
+      final FreezeMode mode,
+      final Consumer<Progress> progress,
+      final CallTime time) {
     if (!isRunning(instance)) {
       throw new ConflictException("instance " + instance + " has ended");
     }
@@ -511,6 +562,15 @@ public final class LocalEngine implements Engine {
 
   @Override
   public List<ForkInfo> fork(final ForkRequest request, final CallTime time) {
+    try {
+      return forkAll(request, time);
+    } catch (final RuntimeException e) {
+      counters.forkFailed();
+      throw e;
+    }
+  }
+
+  private List<ForkInfo> forkAll(final ForkRequest request, final CallTime time) {
     final MemoryStrategy strategy =
         request.getMemoryStrategy() == io.vas.api.v1.MemoryStrategy.COPY
             ? MemoryStrategy.COPY
@@ -614,6 +674,7 @@ public final class LocalEngine implements Engine {
     final Instance instance = fork.instance();
     final long micros = (fork.reply().releasedNanos() - time.arrivalNanos()) / 1000;
     setOrigin(instance, Origin.of(source, micros, stages(fork.reply(), time)));
+    counters.forked(micros);
     return ForkInfo.newBuilder()
         .setId(instance.reference())
         .setName(instance.name())
@@ -645,6 +706,17 @@ public final class LocalEngine implements Engine {
 
   @Override
   public RollbackInfo rollback(final RollbackRequest request, final CallTime time) {
+    try {
+      final RollbackInfo info = putBack(request, time);
+      counters.putBack(info);
+      return info;
+    } catch (final RuntimeException e) {
+      counters.rollbackFailed();
+      throw e;
+    }
+  }
+
+  private RollbackInfo putBack(final RollbackRequest request, final CallTime time) {
     final Instance instance = instances.find(request.getInstance());
     if (!isRunning(instance)) {
       throw new ConflictException("instance " + instance + " has ended");
@@ -825,12 +897,17 @@ public final class LocalEngine implements Engine {
   public void close() {
     workers.shutdownNow();
     recorders.close();
+    counters.unwatch();
     try {
       snapshots.close();
       compiled.close();
       store.close();
     } finally {
-      keeper.shutdown();
+      try {
+        keeper.shutdown();
+      } finally {
+        counters.close();
+      }
     }
   }
 }

@@ -4,8 +4,8 @@ import io.vas.api.v1.Memory;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.ArrayDeque;
-import java.util.Deque;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
@@ -24,21 +24,32 @@ final class MemoryUse {
    */
   static Memory of(final int pid) {
     final Memory.Builder sum = Memory.newBuilder();
-    final Deque<String> pids = new ArrayDeque<>();
-    pids.add(Integer.toString(pid));
-    while (!pids.isEmpty()) {
-      final String next = pids.remove();
-      final String rollup = read(next, "smaps_rollup");
+    for (final String process : processes(pid)) {
+      final String rollup = read(process, "smaps_rollup");
       sum.setOwnBytes(sum.getOwnBytes() + kib(rollup, "Pss_Anon"));
       sum.setResidentBytes(sum.getResidentBytes() + kib(rollup, "Rss"));
-      sum.setPageTableBytes(sum.getPageTableBytes() + kib(read(next, "status"), "VmPTE"));
-      for (final String child : children(next).split(" ", -1)) {
+      sum.setPageTableBytes(sum.getPageTableBytes() + kib(read(process, "status"), "VmPTE"));
+    }
+    return sum.build();
+  }
+
+  /**
+   * Finds a process and its descendants.
+   *
+   * @param pid of the first process, on the host.
+   * @return pids; some may have ended.
+   */
+  static List<String> processes(final int pid) {
+    final List<String> pids = new ArrayList<>();
+    pids.add(Integer.toString(pid));
+    for (int i = 0; i < pids.size(); i++) {
+      for (final String child : children(pids.get(i)).split(" ", -1)) {
         if (!child.isBlank()) {
           pids.add(child.strip());
         }
       }
     }
-    return sum.build();
+    return pids;
   }
 
   /**
@@ -69,11 +80,11 @@ final class MemoryUse {
     return matcher.find() ? Long.parseLong(matcher.group(1)) * KIB : 0;
   }
 
-  private static String read(final String pid, final String file) {
+  /** Returns all of a file; empty if the process has ended. */
+  static String read(final String pid, final String file) {
     try {
       return Files.readString(Path.of("/proc", pid, file));
     } catch (final IOException e) {
-      // It has ended.
       return "";
     }
   }

@@ -66,6 +66,13 @@ final class Recorder {
      * @return id of the snapshot that its next one is based on.
      */
     Optional<String> position(Instance instance);
+
+    /**
+     * Notes ticks at which no snapshot was taken, for the one before was not done.
+     *
+     * @param ticks how many; may be 0.
+     */
+    void skipped(long ticks);
   }
 
   private final Instance instance;
@@ -114,7 +121,7 @@ final class Recorder {
       done.complete(null);
       throw e;
     }
-    recording.skipped(cadence.advance(System.nanoTime()));
+    skip(cadence);
     start(cadence);
   }
 
@@ -204,7 +211,13 @@ final class Recorder {
     if (now - savedNanos > SAVE_NANOS) {
       save();
     }
-    recording.skipped(cadence.advance(System.nanoTime()));
+    skip(cadence);
+  }
+
+  private void skip(final Cadence cadence) {
+    final long ticks = cadence.advance(System.nanoTime());
+    recording.skipped(ticks);
+    work.skipped(ticks);
   }
 
   private void failed(final VasException error) {

@@ -146,6 +146,17 @@ final class Recorders implements AutoCloseable {
   }
 
   /**
+   * How many record.
+   *
+   * @return 0 or more.
+   */
+  long running() {
+    return byInstance.values().stream()
+        .filter(recorder -> !recorder.recording().hasEnded())
+        .count();
+  }
+
+  /**
    * Notes a new snapshot, whoever took it.
    *
    * @param instance of which.

@@ -4,7 +4,9 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.vas.api.StateDirectory;
+import io.vas.api.client.CountersFile;
 import io.vas.api.client.VasClient;
+import io.vas.api.stats.Counter;
 import io.vas.api.v1.InstanceInfo;
 import io.vas.api.v1.RecorderInfo;
 import io.vas.api.v1.RecordingEnd;
@@ -85,6 +87,29 @@ class SmallStoreEndToEndTest {
 
       assertThat(client.stopRecording("writer").getKept()).isEqualTo(3);
       assertThat(client.snapshots()).hasSize(3);
+    }
+  }
+
+  @Test
+  void shouldCountWhatItEvicts() {
+    final StateDirectory state = new StateDirectory(temporary.resolve("state"));
+    try (Daemon daemon =
+            Daemon.start(state, directory -> new LocalEngine(directory, "8m", "evict"));
+        VasClient client = VasClient.connect(state)) {
+      assertThat(daemon).isNotNull();
+      final CountersFile counters = CountersFile.open(state.counters());
+      client.run("writer", List.of("sh", "-c", WRITER));
+      long taken = 0;
+      while (counters.value(Counter.SNAPSHOTS_EVICTED) == 0) {
+        client.snapshot("writer", "");
+        assertThat(++taken).isLessThan(1000);
+      }
+
+      final long evicted = counters.value(Counter.SNAPSHOTS_EVICTED);
+      assertThat(client.snapshots()).hasSize((int) (taken - evicted));
+      assertThat(counters.value(Counter.SNAPSHOTS_TAKEN)).isEqualTo(taken);
+      assertThat(counters.value(Counter.SNAPSHOTS_REMOVED)).isZero();
+      assertThat(counters.value(Counter.SNAPSHOTS_FAILED)).isZero();
     }
   }
 
