@@ -3,8 +3,11 @@ package io.vas.api;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import com.google.protobuf.Struct;
 import io.vas.api.cli.CommandLineRun;
+import io.vas.api.client.CountersFile;
 import io.vas.api.client.VasClient;
+import io.vas.api.stats.Counter;
 import io.vas.api.v1.DaemonInfo;
 import io.vas.api.v1.InstanceInfo;
 import io.vas.api.v1.InstanceState;
@@ -197,6 +200,39 @@ class DaemonProcessEndToEndTest {
       // One that was stopped is not begun again.
       assertThat(client.recorders("web").get(0).getReason()).isEqualTo("stopped");
     }
+  }
+
+  @Test
+  void shouldLeaveItsCountersToBeReadAfterItWasKilled() throws Exception {
+    assertThat(vas("run", "-d", "--name", "web", "--", "sleep", "1000").exitCode()).isZero();
+    assertThat(vas("snapshot", "web", "-t", "web:kept").exitCode()).isZero();
+    assertThat(vas("fork", "web:kept", "-n", "2").exitCode()).isZero();
+    final DaemonInfo before;
+    try (VasClient client = VasClient.connect(state)) {
+      before = client.info();
+    }
+    final CountersFile mapped = CountersFile.open(state.counters());
+    assertThat(mapped.isWriterAlive()).isTrue();
+    end(before.getPid(), true);
+
+    assertThat(mapped.isWriterAlive()).isFalse();
+    assertThat(mapped.value(Counter.FORKS_MADE)).isEqualTo(2);
+    assertThat(vas("stats").out())
+        .startsWith("the daemon (pid " + before.getPid() + ") has ended; these figures are of ");
+    final Struct stats = vas("stats", "--json").object();
+    assertThat(stats.getFieldsOrThrow("running").getBoolValue()).isFalse();
+
+    assertThat(vas("ps").exitCode()).isZero();
+    final CountersFile next = CountersFile.open(state.counters());
+    assertThat(next.isWriterAlive()).isTrue();
+    assertThat(next.pid()).isNotEqualTo(before.getPid());
+    assertThat(next.value(Counter.FORKS_MADE)).isZero();
+    // Who has mapped the former one still sees that.
+    assertThat(mapped.value(Counter.FORKS_MADE)).isEqualTo(2);
+    assertThat(vas("daemon", "--stop").exitCode()).isZero();
+    assertThat(state.counters()).doesNotExist();
+    assertThat(next.isWriterAlive()).isFalse();
+    assertThat(vas("stats").exitCode()).isEqualTo(1);
   }
 
   @Test

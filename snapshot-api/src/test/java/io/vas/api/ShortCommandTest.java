@@ -68,6 +68,7 @@ class ShortCommandTest {
             .filter(entry -> leftOut.stream().noneMatch(new File(entry).getName()::startsWith))
             .collect(Collectors.joining(File.pathSeparator));
     assertThat(run(state, classPath, "ps")).startsWith("ID ");
+    assertThat(run(state, classPath, "stats")).startsWith("the daemon ");
     run(state, classPath, "daemon", "--stop");
   }
 }

@@ -48,6 +48,7 @@ public final class Main implements Runnable {
     VERBS.put("ps", PsCommand::new);
     VERBS.put("inspect", InspectCommand::new);
     VERBS.put("logs", LogsCommand::new);
+    VERBS.put("stats", StatsCommand::new);
     VERBS.put("exec", ExecCommand::new);
     VERBS.put("stop", StopCommand::new);
     VERBS.put("kill", KillCommand::new);
@@ -73,7 +74,7 @@ public final class Main implements Runnable {
    * whose classes can't be archived, would take as long as all the rest.
    */
   private static final Map<String, Function<Console, Verb>> BARE =
-      Map.of("ps", PsCommand::new, "snapshots", SnapshotsCommand::new);
+      Map.of("ps", PsCommand::new, "snapshots", SnapshotsCommand::new, "stats", StatsCommand::new);
 
   /** Their operands hold a command, whose options are its own. */
   private static final Set<String> TAKE_COMMAND = Set.of("run", "exec", "bench");

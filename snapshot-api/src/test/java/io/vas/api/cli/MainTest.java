@@ -7,6 +7,9 @@ import com.google.protobuf.Value;
 import io.vas.api.StateDirectory;
 import io.vas.api.daemon.Daemon;
 import io.vas.api.daemon.TestEngine;
+import io.vas.api.stats.Counter;
+import io.vas.api.stats.Counters;
+import io.vas.api.stats.Latency;
 import io.vas.core.StoreFullException;
 import io.vas.core.UnsupportedException;
 import java.io.FileOutputStream;
@@ -77,6 +80,8 @@ class MainTest {
         "snapshot web --mode never",
         "snapshot web --timeout 0",
         "snapshot web -t a:b:c",
+        "stats web --watch=0",
+        "stats --watch=often",
         "daemon --stop --status"
       })
   void shouldAnswerWrongUsageInOneLineWithExitCode2(final String line) {
@@ -94,7 +99,8 @@ class MainTest {
         "exec nobody -- ls",
         "stop nobody",
         "kill nobody",
-        "snapshot nobody"
+        "snapshot nobody",
+        "stats nobody"
       })
   void shouldNameWhatDoesNotExist(final String line) {
     assertThat(run(line.split(" ", -1))).isEqualTo(1);
@@ -258,6 +264,7 @@ class MainTest {
         "ps",
         "inspect",
         "logs",
+        "stats",
         "exec",
         "stop",
         "kill",
@@ -272,6 +279,70 @@ class MainTest {
   void shouldHelpWithAnExample(final String verb) {
     assertThat(run(verb, "--help")).isZero();
     assertThat(output()).contains("Usage: vas " + verb).contains("--json").contains("Example:");
+  }
+
+  @Test
+  void shouldSayThatNobodyCounts() {
+    assertThat(run("stats")).isEqualTo(1);
+    assertThat(errors()).startsWith("vas stats: no daemon counts in ").hasLineCount(1);
+  }
+
+  @Test
+  void shouldPrintCountersWithTheSameNamesForPeopleAndPrograms() {
+    try (Counters counters = Counters.create(state.counters())) {
+      counters.add(Counter.FORKS_MADE, 1234);
+      counters.record(Latency.FORK, 1500);
+      counters.set(Counter.STORE_USED, 3L << 20);
+      assertThat(run("stats", "--json")).isZero();
+      final Struct stats = object();
+      assertThat(run("stats")).isZero();
+
+      assertThat(stats.getFieldsMap().keySet())
+          .containsExactlyInAnyOrder(
+              "pid",
+              "running",
+              "started",
+              "updated",
+              "instances",
+              "snapshots",
+              "pages",
+              "forks",
+              "rollbacks",
+              "recordings",
+              "store",
+              "guard",
+              "latencies");
+      assertThat(stats.getFieldsOrThrow("running").getBoolValue()).isTrue();
+      final Struct forks = stats.getFieldsOrThrow("forks").getStructValue();
+      assertThat(forks.getFieldsOrThrow("made").getNumberValue()).isEqualTo(1234);
+      assertThat(output())
+          .startsWith("the daemon (pid " + ProcessHandle.current().pid() + ") counts since")
+          .containsPattern("forks +made +1,234\n")
+          .containsPattern("store +used_bytes +3.00 MiB\n")
+          .containsPattern("fork +1 +1.50 ms +1.50 ms +1.50 ms +1.50 ms\n")
+          .containsPattern("rollback_frozen +0 +- +- +- +-\n");
+      assertThat(run("stats", "--watch", "--help")).isZero();
+    }
+  }
+
+  @Test
+  void shouldPrintWhatAnInstanceUses() {
+    assertThat(run("stats", "web", "--json")).isZero();
+
+    assertThat(object().getFieldsMap().keySet())
+        .containsExactlyInAnyOrder(
+            "id",
+            "name",
+            "state",
+            "cpu_percent",
+            "cpu_us",
+            "processes",
+            "tasks",
+            "own_bytes",
+            "resident_bytes",
+            "page_table_bytes",
+            "snapshots",
+            "snapshot_bytes");
   }
 
   @Test
