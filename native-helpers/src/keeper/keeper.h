@@ -349,10 +349,11 @@ bool has_tracker(const struct instance *instance);
 int tracking_begin(struct instance *instance, uint64_t deadline_nanos);
 void tracking_end(struct instance *instance);
 /*
- * From now on writes to a VMA are told; to be told, pages must be armed. To be called when all stands still. The guard's
+ * From now on writes to a VMA, of which they were not, are told; to be told, pages must be armed. Whatever was before, none is.
+ * To be called when all stands still. The guard's
  * userfaultfd has been told of missing pages and goes on to be.
  */
-int tracking_register(int tracker, uint64_t start, uint64_t end, bool is_guard);
+int tracking_register(int pagemap, int tracker, uint64_t start, uint64_t end, bool is_guard);
 /* Whether the VMA that begins there is tracked: 0, 1. */
 int is_tracked(int pagemap, uint64_t start);
 /* Whether the process has executed another program since its pagemap was opened. */

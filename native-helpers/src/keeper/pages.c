@@ -760,7 +760,7 @@ static int track(struct pages *pages, struct span *spans, size_t count) {
     forget(spans[i].extent, &all);
   }
   if (tracked == 0 && pages->frozen) {
-    tracked = tracking_register(tracker_of(pages, vma), vma->start, vma->end, !vma->anonymous) >= 0;
+    tracked = tracking_register(pages->pagemap, tracker_of(pages, vma), vma->start, vma->end, !vma->anonymous) >= 0;
     pages->registered |= tracked > 0;
   }
   for (size_t i = 0; i < count; i++)

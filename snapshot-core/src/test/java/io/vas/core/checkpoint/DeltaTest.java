@@ -107,6 +107,16 @@ class DeltaTest {
   }
 
   @Test
+  void shouldNotRelyOnProtectionThatWasLeftWhereMemoryCameBackTo() {
+    final VictimInstance victim = host.run("live_moves_back");
+    add(victim.snapshot());
+    for (int i = 0; i < CHAIN; i++) {
+      expectForkIsOk(add(victim.snapshot(FreezeMode.LIVE, last())), 1);
+    }
+    victim.expectOk();
+  }
+
+  @Test
   void shouldNotStoreAgainWhatHasNotChanged() {
     final VictimInstance victim = host.run("mem_private");
     add(victim.snapshot());
