@@ -104,6 +104,9 @@ static int read_file(int file, uint64_t offset, uint8_t *buffer, uint64_t length
   return 0;
 }
 
+/* Why a page of /proc/PID could not be had. Nothing at all is there of a process that has ended. */
+static int page_error(ssize_t n) { return n == 0 ? -ESRCH : -EIO; }
+
 /* What the pages of a range are now: the process's own where there are any, else the region's, else zeros. */
 static int read_contents(pid_t pid, const struct vma *vma, uint64_t start, uint64_t end, uint8_t *buffer) {
   char name[80];
@@ -121,11 +124,12 @@ static int read_contents(pid_t pid, const struct vma *vma, uint64_t start, uint6
     return error;
   for (uint64_t at = start; at < end; at += PAGE) {
     uint64_t entry;
-    if (pread(pagemap, &entry, sizeof(entry), (off_t)(at / PAGE * sizeof(entry))) != (ssize_t)sizeof(entry))
-      return -EIO;
+    ssize_t n = pread(pagemap, &entry, sizeof(entry), (off_t)(at / PAGE * sizeof(entry)));
+    if (n != (ssize_t)sizeof(entry))
+      return page_error(n);
     /* Present or swapped. A page that is neither is the region's, and to read it here would be a fault of its own. */
-    if ((entry >> 62) != 0 && pread(memory, buffer + (at - start), PAGE, (off_t)at) != (ssize_t)PAGE)
-      return -EIO;
+    if ((entry >> 62) != 0 && (n = pread(memory, buffer + (at - start), PAGE, (off_t)at)) != (ssize_t)PAGE)
+      return page_error(n);
   }
   return 0;
 }
@@ -149,9 +153,11 @@ static int write_contents(pid_t pid, uint64_t start, uint64_t end, const uint8_t
   if (memory < 0)
     return -errno;
   for (uint64_t at = 0; at < end - start; at += PAGE)
-    if (memcmp(buffer + at, underneath == NULL ? zeros : underneath + at, PAGE) != 0 &&
-        pwrite(memory, buffer + at, PAGE, (off_t)(start + at)) != (ssize_t)PAGE)
-      return -EIO;
+    if (memcmp(buffer + at, underneath == NULL ? zeros : underneath + at, PAGE) != 0) {
+      ssize_t n = pwrite(memory, buffer + at, PAGE, (off_t)(start + at));
+      if (n != (ssize_t)PAGE)
+        return page_error(n);
+    }
   return 0;
 }
 

@@ -60,6 +60,7 @@ class DaemonProcessEndToEndTest {
     assertThat(isAlive(info.getPid())).isFalse();
     assertThat(isAlive(info.getKeeperPid())).isFalse();
     assertThat(isAlive(pid)).isFalse();
+    assertThat(state.socket().resolveSibling("instances")).isEmptyDirectory();
     assertThat(state.socket()).doesNotExist();
   }
 

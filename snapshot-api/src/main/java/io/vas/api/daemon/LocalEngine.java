@@ -895,6 +895,8 @@ public final class LocalEngine implements Engine {
 
   @Override
   public void close() {
+    // Of instances that ended with a keeper that was lost, the logs stay.
+    final boolean endsInstances = !keeper.gone().isDone();
     workers.shutdownNow();
     recorders.close();
     counters.unwatch();
@@ -905,6 +907,9 @@ public final class LocalEngine implements Engine {
     } finally {
       try {
         keeper.shutdown();
+        if (endsInstances) {
+          instances.clear();
+        }
       } finally {
         counters.close();
       }

@@ -628,6 +628,17 @@ public final class Instances {
     delete(instance.directory());
   }
 
+  /** Remove what is left of all instances, after the keeper was told to end them. */
+  public void clear() {
+    final List<Instance> all;
+    synchronized (byId) {
+      all = List.copyOf(byId.values());
+      byId.clear();
+      reservedNames.clear();
+    }
+    all.forEach(instance -> delete(instance.directory()));
+  }
+
   private static void requireRunning(final Instance instance) {
     if (instance.state() != Instance.State.RUNNING) {
       throw hasEnded(instance);
