@@ -715,7 +715,7 @@ void freeze_run(struct instance *instance, struct freeze_job *job) {
   int error = plan_open(&freeze.plan, job->fds[0]);
 
   if (error >= 0)
-    error = record_open(&freeze.record, job->fds[1]);
+    error = record_open(&freeze.record, job->fds[1], instance->record_length);
   if (error >= 0) {
     config.shm_device = freeze.plan.header->shm_device;
     memcpy(config.region_device, freeze.plan.header->region_device, sizeof(config.region_device));
@@ -734,7 +734,7 @@ void freeze_run(struct instance *instance, struct freeze_job *job) {
     freeze.result.base = freeze.base;
   }
   pages_close(freeze.pages);
-  freeze.result.record_length = freeze.record.length;
+  freeze.result.record_length = instance->record_length = freeze.record.length;
   record_close(&freeze.record);
   plan_close(&freeze.plan);
   freeze.result.total_nanos = now_nanos() - start;

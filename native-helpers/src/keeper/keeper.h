@@ -150,6 +150,7 @@ struct instance {
   bool yielded;         /* paused, but by SIGSTOP, and traced by nobody or somebody else */
   struct freezing held; /* the tasks of one that is paused and was not yielded */
   uint64_t held_since, held_until; /* CLOCK_MONOTONIC, ns; 0: without end */
+  size_t record_length; /* of the latest freeze */
   struct freeze_job *jobs;
   pthread_t warden;
   void *stack;
@@ -295,7 +296,8 @@ struct record {
   size_t entry; /* where the entry being written begins */
   int error;    /* the first one; later writes are ignored */
 };
-int record_open(struct record *record, int fd);
+/* last: how long the record of the same instance was the last time; 0: not known. That much memory is taken at once. */
+int record_open(struct record *record, int fd, size_t last);
 void record_close(struct record *record);
 void record_begin(struct record *record, uint32_t type, pid_t pid, pid_t tid, uint32_t index);
 void record_append(struct record *record, const void *data, size_t length);

@@ -9,9 +9,10 @@
 
 #define RECORD_MAX (4UL << 30)
 #define RECORD_STEP (4UL << 20)
-#define RECORD_WARM (512UL << 10)
+#define RECORD_WARM (512UL << 10)    /* for what may come of an instance that is not known yet */
+#define RECORD_RESERVE (16UL << 10) /* beyond what there was the last time */
 
-int record_open(struct record *record, int fd) {
+int record_open(struct record *record, int fd, size_t last) {
   memset(record, 0, sizeof(*record));
   record->fd = fd;
   /* Address space for the largest record; the file grows under it. */
@@ -22,7 +23,8 @@ int record_open(struct record *record, int fd) {
   if (ftruncate(fd, RECORD_STEP) < 0)
     return -errno;
   record->size = RECORD_STEP;
-  madvise(record->base, RECORD_WARM, MADV_POPULATE_WRITE);
+  size_t warm = last == 0 ? RECORD_WARM : ALIGN_UP(last + last / 8 + RECORD_RESERVE, PAGE);
+  madvise(record->base, warm < RECORD_STEP ? warm : RECORD_STEP, MADV_POPULATE_WRITE);
   return 0;
 }
 

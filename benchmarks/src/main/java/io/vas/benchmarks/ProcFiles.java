@@ -14,7 +14,7 @@ final class ProcFiles {
 
   /** Private anonymous memory of a process, pages it shares by share: bytes. */
   static long ownBytes(final int pid) {
-    final List<Vma> rollup = ProcMaps.parse(read("/proc/" + pid + "/smaps_rollup"));
+    final List<Vma> rollup = ProcMaps.parseWithSizes(read("/proc/" + pid + "/smaps_rollup"));
     return rollup.get(0).size("Pss_Anon");
   }
 

@@ -2,7 +2,6 @@ package io.vas.core.linux;
 
 import java.util.ArrayList;
 import java.util.HashMap;
-import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
@@ -18,19 +17,37 @@ public final class ProcMaps {
    * The mappings of a process.
    *
    * @param text all of maps or smaps.
-   * @return the mappings by rising address.
+   * @return the mappings by rising address, without sizes.
    * @throws io.vas.core.VasException if the text is something else.
    */
   public static List<Vma> parse(final DirectBuffer text) {
+    return parse(text, false);
+  }
+
+  /**
+   * The mappings of a process, and how much of each is in memory.
+   *
+   * @param text all of smaps or smaps_rollup.
+   * @return the mappings by rising address.
+   * @throws io.vas.core.VasException if the text is something else.
+   */
+  public static List<Vma> parseWithSizes(final DirectBuffer text) {
+    return parse(text, true);
+  }
+
+  private static List<Vma> parse(final DirectBuffer text, final boolean withSizes) {
     final TextCursor cursor = new TextCursor("maps", text);
     final List<Vma> vmas = new ArrayList<>();
+    // Most mappings have the flags of some other one.
+    final Map<String, Set<String>> flags = new HashMap<>();
     while (!cursor.atEnd()) {
-      vmas.add(entry(cursor));
+      vmas.add(entry(cursor, withSizes, flags));
     }
     return vmas;
   }
 
-  private static Vma entry(final TextCursor cursor) {
+  private static Vma entry(
+      final TextCursor cursor, final boolean withSizes, final Map<String, Set<String>> known) {
     final long start = cursor.hex();
     final long end = cursor.expect("-").hex();
     cursor.skipBlanks();
@@ -50,18 +67,17 @@ public final class ProcMaps {
 
     // The names of the lines that smaps adds begin with a capital, addresses with a digit or a-f.
     Set<String> flags = Set.of();
-    Map<String, Long> sizes = Map.of();
-    if (Character.isUpperCase(cursor.peek())) {
-      sizes = new HashMap<>();
-      while (Character.isUpperCase(cursor.peek())) {
+    final Map<String, Long> sizes = withSizes ? new HashMap<>() : Map.of();
+    while (Character.isUpperCase(cursor.peek())) {
+      if (cursor.take("VmFlags:")) {
+        flags = known.computeIfAbsent(cursor.restOfLine(), ProcMaps::words);
+      } else if (withSizes) {
         final String key = cursor.until(':');
-        if (key.equals("VmFlags")) {
-          flags = words(cursor);
-        } else {
-          final long value = cursor.decimal();
-          sizes.put(key, cursor.skipBlanks().take("kB") ? value * KIB : value);
-          cursor.skipLine();
-        }
+        final long value = cursor.decimal();
+        sizes.put(key, cursor.skipBlanks().take("kB") ? value * KIB : value);
+        cursor.skipLine();
+      } else {
+        cursor.skipLine();
       }
     }
     return new Vma(
@@ -77,12 +93,7 @@ public final class ProcMaps {
         sizes);
   }
 
-  private static Set<String> words(final TextCursor cursor) {
-    final Set<String> words = new HashSet<>();
-    while (!cursor.skipBlanks().atEndOfLine()) {
-      words.add(cursor.word());
-    }
-    cursor.skipLine();
-    return words;
+  private static Set<String> words(final String line) {
+    return line.isBlank() ? Set.of() : Set.of(line.strip().split(" +"));
   }
 }

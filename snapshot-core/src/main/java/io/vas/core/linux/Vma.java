@@ -16,8 +16,8 @@ import java.util.Set;
  * @param name path of the file, with " (deleted)" after it if it has no name any more; or a name in
  *     brackets such as {@code [heap]}; or empty.
  * @param flags those of {@link VmFlag}, and whatever else the kernel showed; empty from maps.
- * @param sizes what smaps tells about its pages, by the names there, in bytes where a unit is given
- *     ({@code Rss}, {@code Anonymous}, {@code Locked}); empty from maps.
+ * @param sizes what smaps tells about its pages if asked for, by the names there, in bytes where a
+ *     unit is given ({@code Rss}, {@code Anonymous}, {@code Locked}); else empty.
  */
 public record Vma(
     long start,

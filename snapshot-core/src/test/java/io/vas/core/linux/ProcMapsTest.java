@@ -12,11 +12,11 @@ class ProcMapsTest {
   private static final int PAGE = 4096;
 
   private static List<Vma> parse(final String text) {
-    return ProcMaps.parse(new UnsafeBuffer(RawText.encode(text)));
+    return ProcMaps.parseWithSizes(new UnsafeBuffer(RawText.encode(text)));
   }
 
   private static List<Vma> own(final String file) {
-    return ProcMaps.parse(new UnsafeBuffer(FileIo.readAll("/proc/self/" + file)));
+    return ProcMaps.parseWithSizes(new UnsafeBuffer(FileIo.readAll("/proc/self/" + file)));
   }
 
   private static Vma at(final List<Vma> vmas, final long address) {
