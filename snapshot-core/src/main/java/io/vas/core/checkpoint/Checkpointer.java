@@ -48,6 +48,7 @@ import io.vas.core.resource.Resources;
 import io.vas.core.resource.StoredObject;
 import io.vas.core.resource.TaskRecord;
 import io.vas.core.resource.TaskResource;
+import io.vas.core.sandbox.ClockOffsets;
 import io.vas.core.sandbox.Sandbox;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -684,6 +685,11 @@ public final class Checkpointer {
     @Override
     public List<Fd> layers() {
       return layers;
+    }
+
+    @Override
+    public ClockOffsets clocks() {
+      return instance.sandbox().clocks();
     }
 
     @Override

@@ -14,17 +14,24 @@ public final class SandboxPiece {
   private SandboxPiece() {}
 
   static Piece of(final SandboxSpec spec) {
-    return Piece.newBuilder()
-        .setKind(KIND)
-        .setState(
-            SandboxState.newBuilder()
-                .setHostname(spec.hostname())
-                .setPrivileged(spec.privileged())
-                .addAllHostMounts(spec.hostMounts())
-                .addAllHidden(spec.hidden())
-                .build()
-                .toByteString())
-        .build();
+    return Piece.newBuilder().setKind(KIND).setState(spec.encode().toByteString()).build();
+  }
+
+  /**
+   * Put another one in its place.
+   *
+   * @param image a snapshot's image.
+   * @param spec what the sandbox of its forks is made from from now on.
+   * @return a copy of the image.
+   */
+  public static Image replace(final Image image, final SandboxSpec spec) {
+    final Image.Builder copy = image.toBuilder();
+    for (int i = 0; i < copy.getPiecesCount(); i++) {
+      if (copy.getPieces(i).getKind().equals(KIND)) {
+        copy.setPieces(i, of(spec));
+      }
+    }
+    return copy.build();
   }
 
   /**
@@ -38,12 +45,7 @@ public final class SandboxPiece {
     for (final Piece piece : image.getPiecesList()) {
       if (piece.getKind().equals(KIND)) {
         try {
-          final SandboxState state = SandboxState.parseFrom(piece.getState());
-          return new SandboxSpec(
-              state.getHostname(),
-              state.getPrivileged(),
-              state.getHostMountsList(),
-              state.getHiddenList());
+          return SandboxSpec.decode(SandboxState.parseFrom(piece.getState()));
         } catch (final InvalidProtocolBufferException e) {
           throw new VasException("the image's sandbox can not be read", e);
         }

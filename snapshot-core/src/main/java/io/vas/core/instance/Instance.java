@@ -32,7 +32,6 @@ public final class Instance implements Subject {
 
   private final Keeper keeper;
   private final RunSpec spec;
-  private final SandboxSpec sandbox;
   private final Path directory;
   private final AtomicInteger visitors = new AtomicInteger();
   private final CompletableFuture<Integer> exit = new CompletableFuture<>();
@@ -56,12 +55,10 @@ public final class Instance implements Subject {
       final Keeper keeper,
       final InstanceState start,
       final RunSpec spec,
-      final SandboxSpec sandbox,
       final Path directory,
       final Optional<MemoryPlan> memoryPlan) {
     this.keeper = keeper;
     this.spec = spec;
-    this.sandbox = sandbox;
     this.directory = directory;
     this.incarnation = new Incarnation(start, memoryPlan, Optional.empty());
   }
@@ -203,7 +200,7 @@ public final class Instance implements Subject {
 
   @Override
   public SandboxSpec sandbox() {
-    return sandbox;
+    return SandboxSpec.decode(start().getSandbox());
   }
 
   @Override

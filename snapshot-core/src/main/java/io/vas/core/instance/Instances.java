@@ -10,7 +10,6 @@ import io.vas.core.VasException;
 import io.vas.core.checkpoint.CommandPiece;
 import io.vas.core.checkpoint.Subject.Origin;
 import io.vas.core.image.InstanceState;
-import io.vas.core.image.SandboxState;
 import io.vas.core.keeper.ExitStatus;
 import io.vas.core.keeper.Keeper;
 import io.vas.core.keeper.Listed;
@@ -301,7 +300,7 @@ public final class Instances {
       // What it waits for might never come.
       throw new ConflictException("instance " + instance + " is paused");
     }
-    final Program program = Commands.visit(visit, instance.spec(), instance.sandbox().hostname());
+    final Program program = Commands.visit(visit, instance.spec(), instance.sandbox());
     try (ProgramFile file = ProgramFile.of(program)) {
       final Params params =
           Params.forSpawn(program)
@@ -398,7 +397,7 @@ public final class Instances {
     final InstanceState state =
         instance.start().toBuilder()
             .setCommand(CommandPiece.encode(program.command()))
-            .setSandbox(encode(program.sandbox()))
+            .setSandbox(program.sandbox().encode())
             .setPid(reply.pid())
             .setSnapshot(snapshot)
             .setLayout(program.pages().layout())
@@ -684,7 +683,6 @@ public final class Instances {
     private final Path looseLog;
     private VasException failure;
     private RunSpec spec;
-    private SandboxSpec sandbox;
     private InstanceState.Builder state;
     private boolean adopted;
 
@@ -729,12 +727,11 @@ public final class Instances {
     void describe(
         final RunSpec toRun, final SandboxSpec livesIn, final InstanceState.Builder more) {
       spec = toRun;
-      sandbox = livesIn;
       state =
           more.setId(id)
               .setName(name)
               .setCommand(CommandPiece.encode(toRun))
-              .setSandbox(encode(livesIn))
+              .setSandbox(livesIn.encode())
               .setCreatedUnixMicros(nowMicros());
     }
 
@@ -745,7 +742,7 @@ public final class Instances {
 
     Instance adopt(final SpawnReply reply, final Optional<MemoryPlan> memoryPlan) {
       final InstanceState started = state.setPid(reply.pid()).build();
-      final Instance instance = new Instance(keeper, started, spec, sandbox, own, memoryPlan);
+      final Instance instance = new Instance(keeper, started, spec, own, memoryPlan);
       synchronized (byId) {
         byId.put(id, instance);
         adopted = true;
@@ -764,15 +761,6 @@ public final class Instances {
         }
       }
     }
-  }
-
-  private static SandboxState encode(final SandboxSpec sandbox) {
-    return SandboxState.newBuilder()
-        .setHostname(sandbox.hostname())
-        .setPrivileged(sandbox.privileged())
-        .addAllHostMounts(sandbox.hostMounts())
-        .addAllHidden(sandbox.hidden())
-        .build();
   }
 
   @SuppressWarnings("FutureReturnValueIgnored") // end() throws nothing.
@@ -862,19 +850,8 @@ public final class Instances {
     // Who is alive was saved before there was a pid.
     final InstanceState state =
         alive.map(listed -> saved.toBuilder().setPid(listed.pid()).build()).orElse(saved);
-    final SandboxState sandbox = state.getSandbox();
     final Instance instance =
-        new Instance(
-            keeper,
-            state,
-            CommandPiece.decode(state.getCommand()),
-            new SandboxSpec(
-                sandbox.getHostname(),
-                sandbox.getPrivileged(),
-                sandbox.getHostMountsList(),
-                sandbox.getHiddenList()),
-            own,
-            Optional.empty());
+        new Instance(keeper, state, CommandPiece.decode(state.getCommand()), own, Optional.empty());
     synchronized (byId) {
       byId.put(state.getId(), instance);
       reservedNames.add(state.getName());

@@ -16,6 +16,7 @@ import org.agrona.concurrent.UnsafeBuffer;
  * @param deviceItself the device that a device node stands for.
  * @param size bytes.
  * @param allocated bytes of storage, a multiple of 512.
+ * @param accessedNanos last access, since 1970.
  * @param modifiedNanos last change of its contents, since 1970.
  * @param changedNanos last change of contents or status, since 1970.
  * @param mountId the mount through which it was reached, as /proc/PID/mountinfo numbers it.
@@ -30,6 +31,7 @@ public record FileStatus(
     DeviceNumber deviceItself,
     long size,
     long allocated,
+    long accessedNanos,
     long modifiedNanos,
     long changedNanos,
     long mountId) {
@@ -69,6 +71,7 @@ public record FileStatus(
   private static final int INODE_OFFSET = 32;
   private static final int SIZE_OFFSET = 40;
   private static final int BLOCKS_OFFSET = 48;
+  private static final int ATIME_OFFSET = 64;
   private static final int CTIME_OFFSET = 96;
   private static final int MTIME_OFFSET = 112;
   private static final int RDEV_OFFSET = 128;
@@ -110,6 +113,18 @@ public record FileStatus(
     return statx(OpenFlags.AT_FDCWD, path, AT_SYMLINK_NOFOLLOW);
   }
 
+  /**
+   * Of the file with this name in a directory, even if that is a symbolic link.
+   *
+   * @param directory that it is in.
+   * @param name of the file.
+   * @return its status.
+   * @throws LinuxException if there is no such file.
+   */
+  public static FileStatus at(final Fd directory, final String name) {
+    return statx(directory.value(), name, AT_SYMLINK_NOFOLLOW);
+  }
+
   private static FileStatus statx(final int directory, final String path, final int flags) {
     final UnsafeBuffer buffer = Scratch.zeroed(STATX_LENGTH);
     if (LIBC.statx(
@@ -133,6 +148,7 @@ public record FileStatus(
         device(buffer, RDEV_OFFSET),
         buffer.getLong(SIZE_OFFSET),
         buffer.getLong(BLOCKS_OFFSET) * BLOCK,
+        nanos(buffer, ATIME_OFFSET),
         nanos(buffer, MTIME_OFFSET),
         nanos(buffer, CTIME_OFFSET),
         buffer.getLong(MNT_ID_OFFSET));

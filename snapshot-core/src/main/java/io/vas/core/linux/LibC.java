@@ -41,6 +41,30 @@ final class LibC {
 
     int unlinkat(int directory, @In byte[] path, int flags);
 
+    int mkdirat(int directory, @In byte[] path, int mode);
+
+    int mknodat(int directory, @In byte[] path, int mode, long device);
+
+    int symlinkat(@In byte[] target, int directory, @In byte[] path);
+
+    int linkat(int fromDirectory, @In byte[] from, int directory, @In byte[] path, int flags);
+
+    int fchownat(int directory, @In byte[] path, int uid, int gid, int flags);
+
+    int fchmodat(int directory, @In byte[] path, int mode, int flags);
+
+    int utimensat(int directory, @In byte[] path, long timesAddress, int flags);
+
+    long getdents64(int fd, long address, long length);
+
+    long listxattr(@In byte[] path, long address, long length);
+
+    long getxattr(@In byte[] path, @In byte[] name, long address, long length);
+
+    int setxattr(@In byte[] path, @In byte[] name, long address, long length, int flags);
+
+    int clock_gettime(int clock, long timespecAddress);
+
     int ftruncate(int fd, long length);
 
     int fallocate(int fd, int mode, long offset, long length);

@@ -3,6 +3,7 @@ package io.vas.core.resource;
 import io.vas.core.UnsupportedException;
 import io.vas.core.linux.Fd;
 import io.vas.core.program.ProgramResults;
+import io.vas.core.sandbox.ClockOffsets;
 import java.util.List;
 import java.util.Optional;
 import org.agrona.DirectBuffer;
@@ -45,6 +46,13 @@ public interface CaptureContext {
    * @return directories, the uppermost first.
    */
   List<Fd> layers();
+
+  /**
+   * How far its clocks are ahead of the host's.
+   *
+   * @return as it was started with.
+   */
+  ClockOffsets clocks();
 
   /**
    * Whether a file is the instance's log, which a fork has one of its own of.

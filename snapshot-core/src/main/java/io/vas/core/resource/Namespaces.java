@@ -2,6 +2,7 @@ package io.vas.core.resource;
 
 import io.vas.core.linux.FileIo;
 import io.vas.core.linux.LinuxException;
+import io.vas.core.linux.RawText;
 import java.io.IOException;
 import java.nio.file.DirectoryStream;
 import java.nio.file.Files;
@@ -40,7 +41,8 @@ public final class Namespaces extends Refusal.OfProcess {
   void refuse(final ProcessRecord process, final CaptureContext context) {
     final Path first = Path.of("/proc", Integer.toString(process.outerPid()));
     for (final String name : SHARED) {
-      if (differ(first, name, Path.of("/proc/self"), name)) {
+      if (differ(first, name, Path.of("/proc/self"), name)
+          && !(name.equals("time") && hasGivenClocks(first, context))) {
         throw context.unsupported(process, name + " namespace", "the process has one of its own");
       }
     }
@@ -50,6 +52,19 @@ public final class Namespaces extends Refusal.OfProcess {
       }
     } catch (final IOException e) {
       return; // it has ended meanwhile, and can be forked all the same
+    }
+  }
+
+  /** Whether its time namespace is like the one that it was given, which a fork is given, too. */
+  private static boolean hasGivenClocks(final Path process, final CaptureContext context) {
+    try {
+      return !context.clocks().isNone()
+          && context
+              .clocks()
+              .matches(
+                  RawText.decode(FileIo.readAll(process.resolve("timens_offsets").toString())));
+    } catch (final LinuxException e) {
+      return true; // it has ended meanwhile
     }
   }
 

@@ -11,6 +11,7 @@ import io.vas.core.program.ProgramBuilder;
 import io.vas.core.program.ProgramResults;
 import io.vas.core.program.SystemCall;
 import io.vas.core.program.Value;
+import io.vas.core.sandbox.ClockOffsets;
 import java.util.concurrent.TimeUnit;
 import org.agrona.DirectBuffer;
 import org.agrona.concurrent.UnsafeBuffer;
@@ -110,7 +111,9 @@ public final class TimerFd implements DescriptorResource {
       image.setValueNanos(
           (timer.settimeFlags() & TFD_TIMER_ABSTIME) == 0
               ? remaining
-              : remaining + nanos(results.data("timerfd clock " + baseOf(timer.clock())), 0));
+              : remaining
+                  + nanos(results.data("timerfd clock " + baseOf(timer.clock())), 0)
+                  + ahead(timer.clock(), context.clocks()));
     }
     return image.build();
   }
@@ -120,6 +123,15 @@ public final class TimerFd implements DescriptorResource {
       case CLOCK_REALTIME_ALARM -> CLOCK_REALTIME;
       case CLOCK_BOOTTIME_ALARM -> CLOCK_BOOTTIME;
       default -> clock;
+    };
+  }
+
+  /** Whoever read the clock is not in the instance. */
+  private static long ahead(final int clock, final ClockOffsets offsets) {
+    return switch (baseOf(clock)) {
+      case CLOCK_MONOTONIC -> offsets.monotonicNanos();
+      case CLOCK_BOOTTIME -> offsets.boottimeNanos();
+      default -> 0;
     };
   }
 

@@ -4,17 +4,12 @@ import io.vas.core.VasException;
 import io.vas.core.checkpoint.CommandPiece;
 import io.vas.core.checkpoint.SandboxPiece;
 import io.vas.core.image.Image;
-import io.vas.core.image.MappedFile;
-import io.vas.core.image.ProcessImage;
-import io.vas.core.image.VmaImage;
 import io.vas.core.keeper.Keeper;
 import io.vas.core.keeper.Params;
 import io.vas.core.keeper.ProgramFile;
 import io.vas.core.keeper.SpawnReply;
 import io.vas.core.keeper.SpawnRequest;
 import io.vas.core.linux.Fd;
-import io.vas.core.linux.FileStatus;
-import io.vas.core.linux.LinuxException;
 import io.vas.core.memory.MemoryPlan;
 import io.vas.core.memory.PageSource;
 import io.vas.core.program.Program;
@@ -22,9 +17,7 @@ import io.vas.core.sandbox.RunSpec;
 import io.vas.core.sandbox.SandboxBase;
 import io.vas.core.sandbox.SandboxSpec;
 import java.time.Duration;
-import java.util.LinkedHashMap;
 import java.util.List;
-import java.util.Map;
 
 /** A snapshot compiled to a program, from which any number of instances are started. */
 public final class ForkProgram implements AutoCloseable {
@@ -39,7 +32,7 @@ public final class ForkProgram implements AutoCloseable {
   private final int stackLength;
   private final List<String> layers;
   private final SandboxSpec sandbox;
-  private final Map<String, MappedFile> hostFiles = new LinkedHashMap<>();
+  private final HostFileSet hostFiles;
   private volatile RunSpec command;
 
   ForkProgram(
@@ -60,18 +53,7 @@ public final class ForkProgram implements AutoCloseable {
     this.stackLength = stackLength;
     this.layers = List.copyOf(layers);
     this.sandbox = SandboxPiece.read(image);
-    for (final ProcessImage process : image.getProcessesList()) {
-      addHostFile(process.getMemory().getLayout().getExecutable());
-      for (final VmaImage vma : process.getMemory().getVmasList()) {
-        addHostFile(vma.getFile());
-      }
-    }
-  }
-
-  private void addHostFile(final MappedFile mapped) {
-    if (!mapped.getHostPath().isEmpty()) {
-      hostFiles.put(mapped.getHostPath(), mapped);
-    }
+    this.hostFiles = new HostFileSet(image);
   }
 
   /**
@@ -118,7 +100,7 @@ public final class ForkProgram implements AutoCloseable {
 
   private SpawnRequest request(
       final Keeper keeper, final long id, final Fd log, final Duration deadline) {
-    checkHostFiles();
+    hostFiles.check();
     final Params params =
         Params.forSpawn(file.program())
             .control(ForkCompiler.CONTROL)
@@ -134,24 +116,6 @@ public final class ForkProgram implements AutoCloseable {
         .area(base, stackLength)
         .fileRanges(plan.needsGuard() ? file.program().dataOffset(FileRanges.NAME) : 0)
         .deadline(deadline);
-  }
-
-  private void checkHostFiles() {
-    for (final MappedFile expected : hostFiles.values()) {
-      final String path = expected.getHostPath();
-      final FileStatus status;
-      try {
-        status = FileStatus.ofLink(path);
-      } catch (final LinuxException e) {
-        throw new VasException(path + ", which the snapshot maps, can not be found any more", e);
-      }
-      if (status.device().encoded() != expected.getDevice()
-          || status.inode() != expected.getInode()
-          || status.size() != expected.getSize()
-          || status.changedNanos() != expected.getChangedNanos()) {
-        throw new VasException(path + ", which the snapshot maps, has changed since");
-      }
-    }
   }
 
   /**

@@ -2,6 +2,7 @@ package io.vas.core.restore;
 
 import io.vas.core.keeper.SpawnReply;
 import io.vas.core.program.ProgramBuilder;
+import io.vas.core.sandbox.ClockOffsets;
 import java.util.EnumMap;
 import java.util.Map;
 
@@ -37,13 +38,18 @@ public enum ForkStage {
    * How long each took.
    *
    * @param reply of the fork.
+   * @param clocks of the fork, by which it tells the time once it has them.
    * @return nanoseconds, in the stages' order.
    */
-  public static Map<ForkStage, Long> nanos(final SpawnReply reply) {
+  public static Map<ForkStage, Long> nanos(final SpawnReply reply, final ClockOffsets clocks) {
     final Map<ForkStage, Long> nanos = new EnumMap<>(ForkStage.class);
     long begin = reply.receivedNanos();
     for (final ForkStage stage : values()) {
-      final long end = stage == GUARD ? reply.readyNanos() : reply.stampNanos().get(stage.stamp);
+      final long end =
+          stage == GUARD
+              ? reply.readyNanos()
+              : reply.stampNanos().get(stage.stamp)
+                  - (stage == CLONE ? 0 : clocks.monotonicNanos());
       nanos.put(stage, end - begin);
       begin = end;
     }

@@ -8,6 +8,7 @@ import io.vas.core.UnsupportedException;
 import io.vas.core.VasException;
 import io.vas.core.checkpoint.Checkpointer;
 import io.vas.core.checkpoint.Checkpointer.Inspection;
+import io.vas.core.checkpoint.SandboxPiece;
 import io.vas.core.checkpoint.Subject;
 import io.vas.core.image.Image;
 import io.vas.core.image.Piece;
@@ -195,6 +196,9 @@ public final class InPlaceRollback {
     }
     if (target.getObjectsCount() > 0 || current.getObjectsCount() > 0) {
       throw new NotInPlaceException("it has shared memory, or files without a name");
+    }
+    if (!SandboxPiece.read(target).clocks().equals(SandboxPiece.read(current).clocks())) {
+      throw new NotInPlaceException("its clocks are others than the snapshot's");
     }
     final ProcessImage before = target.getProcesses(0);
     final ProcessImage now = current.getProcesses(0);

@@ -112,11 +112,12 @@ public final class Commands {
    *
    * @param visit what is to run.
    * @param host how the instance was started.
-   * @param hostname of the instance.
+   * @param sandbox of the instance.
    * @return a program with the parameters {@link #CONTROL}, {@link #PIDFD}, {@link #STDIN}, {@link
    *     #STDOUT} and {@link #STDERR}.
    */
-  public static Program visit(final VisitSpec visit, final RunSpec host, final String hostname) {
+  public static Program visit(
+      final VisitSpec visit, final RunSpec host, final SandboxSpec sandbox) {
     final ProgramBuilder b = new ProgramBuilder();
     final Result control = b.parameter(CONTROL);
     final Result pidfd = b.parameter(PIDFD);
@@ -124,7 +125,11 @@ public final class Commands {
     final Result stdout = b.parameter(STDOUT);
     final Result stderr = b.parameter(STDERR);
     b.resource("instance");
-    b.call("enter it", SystemCall.SETNS, pidfd, ENTERED_NAMESPACES);
+    b.call(
+        "enter it",
+        SystemCall.SETNS,
+        pidfd,
+        ENTERED_NAMESPACES | (sandbox.clocks().isNone() ? 0 : Sandbox.CLONE_NEWTIME));
     b.resource("standard streams");
     b.call("standard input", SystemCall.DUP2, stdin, 0);
     b.call("standard output", SystemCall.DUP2, stdout, 1);
@@ -134,7 +139,7 @@ public final class Commands {
     CommandSteps.drop(b, CommandSteps.capabilities(host.addCapabilities(), host.privileged()));
     b.resource("hand-over");
     ReadyMessage.send(b, control, List.of());
-    CommandSteps.execute(b, visit.command(), environment(host, hostname, visit.env()));
+    CommandSteps.execute(b, visit.command(), environment(host, sandbox.hostname(), visit.env()));
     return b.build();
   }
 

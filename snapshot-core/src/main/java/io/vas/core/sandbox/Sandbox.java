@@ -4,6 +4,7 @@ import static io.vas.core.linux.OpenFlags.AT_FDCWD;
 import static io.vas.core.linux.OpenFlags.O_CLOEXEC;
 import static io.vas.core.linux.OpenFlags.O_DIRECTORY;
 import static io.vas.core.linux.OpenFlags.O_PATH;
+import static io.vas.core.linux.OpenFlags.O_WRONLY;
 import static java.nio.ByteOrder.LITTLE_ENDIAN;
 
 import io.vas.core.keeper.ReadyMessage.Kept;
@@ -14,6 +15,7 @@ import io.vas.core.program.ProgramBuilder;
 import io.vas.core.program.Result;
 import io.vas.core.program.SystemCall;
 import io.vas.core.program.Value;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.LinkOption;
 import java.nio.file.Path;
@@ -91,6 +93,9 @@ public final class Sandbox {
     DEV_LINKS.put("stderr", "/proc/self/fd/2");
     DEV_LINKS.put("ptmx", "pts/ptmx");
   }
+
+  /** Of an instance with clocks of its own. */
+  static final long CLONE_NEWTIME = 0x00000080L;
 
   private static final long CLONE_NEWNS = 0x00020000L;
   private static final long MS_RDONLY = 1;
@@ -179,6 +184,9 @@ public final class Sandbox {
     b.resource("sandbox");
     final Result namespace = b.parameter(SandboxBase.NAMESPACE_PARAMETER);
     final Result hostRoot = b.parameter(SandboxBase.HOST_ROOT_PARAMETER);
+    if (!spec.clocks().isNone()) {
+      setClocks();
+    }
     final List<Result> hostMounts = cloneHostMounts();
     b.call("enter the base", SystemCall.SETNS, namespace, CLONE_NEWNS);
     b.call("own mount namespace", SystemCall.UNSHARE, CLONE_NEWNS);
@@ -192,6 +200,36 @@ public final class Sandbox {
         SystemCall.SETHOSTNAME,
         b.string(spec.hostname()),
         RawText.encode(spec.hostname()).length);
+  }
+
+  /**
+   * A new time namespace is for children until it is entered, and has its offsets by then. The
+   * host's /proc is at hand still, where the child is known by its number outside.
+   */
+  private void setClocks() {
+    final byte[] offsets = spec.clocks().text().getBytes(StandardCharsets.US_ASCII);
+    b.call("own time namespace", SystemCall.UNSHARE, CLONE_NEWTIME);
+    final Result file =
+        b.call(
+            "open clock offsets",
+            SystemCall.OPENAT,
+            AT_FDCWD,
+            b.string("/proc/self/timens_offsets"),
+            O_WRONLY | O_CLOEXEC,
+            0);
+    b.callExpecting(
+        offsets.length, "clock offsets", SystemCall.WRITE, file, b.data(offsets), offsets.length);
+    final Result namespace =
+        b.call(
+            "open time namespace",
+            SystemCall.OPENAT,
+            AT_FDCWD,
+            b.string("/proc/self/ns/time_for_children"),
+            O_CLOEXEC,
+            0);
+    b.call("enter the time namespace", SystemCall.SETNS, namespace, CLONE_NEWTIME);
+    b.call("close clock offsets", SystemCall.CLOSE, file);
+    b.call("close time namespace", SystemCall.CLOSE, namespace);
   }
 
   /**

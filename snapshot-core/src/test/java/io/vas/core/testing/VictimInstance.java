@@ -267,7 +267,7 @@ public final class VictimInstance implements Subject, AutoCloseable {
 
   @Override
   public SandboxSpec sandbox() {
-    return host.sandbox();
+    return snapshot.map(taken -> taken.program().sandbox()).orElseGet(host::sandbox);
   }
 
   @Override

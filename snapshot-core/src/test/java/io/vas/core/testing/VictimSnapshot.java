@@ -1,10 +1,12 @@
 package io.vas.core.testing;
 
 import io.vas.core.checkpoint.Checkpoint;
+import io.vas.core.checkpoint.SandboxPiece;
 import io.vas.core.image.Image;
 import io.vas.core.memory.MemoryStrategy;
 import io.vas.core.restore.ForkCompiler;
 import io.vas.core.restore.ForkProgram;
+import io.vas.core.sandbox.ClockOffsets;
 import java.util.EnumMap;
 import java.util.Map;
 
@@ -14,12 +16,25 @@ public final class VictimSnapshot implements AutoCloseable {
   private final Checkpoint checkpoint;
   private final TestStore.Entry entry;
   private final Map<MemoryStrategy, ForkProgram> programs = new EnumMap<>(MemoryStrategy.class);
+  private Image image;
   private MemoryStrategy last = MemoryStrategy.MAP;
 
   VictimSnapshot(final VictimHost host, final Checkpoint checkpoint, final TestStore.Entry entry) {
     this.host = host;
     this.checkpoint = checkpoint;
     this.entry = entry;
+    this.image = checkpoint.image();
+  }
+
+  /**
+   * Have forks that are made from now on be what they would be after the machine was started again.
+   *
+   * @param offsets how far their clocks are ahead of the machine's.
+   */
+  public void setClocks(final ClockOffsets offsets) {
+    image = SandboxPiece.replace(image, SandboxPiece.read(image).withClocks(offsets));
+    programs.values().forEach(ForkProgram::close);
+    programs.clear();
   }
 
   /**
@@ -58,7 +73,7 @@ public final class VictimSnapshot implements AutoCloseable {
    * @return everything but pages and files.
    */
   public Image image() {
-    return checkpoint.image();
+    return image;
   }
 
   /**
