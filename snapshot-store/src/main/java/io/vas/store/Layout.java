@@ -154,7 +154,7 @@ final class Layout {
       batch.clear();
       next = store.collect(contents(), run.space(), next, end, batch);
       for (int i = 0; i < batch.size(); ) {
-        final int count = sideBySide(batch, i);
+        final int count = batch.sideBySide(i, PageReader.PAGES);
         final ByteBuffer bytes = reader.pages(batch.place(i), count);
         FileIo.pwrite(file, bytes, piece.offset(batch.number(i) << PagePlace.PAGE_SHIFT));
         for (int k = 0; k < count; k++) {
@@ -163,17 +163,6 @@ final class Layout {
         i += count;
       }
     }
-  }
-
-  private static int sideBySide(final PageBatch batch, final int first) {
-    int count = 1;
-    while (count < PageReader.PAGES
-        && first + count < batch.size()
-        && batch.number(first + count) == batch.number(first) + count
-        && batch.place(first + count) == batch.place(first) + count) {
-      count++;
-    }
-    return count;
   }
 
   private void addChecksum(

@@ -52,6 +52,18 @@ final class PageBatch {
     return checksums[i];
   }
 
+  /** How many pages from one on lie side by side, in their space and where they are stored. */
+  int sideBySide(final int first, final int most) {
+    int count = 1;
+    while (count < most
+        && first + count < size
+        && numbers[first + count] == numbers[first] + count
+        && places[first + count] == places[first] + count) {
+      count++;
+    }
+    return count;
+  }
+
   void clear() {
     size = 0;
   }

@@ -55,6 +55,11 @@ final class PageReader implements AutoCloseable {
    */
   ByteBuffer pages(final long place, final int count) {
     read(place, count);
+    return bytes(count);
+  }
+
+  /** The bytes of the first pages that were read last. */
+  ByteBuffer bytes(final int count) {
     return buffer.limit(count * PAGE).position(0);
   }
 

@@ -29,6 +29,18 @@ record SnapshotId(long value) {
     return new SnapshotId(ThreadLocalRandom.current().nextLong(1, LIMIT));
   }
 
+  /**
+   * Read one.
+   *
+   * @throws IllegalArgumentException if it is none.
+   */
+  static SnapshotId parse(final String text) {
+    if (!text.matches("[0-9a-f]{" + DIGITS + "}") || text.equals("0".repeat(DIGITS))) {
+      throw new IllegalArgumentException("not the id of a snapshot: " + text);
+    }
+    return new SnapshotId(Long.parseLong(text, 16));
+  }
+
   /** The keeper's number for the layer. */
   long heldLayer() {
     return HELD_TYPE | (value << HELD_ID_SHIFT) | HELD_LAYER;

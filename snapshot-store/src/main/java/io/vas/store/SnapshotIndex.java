@@ -2,7 +2,10 @@ package io.vas.store;
 
 import io.vas.core.ConflictException;
 import io.vas.core.NotFoundException;
+import java.time.Instant;
+import java.util.ArrayList;
 import java.util.Collection;
+import java.util.Comparator;
 import java.util.HashMap;
 import java.util.HashSet;
 import java.util.LinkedHashMap;
@@ -19,7 +22,7 @@ import org.agrona.collections.LongHashSet;
  * but {@link #list} and {@link #entries} costs more the more snapshots there are.
  */
 final class SnapshotIndex {
-  /** In the order of their publication. */
+  /** The oldest first. */
   private final Map<String, Entry> byId = new LinkedHashMap<>();
 
   /** Those that have no name, the one that was used the longest time ago first. */
@@ -28,6 +31,8 @@ final class SnapshotIndex {
   private final NavigableSet<String> sortedIds = new TreeSet<>();
   private final Map<SnapshotName, Entry> names = new HashMap<>();
   private final Set<SnapshotName> draftNames = new HashSet<>();
+
+  private Instant latest = Instant.MIN;
 
   /** Of snapshots, also of those that were removed and are used, and of drafts. */
   private final LongHashSet takenIds = new LongHashSet();
@@ -45,6 +50,22 @@ final class SnapshotIndex {
         return id;
       }
     }
+  }
+
+  /**
+   * Take an id for the draft of a snapshot that had it.
+   *
+   * @throws ConflictException if something has it.
+   */
+  SnapshotId takeId(final String text) {
+    final SnapshotId id = SnapshotId.parse(text);
+    if (!takenIds.add(id.value())) {
+      throw new ConflictException(
+          byId.containsKey(text)
+              ? "there is a snapshot " + text
+              : "snapshot " + text + " was removed, but forks of it need what it holds still");
+    }
+    return id;
   }
 
   /** Nothing has this id any more, unless it is a snapshot's that has other contents by now. */
@@ -82,7 +103,11 @@ final class SnapshotIndex {
     final Snapshot snapshot = entry.snapshot();
     takenIds.add(entry.contents().id().value());
     takenIds.add(entry.contents().snapshot().value());
-    byId.put(snapshot.id(), entry);
+    final boolean isNew = byId.put(snapshot.id(), entry) == null;
+    if (isNew && snapshot.created().isBefore(latest)) {
+      sort();
+    }
+    latest = snapshot.created().isAfter(latest) ? snapshot.created() : latest;
     sortedIds.add(snapshot.id());
     if (snapshot.name().isEmpty()) {
       unnamed.put(snapshot.id(), entry);
@@ -94,6 +119,14 @@ final class SnapshotIndex {
               draftNames.remove(name);
               names.put(name, entry);
             });
+  }
+
+  /** One has come back that is older than others. */
+  private void sort() {
+    final List<Entry> entries = new ArrayList<>(byId.values());
+    entries.sort(Comparator.comparing(entry -> entry.snapshot().created()));
+    byId.clear();
+    entries.forEach(entry -> byId.put(entry.snapshot().id(), entry));
   }
 
   /** Its name is free from now on; its id only when that is given back. */

@@ -50,8 +50,13 @@ public record SnapshotName(String name, String tag) {
         : new SnapshotName(text.substring(0, colon), text.substring(colon + 1));
   }
 
-  /** Whether a text could be a name, without an exception if not. */
-  static boolean isValid(final String text) {
+  /**
+   * Whether a text could be a name, without an exception if not.
+   *
+   * @param text any text.
+   * @return whether {@link #parse} takes it.
+   */
+  public static boolean isValid(final String text) {
     final int colon = text.indexOf(':');
     final String name = colon < 0 ? text : text.substring(0, colon);
     return name.length() <= NAME_LENGTH_MAX

@@ -33,7 +33,8 @@ final class SnapshotRecords {
             .setName(request.name().map(SnapshotName::toString).orElse(""))
             .setInstance(request.instance())
             .setParent(request.parent().orElse(""))
-            .setCreatedNanos(ChronoUnit.NANOS.between(Instant.EPOCH, Instant.now()))
+            .setCreatedNanos(
+                nanos(request.former().map(FormerSnapshot::created).orElseGet(Instant::now)))
             .setFrozenMicros(facts.frozenMicros())
             .setTotalMicros(facts.totalMicros())
             .setPages(facts.pages())
@@ -53,6 +54,10 @@ final class SnapshotRecords {
     return record.build();
   }
 
+  private static long nanos(final Instant time) {
+    return ChronoUnit.NANOS.between(Instant.EPOCH, time);
+  }
+
   /** The record of a draft that is another layout of a snapshot's pages. */
   static SnapshotRecord laidOut(
       final SnapshotRecord record, final Snapshot snapshot, final Contents before) {
@@ -61,7 +66,7 @@ final class SnapshotRecords {
         .setReplaces(before.id().value())
         .setName(snapshot.name().map(SnapshotName::toString).orElse(""))
         .setParent(snapshot.parent().orElse(""))
-        .setCreatedNanos(ChronoUnit.NANOS.between(Instant.EPOCH, snapshot.created()))
+        .setCreatedNanos(nanos(snapshot.created()))
         .build();
   }
 

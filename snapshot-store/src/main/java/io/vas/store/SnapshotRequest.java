@@ -14,6 +14,7 @@ import java.util.Optional;
  *     much is set aside.
  * @param mostBytes how much memory it may be at most: so much may be taken if it is free.
  * @param layerBytes how much the instance's own files take.
+ * @param former what it is to be again, if it comes back to the store.
  */
 public record SnapshotRequest(
     String instance,
@@ -22,7 +23,8 @@ public record SnapshotRequest(
     Optional<SnapshotUse> base,
     long memoryBytes,
     long mostBytes,
-    long layerBytes) {
+    long layerBytes,
+    Optional<FormerSnapshot> former) {
   /**
    * A request.
    *
@@ -53,5 +55,55 @@ public record SnapshotRequest(
       final long memoryBytes,
       final long layerBytes) {
     this(instance, name, parent, base, memoryBytes, memoryBytes, layerBytes);
+  }
+
+  /**
+   * A request for a snapshot of which it is known how large it is at least.
+   *
+   * @param instance id of the instance.
+   * @param name what to call it, if anything.
+   * @param parent id of the snapshot before it in its timeline, if there is one.
+   * @param base the snapshot that the instance was forked from.
+   * @param memoryBytes about how much memory of the instance is to be stored.
+   * @param mostBytes how much memory it may be at most.
+   * @param layerBytes how much the instance's own files take.
+   */
+  public SnapshotRequest(
+      final String instance,
+      final Optional<SnapshotName> name,
+      final Optional<String> parent,
+      final Optional<SnapshotUse> base,
+      final long memoryBytes,
+      final long mostBytes,
+      final long layerBytes) {
+    this(instance, name, parent, base, memoryBytes, mostBytes, layerBytes, Optional.empty());
+  }
+
+  /**
+   * A request for a snapshot that comes back to the store.
+   *
+   * @param instance id of the instance that it is of.
+   * @param name what to call it, if anything.
+   * @param parent id of the snapshot before it in its timeline, if there is one.
+   * @param memoryBytes what its own pages take.
+   * @param layerBytes what the layers take that come back with it.
+   * @param former what it is to be again.
+   */
+  public SnapshotRequest(
+      final String instance,
+      final Optional<SnapshotName> name,
+      final Optional<String> parent,
+      final long memoryBytes,
+      final long layerBytes,
+      final FormerSnapshot former) {
+    this(
+        instance,
+        name,
+        parent,
+        Optional.empty(),
+        memoryBytes,
+        memoryBytes,
+        layerBytes,
+        Optional.of(former));
   }
 }

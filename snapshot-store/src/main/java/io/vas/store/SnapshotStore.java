@@ -223,10 +223,8 @@ public final class SnapshotStore implements AutoCloseable {
         entries.add(entry);
       }
     }
-    // Those that were laid out anew are among the latest records.
-    if (entries.stream().anyMatch(entry -> entry.contents().isLaidOut())) {
-      entries.sort(Comparator.comparing(entry -> entry.snapshot().created()));
-    }
+    // Those that were laid out anew, or have come back, are among the latest records.
+    entries.sort(Comparator.comparing(entry -> entry.snapshot().created()));
     entries.forEach(index::add);
     living.stream().filter(Contents::ownsImage).forEach(owner -> whole.remove(owner.id().value()));
     whole.values().forEach(SharedImage::setOrphaned);
@@ -322,9 +320,9 @@ public final class SnapshotStore implements AutoCloseable {
     final List<SharedLayer> baseLayers;
     synchronized (lock) {
       checkOpen();
-      baseLayers = request.base().map(SnapshotStore::layersOf).orElse(List.of());
+      baseLayers = layersBelow(request);
       request.name().ifPresent(index::takeName);
-      id = index.newId();
+      id = takeId(request);
       number = pages.beginDraft();
       baseLayers.forEach(SharedLayer::retain);
     }
@@ -347,6 +345,15 @@ public final class SnapshotStore implements AutoCloseable {
     } catch (final RuntimeException e) {
       discard(id, request, Optional.ofNullable(reservation), number, regions, baseLayers);
       throw full(e, request);
+    }
+  }
+
+  private SnapshotId takeId(final SnapshotRequest request) {
+    try {
+      return request.former().map(former -> index.takeId(former.id())).orElseGet(index::newId);
+    } catch (final ConflictException e) {
+      request.name().ifPresent(index::giveBackName);
+      throw e;
     }
   }
 
@@ -446,6 +453,13 @@ public final class SnapshotStore implements AutoCloseable {
           "the store is full: no room for the snapshot of " + request.instance(), e);
     }
     return e;
+  }
+
+  private static List<SharedLayer> layersBelow(final SnapshotRequest request) {
+    return request
+        .former()
+        .map(former -> former.layers().stream().map(LoadedLayer::layer).toList())
+        .orElseGet(() -> request.base().map(SnapshotStore::layersOf).orElse(List.of()));
   }
 
   private static List<SharedLayer> layersOf(final SnapshotUse base) {
@@ -574,14 +588,23 @@ public final class SnapshotStore implements AutoCloseable {
             new SnapshotSpace(
                 allocated(draft, RegionKind.HUGE),
                 allocated(draft, RegionKind.SMALL),
-                before.map(entry -> entry.snapshot().space().layerBytes()).orElse(layerBytes),
+                before
+                    .map(entry -> entry.snapshot().space().layerBytes())
+                    .or(() -> draft.request().former().map(FormerSnapshot::layerBytes))
+                    .orElse(layerBytes),
                 image.getDeflated().size());
         final SnapshotRecord made =
             SnapshotRecords.record(
                 draft,
                 layout.isPresent()
                     ? facts
-                    : facts.counted(pages.count(spaces), storedPages(changes)),
+                    : facts.counted(
+                        pages.count(spaces),
+                        draft
+                            .request()
+                            .former()
+                            .map(former -> former.facts().pagesCopied())
+                            .orElseGet(() -> storedPages(changes))),
                 space,
                 pages.isUsed(draft.regionNumber()) ? draft.regionNumber() : 0,
                 spaces,
@@ -636,6 +659,50 @@ public final class SnapshotStore implements AutoCloseable {
             () ->
                 new ConflictException(
                     "snapshot " + contents.snapshot() + " was removed, or is not what it was"));
+  }
+
+  // ---- snapshots that come back
+
+  /**
+   * A layer for snapshots that come back.
+   *
+   * @param owner id of the snapshot whose own one it is.
+   * @return the one that there is, or an empty one to be filled; to be closed when they are
+   *     published. The same one is asked for by one caller at a time.
+   */
+  public LoadedLayer loadLayer(final String owner) {
+    synchronized (lock) {
+      checkOpen();
+      final Optional<SharedLayer> known =
+          living.stream()
+              .flatMap(contents -> contents.sharedLayers().stream())
+              .filter(layer -> layer.name().equals(owner))
+              .findFirst();
+      if (known.isPresent()) {
+        known.get().retain();
+        return new LoadedLayer(this, known.get(), Optional.empty());
+      }
+    }
+    final Layer made = layers.take();
+    try {
+      layers.rename(made, owner);
+    } catch (final RuntimeException e) {
+      layers.giveBack(made);
+      throw e;
+    }
+    return new LoadedLayer(this, new SharedLayer(SnapshotId.parse(owner)), Optional.of(made));
+  }
+
+  void release(final SharedLayer layer, final boolean isNew) {
+    final boolean isLast;
+    synchronized (lock) {
+      isLast = layer.release();
+    }
+    if (isLast) {
+      removeLayer(layer.name());
+    } else if (isNew) {
+      layers.keep(layer.name());
+    }
   }
 
   // ---- laying them out anew

@@ -6,6 +6,7 @@ import io.vas.core.linux.Fd;
 import io.vas.core.memory.Extent;
 import io.vas.core.memory.PageSource;
 import io.vas.core.memory.RegionKind;
+import io.vas.store.journal.SpaceRecord;
 import java.util.HashMap;
 import java.util.HashSet;
 import java.util.List;
@@ -100,6 +101,24 @@ public final class SnapshotUse implements PageSource, AutoCloseable {
 
   synchronized boolean isOpen() {
     return !closed;
+  }
+
+  /**
+   * The spaces that it has pages in.
+   *
+   * @return their numbers.
+   */
+  public List<Integer> spaces() {
+    return contents.spaces().stream().map(SpaceRecord::getSpace).toList();
+  }
+
+  /**
+   * Whose the layers are.
+   *
+   * @return ids of snapshots, which may be removed by now, in the order of {@link #layers}.
+   */
+  public List<String> layerOwners() {
+    return contents.sharedLayers().stream().map(SharedLayer::name).toList();
   }
 
   @Override
