@@ -2,18 +2,26 @@ package io.vas.api.cli;
 
 import io.vas.api.client.VasClient;
 import io.vas.api.v1.DamagedSnapshot;
+import io.vas.api.v1.Progress;
+import io.vas.api.v1.SnapshotInfo;
 import io.vas.api.v1.StoreGcReply;
+import io.vas.api.v1.StoreLoadReply;
+import io.vas.api.v1.StoreSaveReply;
 import io.vas.api.v1.StoreStatReply;
 import io.vas.api.v1.StoreVerifyReply;
 import io.vas.api.v1.StoredSnapshot;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.Map;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
 
 @Command(
     name = "store",
-    header = "Look at the store of snapshots.",
+    header = "Look at the store of snapshots, save them to disk and load them.",
     description = {
       "stat says how full it is, and what each snapshot takes: its own pages, for those that it"
           + " shares with older snapshots are theirs.",
@@ -21,26 +29,48 @@ import picocli.CommandLine.Parameters;
           + " their checksums. Snapshots that are damaged are named and marked: forks of them are"
           + " refused. It ends with exit code 1 if there are any.",
       "gc frees what nobody needs and was not freed in time, as by a daemon that died, and writes"
-          + " the journal anew."
+          + " the journal anew.",
+      "save DIR writes snapshots to a directory, for what memory does not survive: all, or those"
+          + " that are named. Pages that several of them have are written once.",
+      "load DIR brings them back with their ids, names and parents. What they rely on is checked:"
+          + " the kernel, the processor and the files that they map. Those that are there already"
+          + " are left alone."
     },
-    footer = {"", "Example:", "  vas store stat", "  vas store verify cache:warm"})
+    footer = {
+      "",
+      "Example:",
+      "  vas store stat",
+      "  vas store verify cache:warm",
+      "  vas store save /var/backups/cache cache:warm --lineage",
+      "  vas store load /var/backups/cache"
+    })
 final class StoreCommand extends Verb {
   private static final String STAT = "stat";
   private static final String VERIFY = "verify";
+  private static final String SAVE = "save";
+  private static final String LOAD = "load";
 
   @Parameters(
       index = "0",
       arity = "0..1",
-      paramLabel = "stat|verify|gc",
+      paramLabel = "stat|verify|gc|save|load",
       description = "What to do. Default: stat.")
   private String action = STAT;
 
   @Parameters(
-      index = "1",
-      arity = "0..1",
-      paramLabel = "SNAPSHOT",
-      description = "What to verify. Default: all.")
-  private String snapshot = "";
+      index = "1..*",
+      arity = "0..*",
+      paramLabel = "[DIR] SNAPSHOT",
+      description = "Where to save to or load from; and which ones. Default: all.")
+  private List<String> arguments = new ArrayList<>();
+
+  @Option(
+      names = "--lineage",
+      description = "Save all snapshots of the trees that the named ones are in.")
+  private boolean lineage;
+
+  @Option(names = "--no-names", description = "Load snapshots without their names.")
+  private boolean withoutNames;
 
   @Mixin private TimeoutOption timeout;
 
@@ -50,15 +80,112 @@ final class StoreCommand extends Verb {
 
   @Override
   int execute() {
-    if (!snapshot.isEmpty() && !action.equals(VERIFY)) {
-      throw usage("store " + action + " takes no snapshot");
+    final boolean isSave = action.equals(SAVE);
+    final boolean isLoad = action.equals(LOAD);
+    if ((isSave || isLoad) && arguments.isEmpty()) {
+      throw usage("store " + action + " takes a directory");
+    }
+    if (!isSave && !isLoad && arguments.size() > (action.equals(VERIFY) ? 1 : 0)) {
+      throw usage(
+          "store "
+              + action
+              + (action.equals(VERIFY) ? " takes one snapshot" : " takes no snapshot"));
+    }
+    if (lineage && (!isSave || arguments.size() < 2)) {
+      throw usage("--lineage is for store save with a snapshot");
+    }
+    if (withoutNames && !isLoad) {
+      throw usage("--no-names is for store load");
     }
     return switch (action) {
       case STAT -> stat();
       case VERIFY -> verify();
       case "gc" -> gc();
-      default -> throw usage("store takes stat, verify or gc, not '" + action + "'");
+      case SAVE -> save();
+      case LOAD -> load();
+      default -> throw usage("store takes stat, verify, gc, save or load, not '" + action + "'");
     };
+  }
+
+  /** The daemon has another working directory. */
+  private String directory() {
+    return Path.of(arguments.get(0)).toAbsolutePath().normalize().toString();
+  }
+
+  private List<String> snapshots() {
+    return arguments.subList(1, arguments.size());
+  }
+
+  private static void show(final ProgressLine line, final Progress progress) {
+    line.show(progress.getStage(), progress.getDoneBytes(), progress.getTotalBytes());
+  }
+
+  private int save() {
+    final StoreSaveReply saved;
+    try (VasClient client = connect();
+        ProgressLine line = new ProgressLine(console())) {
+      saved =
+          timeout
+              .apply(client)
+              .storeSave(directory(), snapshots(), lineage, progress -> show(line, progress));
+    }
+    if (json()) {
+      printJson(
+          Json.object(
+              "directory", saved.getDirectory(),
+              "snapshots", saved.getSnapshotsList().stream().map(JsonViews::snapshot).toList(),
+              "bytes", saved.getBytes(),
+              "file_bytes", saved.getFileBytes()));
+    } else {
+      print(
+          saved.getSnapshotsCount()
+              + " snapshots, "
+              + Texts.size(saved.getBytes())
+              + ", "
+              + Texts.size(saved.getFileBytes())
+              + " on disk");
+      print(saved.getSnapshotsList());
+    }
+    return 0;
+  }
+
+  private int load() {
+    final StoreLoadReply loaded;
+    try (VasClient client = connect();
+        ProgressLine line = new ProgressLine(console())) {
+      loaded =
+          timeout
+              .apply(client)
+              .storeLoad(directory(), snapshots(), !withoutNames, progress -> show(line, progress));
+    }
+    if (json()) {
+      printJson(
+          Json.object(
+              "snapshots", loaded.getSnapshotsList().stream().map(JsonViews::snapshot).toList(),
+              "present", loaded.getPresentList(),
+              "bytes", loaded.getBytes()));
+    } else {
+      print(loaded.getSnapshotsCount() + " snapshots, " + Texts.size(loaded.getBytes()));
+      loaded.getPresentList().forEach(id -> print(id + " was there already"));
+      print(loaded.getSnapshotsList());
+    }
+    return 0;
+  }
+
+  private void print(final List<SnapshotInfo> snapshots) {
+    if (snapshots.isEmpty()) {
+      return;
+    }
+    final Table table = new Table("ID", "NAME", "INSTANCE", "PARENT", ">PAGES");
+    for (final SnapshotInfo snapshot : snapshots) {
+      table.add(
+          snapshot.getId(),
+          snapshot.getName().isEmpty() ? "-" : snapshot.getName(),
+          snapshot.getInstance(),
+          snapshot.getParent().isEmpty() ? "-" : snapshot.getParent(),
+          Texts.count(snapshot.getPages()));
+    }
+    table.print(console().out());
   }
 
   private int verify() {
@@ -69,10 +196,7 @@ final class StoreCommand extends Verb {
           timeout
               .apply(client)
               .storeVerify(
-                  snapshot,
-                  progress ->
-                      line.show(
-                          progress.getStage(), progress.getDoneBytes(), progress.getTotalBytes()));
+                  arguments.isEmpty() ? "" : arguments.get(0), progress -> show(line, progress));
     }
     if (json()) {
       printJson(

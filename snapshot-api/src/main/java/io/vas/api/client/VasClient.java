@@ -37,6 +37,12 @@ import io.vas.api.v1.StopRecordingRequest;
 import io.vas.api.v1.StopRequest;
 import io.vas.api.v1.StoreGcReply;
 import io.vas.api.v1.StoreGcRequest;
+import io.vas.api.v1.StoreLoadReply;
+import io.vas.api.v1.StoreLoadRequest;
+import io.vas.api.v1.StoreLoadUpdate;
+import io.vas.api.v1.StoreSaveReply;
+import io.vas.api.v1.StoreSaveRequest;
+import io.vas.api.v1.StoreSaveUpdate;
 import io.vas.api.v1.StoreStatReply;
 import io.vas.api.v1.StoreStatRequest;
 import io.vas.api.v1.StoreVerifyReply;
@@ -572,6 +578,79 @@ public final class VasClient implements AutoCloseable {
    */
   public StoreGcReply storeGc() {
     return call("store gc", () -> stub().storeGc(StoreGcRequest.getDefaultInstance()));
+  }
+
+  /**
+   * Writes snapshots to a directory of the daemon's host: all that are named, or nothing. When this
+   * thread is interrupted, or the client closed, it ends and leaves nothing.
+   *
+   * @param directory absolute path of a directory that is empty or not there.
+   * @param snapshots ids or names; none: all snapshots.
+   * @param lineage whether all snapshots of the trees that these are in are saved.
+   * @param listener is told how far it is.
+   * @return what was written.
+   */
+  public StoreSaveReply storeSave(
+      final String directory,
+      final List<String> snapshots,
+      final boolean lineage,
+      final Consumer<Progress> listener) {
+    return call(
+        "store save",
+        () -> {
+          final Iterator<StoreSaveUpdate> updates =
+              stub()
+                  .storeSave(
+                      StoreSaveRequest.newBuilder()
+                          .setDirectory(directory)
+                          .addAllSnapshots(snapshots)
+                          .setLineage(lineage)
+                          .build());
+          while (updates.hasNext()) {
+            final StoreSaveUpdate update = updates.next();
+            if (update.hasResult()) {
+              return update.getResult();
+            }
+            listener.accept(update.getProgress());
+          }
+          throw new VasException("store save: no result was sent");
+        });
+  }
+
+  /**
+   * Brings snapshots back from a directory of the daemon's host: all that are named, or none.
+   *
+   * @param directory absolute path of what {@link #storeSave} has written.
+   * @param snapshots ids or names as they were saved; none: all.
+   * @param withNames whether they have their names again.
+   * @param listener is told how far it is.
+   * @return what was loaded.
+   */
+  public StoreLoadReply storeLoad(
+      final String directory,
+      final List<String> snapshots,
+      final boolean withNames,
+      final Consumer<Progress> listener) {
+    return call(
+        "store load",
+        () -> {
+          final Iterator<StoreLoadUpdate> updates =
+              stub()
+                  .storeLoad(
+                      StoreLoadRequest.newBuilder()
+                          .setDirectory(directory)
+                          .addAllSnapshots(snapshots)
+                          .setWithoutNames(!withNames)
+                          .build());
+          while (updates.hasNext()) {
+            final StoreLoadUpdate update = updates.next();
+            if (update.hasResult()) {
+              return update.getResult();
+            }
+            listener.accept(update.getProgress());
+          }
+          throw new VasException("store load: no result was sent");
+        });
   }
 
   /** Ends the connection, and the calls that are under way on it. */

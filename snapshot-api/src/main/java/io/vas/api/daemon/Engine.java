@@ -18,6 +18,10 @@ import io.vas.api.v1.RunRequest;
 import io.vas.api.v1.SnapshotInfo;
 import io.vas.api.v1.SnapshotRequest;
 import io.vas.api.v1.StoreGcReply;
+import io.vas.api.v1.StoreLoadReply;
+import io.vas.api.v1.StoreLoadRequest;
+import io.vas.api.v1.StoreSaveReply;
+import io.vas.api.v1.StoreSaveRequest;
 import io.vas.api.v1.StoreStatReply;
 import io.vas.api.v1.StoreVerifyReply;
 import io.vas.api.v1.TimelineReply;
@@ -240,6 +244,24 @@ public interface Engine extends AutoCloseable {
    * @return how much.
    */
   StoreGcReply storeGc();
+
+  /**
+   * Writes snapshots to a directory: all that are named, or nothing.
+   *
+   * @param request which, and where to.
+   * @param progress is told how far it is; what it throws ends the work.
+   * @return what was written.
+   */
+  StoreSaveReply storeSave(StoreSaveRequest request, Consumer<Progress> progress);
+
+  /**
+   * Brings snapshots back from a directory: all that are named, or none.
+   *
+   * @param request which, and where from.
+   * @param progress is told how far it is; what it throws ends the work.
+   * @return what was read.
+   */
+  StoreLoadReply storeLoad(StoreLoadRequest request, Consumer<Progress> progress);
 
   /**
    * Completes when the engine can't work any more, because its keeper has ended.

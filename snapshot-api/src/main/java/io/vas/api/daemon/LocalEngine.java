@@ -24,6 +24,10 @@ import io.vas.api.v1.SnapshotMode;
 import io.vas.api.v1.SnapshotRequest;
 import io.vas.api.v1.Stage;
 import io.vas.api.v1.StoreGcReply;
+import io.vas.api.v1.StoreLoadReply;
+import io.vas.api.v1.StoreLoadRequest;
+import io.vas.api.v1.StoreSaveReply;
+import io.vas.api.v1.StoreSaveRequest;
 import io.vas.api.v1.StoreStatReply;
 import io.vas.api.v1.StoreVerifyReply;
 import io.vas.api.v1.TimelineReply;
@@ -51,6 +55,7 @@ import io.vas.core.memory.MemoryStrategy;
 import io.vas.core.restore.ForkStage;
 import io.vas.core.restore.InPlaceRollback;
 import io.vas.core.restore.NotInPlaceException;
+import io.vas.core.sandbox.ClockOffsets;
 import io.vas.core.sandbox.RunSpec;
 import io.vas.core.sandbox.VisitSpec;
 import io.vas.store.DescriptorHolder;
@@ -99,6 +104,7 @@ public final class LocalEngine implements Engine {
   private final CompiledSnapshots compiled;
   private final Timelines timelines;
   private final WorkCounters counters;
+  private final Archives archives;
   private final Recorders recorders = new Recorders(new RecorderWork());
   private final Map<Long, Origin> origins = new ConcurrentHashMap<>();
 
@@ -176,6 +182,7 @@ public final class LocalEngine implements Engine {
     inPlace = new InPlaceRollback(checkpointer);
     compiled = new CompiledSnapshots(store);
     timelines = new Timelines(store, instances, snapshots::position);
+    archives = new Archives(store, timelines);
     recover();
     store.setOwner(new Owner());
     counters.watch(
@@ -673,7 +680,9 @@ public final class LocalEngine implements Engine {
         instances.fork(source.program(), snapshot.id(), name, start, time.remaining());
     final Instance instance = fork.instance();
     final long micros = (fork.reply().releasedNanos() - time.arrivalNanos()) / 1000;
-    setOrigin(instance, Origin.of(source, micros, stages(fork.reply(), time)));
+    setOrigin(
+        instance,
+        Origin.of(source, micros, stages(fork.reply(), instance.sandbox().clocks(), time)));
     counters.forked(micros);
     return ForkInfo.newBuilder()
         .setId(instance.reference())
@@ -880,10 +889,23 @@ public final class LocalEngine implements Engine {
         .build();
   }
 
-  private static List<Stage> stages(final SpawnReply reply, final CallTime time) {
+  @Override
+  public StoreSaveReply storeSave(
+      final StoreSaveRequest request, final Consumer<Progress> progress) {
+    return archives.save(request, progress);
+  }
+
+  @Override
+  public StoreLoadReply storeLoad(
+      final StoreLoadRequest request, final Consumer<Progress> progress) {
+    return archives.load(request, progress);
+  }
+
+  private static List<Stage> stages(
+      final SpawnReply reply, final ClockOffsets clocks, final CallTime time) {
     final List<Stage> stages = new ArrayList<>();
     stages.add(stage("request", reply.receivedNanos() - time.arrivalNanos()));
-    ForkStage.nanos(reply)
+    ForkStage.nanos(reply, clocks)
         .forEach((part, nanos) -> stages.add(stage(part.name().toLowerCase(Locale.ROOT), nanos)));
     stages.add(stage("release", reply.releasedNanos() - reply.readyNanos()));
     return stages;

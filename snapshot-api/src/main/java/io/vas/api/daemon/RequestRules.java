@@ -93,6 +93,14 @@ public final class RequestRules {
     }
   }
 
+  static void checkArchive(final String directory, final Iterable<String> snapshots) {
+    if (!directory.startsWith("/") || directory.indexOf('\0') >= 0) {
+      throw new InvalidRequestException(
+          "the directory of saved snapshots '" + directory + "' is not an absolute path");
+    }
+    snapshots.forEach(reference -> checkReference(reference, "snapshot"));
+  }
+
   private static void checkCommand(final Iterable<String> command) {
     if (!command.iterator().hasNext() || command.iterator().next().isEmpty()) {
       throw new InvalidRequestException("no command to run");

@@ -55,6 +55,16 @@ final class Timelines {
   }
 
   /**
+   * The trees that snapshots are in.
+   *
+   * @param ids of some snapshots.
+   * @return ids of all that have a common ancestor with one of them.
+   */
+  Set<String> trees(final Set<String> ids) {
+    return lineage.trees(ids);
+  }
+
+  /**
    * Forgets a snapshot that was removed.
    *
    * @param snapshot its id.

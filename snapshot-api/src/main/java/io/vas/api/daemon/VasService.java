@@ -23,6 +23,7 @@ import io.vas.api.v1.KillRequest;
 import io.vas.api.v1.LogChunk;
 import io.vas.api.v1.LogsRequest;
 import io.vas.api.v1.PauseRequest;
+import io.vas.api.v1.Progress;
 import io.vas.api.v1.PsReply;
 import io.vas.api.v1.PsRequest;
 import io.vas.api.v1.RecordRequest;
@@ -45,6 +46,10 @@ import io.vas.api.v1.StopRecordingRequest;
 import io.vas.api.v1.StopRequest;
 import io.vas.api.v1.StoreGcReply;
 import io.vas.api.v1.StoreGcRequest;
+import io.vas.api.v1.StoreLoadRequest;
+import io.vas.api.v1.StoreLoadUpdate;
+import io.vas.api.v1.StoreSaveRequest;
+import io.vas.api.v1.StoreSaveUpdate;
 import io.vas.api.v1.StoreStatReply;
 import io.vas.api.v1.StoreStatRequest;
 import io.vas.api.v1.StoreVerifyRequest;
@@ -65,6 +70,7 @@ import java.util.concurrent.Executor;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicReference;
 import java.util.function.Consumer;
+import java.util.function.Function;
 import java.util.function.Supplier;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -417,16 +423,62 @@ final class VasService extends VasGrpc.VasImplBase {
                 .setResult(
                     engine.storeVerify(
                         request.getSnapshot(),
-                        progress -> {
-                          if (stream.isCancelled()) {
-                            throw new DeadlineException("the client has gone");
-                          }
-                          if (stream.isReady()) {
-                            stream.onNext(
-                                StoreVerifyUpdate.newBuilder().setProgress(progress).build());
-                          }
-                        }))
+                        progressTo(
+                            stream,
+                            progress ->
+                                StoreVerifyUpdate.newBuilder().setProgress(progress).build())))
                 .build());
+  }
+
+  @Override
+  public void storeSave(
+      final StoreSaveRequest request, final StreamObserver<StoreSaveUpdate> observer) {
+    final ServerCallStreamObserver<StoreSaveUpdate> stream = server(observer);
+    answer(
+        observer,
+        () -> {
+          RequestRules.checkArchive(request.getDirectory(), request.getSnapshotsList());
+          return StoreSaveUpdate.newBuilder()
+              .setResult(
+                  engine.storeSave(
+                      request,
+                      progressTo(
+                          stream,
+                          progress -> StoreSaveUpdate.newBuilder().setProgress(progress).build())))
+              .build();
+        });
+  }
+
+  @Override
+  public void storeLoad(
+      final StoreLoadRequest request, final StreamObserver<StoreLoadUpdate> observer) {
+    final ServerCallStreamObserver<StoreLoadUpdate> stream = server(observer);
+    answer(
+        observer,
+        () -> {
+          RequestRules.checkArchive(request.getDirectory(), request.getSnapshotsList());
+          return StoreLoadUpdate.newBuilder()
+              .setResult(
+                  engine.storeLoad(
+                      request,
+                      progressTo(
+                          stream,
+                          progress -> StoreLoadUpdate.newBuilder().setProgress(progress).build())))
+              .build();
+        });
+  }
+
+  /** Passes on how far it is, and ends what nobody waits for any more. */
+  private static <T> Consumer<Progress> progressTo(
+      final ServerCallStreamObserver<T> stream, final Function<Progress, T> update) {
+    return progress -> {
+      if (stream.isCancelled()) {
+        throw new DeadlineException("the client has gone");
+      }
+      if (stream.isReady()) {
+        stream.onNext(update.apply(progress));
+      }
+    };
   }
 
   @Override

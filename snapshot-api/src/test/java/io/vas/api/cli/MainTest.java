@@ -212,6 +212,28 @@ class MainTest {
   }
 
   @Test
+  void shouldSaveAndLoadSnapshots() {
+    assertThat(run("store", "save", "saved", "a:b", "--lineage")).isZero();
+    assertThat(output())
+        .startsWith("1 snapshots, 8.00 KiB, 4.00 KiB on disk\n")
+        .contains("0123456789ab  a:b");
+    assertThat(run("store", "save", "saved", "--json")).isZero();
+    // The daemon is somewhere else.
+    assertThat(output())
+        .contains("\"directory\": \"" + Path.of("saved").toAbsolutePath() + "\"")
+        .contains("\"file_bytes\": 4096");
+    assertThat(run("store", "load", "/saved", "--no-names")).isZero();
+    assertThat(output())
+        .startsWith("1 snapshots, 8.00 KiB\nba9876543210 was there already\n")
+        .contains("0123456789ab  -");
+    assertThat(run("store", "save")).isEqualTo(2);
+    assertThat(run("store", "save", "/saved", "--lineage")).isEqualTo(2);
+    assertThat(run("store", "save", "/saved", "--no-names")).isEqualTo(2);
+    assertThat(run("store", "gc", "--lineage")).isEqualTo(2);
+    assertThat(run("store", "verify", "a", "b")).isEqualTo(2);
+  }
+
+  @Test
   void shouldPrintTheIdOfADetachedInstance() {
     assertThat(run("run", "-d", "--", "sleep", "--name", "9")).isZero();
     assertThat(output()).isEqualTo(TestEngine.ID + "\n");

@@ -22,6 +22,10 @@ import io.vas.api.v1.RunRequest;
 import io.vas.api.v1.SnapshotInfo;
 import io.vas.api.v1.SnapshotRequest;
 import io.vas.api.v1.StoreGcReply;
+import io.vas.api.v1.StoreLoadReply;
+import io.vas.api.v1.StoreLoadRequest;
+import io.vas.api.v1.StoreSaveReply;
+import io.vas.api.v1.StoreSaveRequest;
 import io.vas.api.v1.StoreStatReply;
 import io.vas.api.v1.StoreVerifyReply;
 import io.vas.api.v1.TimelineReply;
@@ -267,6 +271,29 @@ public final class TestEngine implements Engine {
         .setPages(1000)
         .addDamaged(
             DamagedSnapshot.newBuilder().setId("0123456789ab").setName("a:b").setDamage("page 0x0"))
+        .build();
+  }
+
+  @Override
+  public StoreSaveReply storeSave(
+      final StoreSaveRequest request, final Consumer<Progress> progress) {
+    progress.accept(Progress.newBuilder().setStage("saving").setTotalBytes(2).build());
+    return StoreSaveReply.newBuilder()
+        .setDirectory(request.getDirectory())
+        .addSnapshots(SnapshotInfo.newBuilder().setId("0123456789ab").setName("a:b"))
+        .setBytes(8192)
+        .setFileBytes(4096)
+        .build();
+  }
+
+  @Override
+  public StoreLoadReply storeLoad(
+      final StoreLoadRequest request, final Consumer<Progress> progress) {
+    progress.accept(Progress.newBuilder().setStage("loading").setTotalBytes(2).build());
+    return StoreLoadReply.newBuilder()
+        .addSnapshots(SnapshotInfo.newBuilder().setId("0123456789ab").setPages(2))
+        .addPresent("ba9876543210")
+        .setBytes(8192)
         .build();
   }
 
