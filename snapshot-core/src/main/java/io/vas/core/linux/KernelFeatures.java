@@ -385,7 +385,10 @@ public final class KernelFeatures {
       namespace(name, Status.MISSING, "instances can not be kept apart");
     }
     namespace("cgroup", Status.DEGRADED, "instances see the host's cgroup paths");
-    namespace("time", Status.DEGRADED, "clocks can not be set back in forks");
+    namespace(
+        "time",
+        Status.DEGRADED,
+        "snapshots that were saved before a reboot are not loaded while the clocks are behind");
     fileSystem("overlay", "instances have no file layer of their own");
     fileSystem("proc", "instances have no /proc");
     fileSystem("sysfs", "instances have no /sys");

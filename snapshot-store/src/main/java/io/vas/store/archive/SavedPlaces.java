@@ -10,6 +10,8 @@ import java.util.TreeMap;
 
 /** Where an archive has the pages of a store: each is saved once, whoever shares it. */
 final class SavedPlaces {
+  private static final int PAGE_SHIFT = 12;
+
   private final Map<Long, NavigableMap<Long, Part>> files = new HashMap<>();
 
   /**
@@ -28,7 +30,7 @@ final class SavedPlaces {
   }
 
   /** What is known of where the pages of an extent are, by address. */
-  List<Part> parts(final Extent extent, final int pageShift) {
+  List<Part> parts(final Extent extent) {
     final List<Part> parts = new ArrayList<>();
     final NavigableMap<Long, Part> known =
         files.computeIfAbsent(extent.file(), file -> new TreeMap<>());
@@ -46,7 +48,7 @@ final class SavedPlaces {
                 length,
                 at,
                 part.owner(),
-                part.position() + ((at - part.offset()) >>> pageShift)));
+                part.position() + ((at - part.offset()) >>> PAGE_SHIFT)));
         at += length;
       } else {
         final Long next = known.ceilingKey(at);

@@ -175,7 +175,7 @@ public final class SnapshotSaver {
         changes.addRuns(run(change.start(), change.length(), last));
         last = change.start() + change.length();
       } else {
-        for (final Part part : places.parts(change.stored().get(), PAGE_SHIFT)) {
+        for (final Part part : places.parts(change.stored().get())) {
           final Part saved = part.isSaved() ? part : add(plan, space, part, change.stored().get());
           changes.addRuns(
               run(saved.start(), saved.length(), last)
