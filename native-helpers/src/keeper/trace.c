@@ -180,7 +180,8 @@ static int poll_stopped(struct task *task, unsigned round) {
       task->group_stopped = WSTOPSIG(status) != SIGTRAP;
       return 1;
     }
-    /* A signal got there first. Let it be delivered; the pending interrupt stops the task again before it runs on. */
+    /* A signal got there first, and its stop has taken the interrupt away. It is delivered; the task stops before it runs on. */
+    trace(PTRACE_INTERRUPT, task->tid, NULL, NULL);
     trace(PTRACE_CONT, task->tid, NULL, (void *)(uintptr_t)WSTOPSIG(status));
   }
 }

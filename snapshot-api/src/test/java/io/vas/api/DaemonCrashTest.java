@@ -8,11 +8,15 @@ import io.vas.api.v1.DaemonInfo;
 import io.vas.api.v1.ForkInfo;
 import io.vas.api.v1.InstanceInfo;
 import io.vas.api.v1.InstanceState;
+import io.vas.api.v1.LogsRequest;
 import io.vas.api.v1.SnapshotInfo;
 import io.vas.core.VasException;
+import java.io.ByteArrayOutputStream;
 import java.io.IOException;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.List;
@@ -33,6 +37,14 @@ class DaemonCrashTest {
   private static final int LONGEST_LIFE_MILLIS = 400;
   private static final int MOST_SNAPSHOTS = 12;
   private static final int MOST_FORKS = 4;
+
+  /** Tells the time, as microseconds, every 20 ms, and has no children. */
+  private static final List<String> CLOCK =
+      List.of(
+          "bash",
+          "-c",
+          "mkfifo /never; exec 3<>/never;"
+              + " while :; do echo ${EPOCHREALTIME/./}; read -r -t 0.02 -u 3; done");
 
   @TempDir private Path temporary;
 
@@ -70,9 +82,11 @@ class DaemonCrashTest {
     final long seed = Long.getLong("vas.seed", System.nanoTime());
     final Random random = new Random(seed);
     try (VasClient client = VasClient.connectOrStart(state)) {
-      root = client.run("root", List.of("sleep", "100000")).getId();
+      root = client.run("root", CLOCK).getId();
+      await(client);
       snapshots.add(client.snapshot(root, "").getId());
     }
+    final long begin = System.nanoTime();
     for (int i = 0; i < times; i++) {
       try {
         killOnce(random);
@@ -82,12 +96,43 @@ class DaemonCrashTest {
       }
     }
     try (VasClient client = VasClient.connectOrStart(state)) {
+      // Not asserted: who else is on this machine may have made it wait.
+      System.out.printf(
+          "seed %d: %d kills in %d s, the longest that the first instance stood still: %d ms%n",
+          seed,
+          times,
+          TimeUnit.NANOSECONDS.toSeconds(System.nanoTime() - begin),
+          longestGap(client));
       final List<String> all = new ArrayList<>(snapshots);
       all.addAll(forks);
       all.add(root);
       client.rm(all, true);
       assertThat(client.info().getStoreBytes()).as("seed %d: bytes leaked", seed).isZero();
     }
+  }
+
+  private void await(final VasClient client) throws Exception {
+    while (lines(client).length < 2) {
+      TimeUnit.MILLISECONDS.sleep(10);
+    }
+  }
+
+  private String[] lines(final VasClient client) throws IOException {
+    final ByteArrayOutputStream out = new ByteArrayOutputStream();
+    client.logs(LogsRequest.newBuilder().setInstance(root).build(), out);
+    return out.toString(StandardCharsets.US_ASCII).split("\n");
+  }
+
+  /** Milliseconds. */
+  private long longestGap(final VasClient client) throws IOException {
+    long last = 0;
+    long longest = 0;
+    for (final String line : lines(client)) {
+      final long micros = Long.parseLong(line);
+      longest = last == 0 ? 0 : Math.max(longest, micros - last);
+      last = micros;
+    }
+    return TimeUnit.MICROSECONDS.toMillis(longest);
   }
 
   private void killOnce(final Random random) throws Exception {
@@ -122,19 +167,34 @@ class DaemonCrashTest {
   }
 
   private void step(final VasClient client, final Random random) {
-    final int choice = random.nextInt(4);
-    if (choice == 0 || snapshots.size() < 2) {
-      final List<String> subjects = new ArrayList<>(forks);
-      subjects.add(root);
-      snapshots.add(client.snapshot(any(subjects, random), "").getId());
-    } else if (choice == 1 && forks.size() < MOST_FORKS) {
+    final int choice = random.nextInt(7);
+    if (choice < 2 || snapshots.size() < 2) {
+      snapshots.add(client.snapshot(any(instances(), random), "").getId());
+    } else if (choice == 2 && forks.size() < MOST_FORKS) {
       final List<ForkInfo> made = client.fork(any(snapshots, random), 1);
       forks.add(made.get(0).getId());
-    } else if (choice == 2 || snapshots.size() > MOST_SNAPSHOTS) {
+    } else if (choice == 3 || snapshots.size() > MOST_SNAPSHOTS) {
       remove(client, snapshots, any(snapshots, random));
-    } else if (!forks.isEmpty()) {
+    } else if (choice == 4 && !forks.isEmpty()) {
       remove(client, forks, any(forks, random));
+    } else if (choice == 5) {
+      record(client, any(instances(), random));
+    } else {
+      client.storeGc();
     }
+  }
+
+  private List<String> instances() {
+    final List<String> all = new ArrayList<>(forks);
+    all.add(root);
+    return all;
+  }
+
+  /** What a recorder takes it removes again, but for the last, which check() finds. */
+  private static void record(final VasClient client, final String instance) {
+    client.record(instance, Duration.ofMillis(5), "last=1");
+    client.snapshots();
+    client.stopRecording(instance);
   }
 
   private void remove(final VasClient client, final Set<String> from, final String id) {
