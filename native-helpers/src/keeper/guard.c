@@ -21,7 +21,6 @@
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #ifndef MREMAP_DONTUNMAP
@@ -36,26 +35,9 @@ struct guard_event {
   struct uffd_msg message;
 };
 
-/* Threads that could not be stopped are traced still: until this is told of their ends, the process has none. */
-static void hear_of_threads(pid_t pid) {
-  uint64_t deadline = now_nanos() + STOP_LIMIT;
-  pid_t tids[4096];
-  bool left = true;
-
-  for (unsigned round = 0; left && now_nanos() < deadline; round++) {
-    size_t count = read_tasks(pid, tids, sizeof(tids) / sizeof(tids[0]));
-    left = false;
-    for (size_t i = 0; i < count; i++)
-      left |= tids[i] != pid && syscall(SYS_wait4, tids[i], NULL, WNOHANG | __WALL, NULL) == 0;
-    if (left)
-      pause_before_retry(round);
-  }
-}
-
 void guard_give_up(struct instance *instance, int error) {
   dprintf(STDERR_FILENO, "instance %lu: its memory cannot be guarded (%s); killed\n", instance->id, strerror(-error));
   kill(instance->pid, SIGKILL); /* old bytes would be worse than an end */
-  hear_of_threads(instance->pid);
 }
 
 static int remember(struct instance *instance, size_t guarded, const struct uffd_msg *message) {

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #define WARDEN_STACK (512UL << 10)
+#define LATE_MILLIS 1 /* so much longer a task may stand still that could not be let go on with the others */
 
 static pthread_mutex_t registry_lock = PTHREAD_MUTEX_INITIALIZER;
 static struct instance *registry;
@@ -64,6 +65,7 @@ static void dispose(struct instance *instance) {
   free(instance->guarded);
   free(instance->events);
   free(instance->waits);
+  free(instance->late.tasks);
   close_fd(&instance->notifier);
   close_fd(&instance->program);
   close_fd(&instance->pidfd);
@@ -104,6 +106,7 @@ static void end_instance(struct instance *instance) {
 void instance_serve(struct instance *instance) {
   struct pollfd waiting = {.events = POLLIN};
 
+  thaw_late(instance);
   for (size_t i = 0; i < instance->guarded_count; i++) {
     waiting.fd = instance->guarded[i].fd;
     if (poll(&waiting, 1, 0) > 0 && (waiting.revents & POLLIN))
@@ -137,7 +140,8 @@ static void *warden(void *argument) {
     fds[2] = (struct pollfd){.fd = instance->notifier, .events = POLLIN};
     for (size_t i = 3; i < count; i++)
       fds[i] = (struct pollfd){.fd = instance->guarded[i - 3].fd, .events = POLLIN};
-    int ready = poll(fds, count, pause_poll_millis(instance));
+    int ready = poll(fds, count, instance->late.count > 0 ? LATE_MILLIS : pause_poll_millis(instance));
+    thaw_late(instance);
     pause_look(instance);
     if (ready <= 0)
       continue;

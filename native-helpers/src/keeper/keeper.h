@@ -107,8 +107,7 @@ struct freezing {
   struct task *tasks;
   size_t count, capacity;
   uint64_t deadline_nanos;
-  bool alone;   /* only the tasks of the processes named, not of their children */
-  bool patient; /* to let them go on, waits for as long as it takes until those have stopped that could not be stopped */
+  bool alone; /* only the tasks of the processes named, not of their children */
 };
 
 enum instance_step { INSTANCE_PREPARED = 0, INSTANCE_BEGUN = 1, INSTANCE_ABANDONED = 2 };
@@ -150,6 +149,7 @@ struct instance {
   bool yielded;         /* paused, but by SIGSTOP, and traced by nobody or somebody else */
   struct freezing held; /* the tasks of one that is paused and was not yielded */
   uint64_t held_since, held_until; /* CLOCK_MONOTONIC, ns; 0: without end */
+  struct freezing late; /* tasks that were to go on, but could not be let go, for they had not stopped yet */
   size_t record_length; /* of the latest freeze */
   struct freeze_job *jobs;
   pthread_t warden;
@@ -227,8 +227,13 @@ void assistant_give_up(void);
 /* Stops every task of the given processes' trees at one cut. While it waits it calls idle(), which may let tasks go on. */
 int freeze_tasks(struct freezing *freezing, const pid_t *roots, size_t root_count, size_t visitor_roots_from,
                  int (*idle)(void *context, struct freezing *freezing), void *context);
-/* Puts registers and masks back and lets everything go on. Never fails: a task that is gone is gone. */
+/*
+ * Puts registers and masks back and lets everything go on. Never fails: a task that is gone is gone. What has not stopped yet
+ * can't be let go: the parent of a vfork() stops when its child, which goes on now, lets it. It is kept for thaw_late().
+ */
 void thaw_tasks(struct freezing *freezing);
+/* Lets those go on that have stopped since. The next freeze of the instance takes those that have not. */
+void thaw_late(struct instance *instance);
 /* The first half of that: everything is as it was before the freeze, and still stopped. */
 void settle_tasks(struct freezing *freezing);
 /* Lets a restored task run its program to the end, which is rt_sigreturn, and stops it there. */

@@ -78,7 +78,6 @@ int freeze_instance(struct instance *instance, struct freezing *freezing) {
 void thaw_instance(struct instance *instance, struct freezing *freezing) {
   settle_tasks(freezing);
   remember_calls(instance, freezing);
-  freezing->patient = instance->guarded_count == 0; /* a guard has to be served meanwhile */
   if (!instance->paused) {
     thaw_tasks(freezing);
     return;

@@ -203,15 +203,22 @@ int interrupt_task(struct task *task, uint64_t deadline_nanos) {
   return wait_stopped(task, deadline_nanos);
 }
 
+static int make_room(struct freezing *freezing) {
+  if (freezing->count < freezing->capacity)
+    return 0;
+  size_t capacity = freezing->capacity ? freezing->capacity * 2 : 64;
+  struct task *moved = realloc(freezing->tasks, capacity * sizeof(*moved));
+  if (moved == NULL)
+    return -ENOMEM;
+  freezing->tasks = moved;
+  freezing->capacity = capacity;
+  return 0;
+}
+
 static int add_task(struct freezing *freezing, pid_t pid, pid_t tid, bool visitor) {
-  if (freezing->count == freezing->capacity) {
-    size_t capacity = freezing->capacity ? freezing->capacity * 2 : 64;
-    struct task *moved = realloc(freezing->tasks, capacity * sizeof(*moved));
-    if (moved == NULL)
-      return -ENOMEM;
-    freezing->tasks = moved;
-    freezing->capacity = capacity;
-  }
+  int full = make_room(freezing);
+  if (full < 0)
+    return full;
   long error = trace(PTRACE_SEIZE, tid, NULL, (void *)(uintptr_t)PTRACE_O_TRACESYSGOOD);
   if (error == -ESRCH)
     return 0; /* it ended meanwhile */
@@ -263,11 +270,32 @@ static int seize_tree(struct freezing *freezing, pid_t pid, bool visitor) {
   return fresh;
 }
 
+/* What has not stopped since an earlier freeze is traced still, and on its way. */
+static int take_late(struct freezing *freezing, const pid_t *roots) {
+  struct freezing *late = &freezing->instance->late;
+  size_t left = 0;
+  int error = 0;
+
+  for (size_t i = 0; i < late->count; i++) {
+    bool taken = error >= 0 && (!freezing->alone || late->tasks[i].pid == roots[0]);
+    if (taken && (error = make_room(freezing)) >= 0)
+      freezing->tasks[freezing->count++] = late->tasks[i];
+    else
+      late->tasks[left++] = late->tasks[i];
+  }
+  late->count = left;
+  return error;
+}
+
 int freeze_tasks(struct freezing *freezing, const pid_t *roots, size_t root_count, size_t visitor_roots_from,
                  int (*idle)(void *context, struct freezing *freezing), void *context) {
+  int taken = take_late(freezing, roots);
+
+  if (taken < 0)
+    return taken;
   /* A task that runs can start another until it has stopped: look again until nothing is new. */
-  for (;;) {
-    int fresh = 0;
+  for (bool first = freezing->count > 0;; first = false) {
+    int fresh = first;
     for (size_t i = 0; i < root_count; i++) {
       int n = seize_tree(freezing, roots[i], i >= visitor_roots_from);
       if (n < 0)
@@ -330,57 +358,81 @@ static int block_signals(struct task *task) {
   return error < 0 ? (int)error : 0;
 }
 
+/* Makes a stopped task what it was. */
+static void settle(struct instance *instance, struct task *task) {
+  /* Not looked at yet, since freezing failed before; but it was stopped. */
+  if (!task->registers_known && fetch_registers(task) >= 0)
+    hide_interruption(instance, task);
+  if (task->registers_changed)
+    put_registers(task, &task->registers);
+  if (task->mask_changed)
+    trace(PTRACE_SETSIGMASK, task->tid, (void *)sizeof(task->mask), &task->mask);
+  task->registers_changed = task->mask_changed = false;
+}
+
 void settle_tasks(struct freezing *freezing) {
   for (size_t i = 0; i < freezing->count; i++) {
     struct task *task = &freezing->tasks[i];
-    if (task->gone || (!task->stopped && !task->registers_changed))
-      continue;
-    if (!task->stopped)
+    if (!task->gone && !task->stopped && task->registers_changed)
       interrupt_task(task, now_nanos() + 1000000000u);
-    /* Not looked at yet, since freezing failed before; but it was stopped. */
-    if (!task->registers_known && !task->gone && fetch_registers(task) >= 0)
-      hide_interruption(freezing->instance, task);
-    if (task->registers_changed)
-      put_registers(task, &task->registers);
-    if (task->mask_changed)
-      trace(PTRACE_SETSIGMASK, task->tid, (void *)sizeof(task->mask), &task->mask);
-    task->registers_changed = task->mask_changed = false;
+    if (!task->gone && task->stopped)
+      settle(freezing->instance, task);
   }
 }
 
-void thaw_tasks(struct freezing *freezing) {
-  /* First everything as it was, then everything goes: nobody runs while another still has foreign registers. */
-  settle_tasks(freezing);
-  bool killed = false, left = false;
+/* Whether any has died. */
+static bool detach_stopped(struct freezing *freezing) {
+  bool killed = false;
+
   for (size_t i = 0; i < freezing->count; i++) {
     struct task *task = &freezing->tasks[i];
-    if (!task->gone && !task->stopped) {
-      left = true;
-      continue;
+    if (!task->gone && task->stopped) {
+      task->dying = trace(PTRACE_DETACH, task->tid, NULL, NULL) == -ESRCH;
+      task->gone = true;
     }
-    if (!task->gone && trace(PTRACE_DETACH, task->tid, NULL, NULL) == -ESRCH)
-      task->dying = true;
-    killed |= task->dying;
-    task->gone = true;
-  }
-  /* The parent of a vfork() stops when its child, which has just been let go on, lets it: then it can be detached from. */
-  for (size_t i = 0; i < freezing->count && left; i++) {
-    struct task *task = &freezing->tasks[i];
-    if (task->gone)
-      continue;
-    while (wait_stopped(task, now_nanos() + 1000000000u) == -ETIMEDOUT && freezing->patient)
-      ;
-    if (!task->gone && fetch_registers(task) >= 0 && hide_interruption(freezing->instance, task) >= 0 && task->registers_changed)
-      put_registers(task, &task->registers);
-    if (!task->gone && trace(PTRACE_DETACH, task->tid, NULL, NULL) == -ESRCH)
-      task->dying = true;
     killed |= task->dying;
   }
-  if (killed)
+  return killed;
+}
+
+void thaw_tasks(struct freezing *freezing) {
+  struct instance *instance = freezing->instance;
+
+  /* First everything as it was, then everything goes: nobody runs while another still has foreign registers. */
+  settle_tasks(freezing);
+  if (detach_stopped(freezing))
     hear_of_ends(freezing, now_nanos() + 1000000000u);
+  for (size_t i = 0; i < freezing->count; i++) {
+    const struct task *task = &freezing->tasks[i];
+    if (task->gone && !task->dying)
+      continue;
+    if (make_room(&instance->late) < 0) {
+      kill(instance->pid, SIGKILL); /* it would stand still for ever */
+      break;
+    }
+    instance->late.tasks[instance->late.count++] = *task;
+  }
   free(freezing->tasks);
   freezing->tasks = NULL;
   freezing->count = freezing->capacity = 0;
+}
+
+void thaw_late(struct instance *instance) {
+  struct freezing *late = &instance->late;
+  size_t left = 0;
+
+  for (size_t i = 0; i < late->count; i++) {
+    struct task *task = &late->tasks[i];
+    if (!task->gone && poll_stopped(task, ROUNDS_UNTIL_LOOK) && !task->gone)
+      settle(instance, task);
+  }
+  detach_stopped(late);
+  for (size_t i = 0; i < late->count; i++) {
+    struct task *task = &late->tasks[i];
+    if (!task->gone || (task->dying && !task_has_ended(task)))
+      late->tasks[left++] = *task;
+  }
+  late->count = left;
 }
 
 int has_own_filter(const struct instance *instance, const struct task *task) {

@@ -3,6 +3,7 @@ package io.vas.core.checkpoint;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.vas.core.UnsupportedException;
+import io.vas.core.VasException;
 import io.vas.core.keeper.FreezeMode;
 import io.vas.core.memory.MemoryStrategy;
 import io.vas.core.testing.LeakCheck;
@@ -111,6 +112,30 @@ class LiveSnapshotTest {
 
   private static MemoryStrategy strategy(final int i) {
     return i % 2 == 0 ? MemoryStrategy.MAP : MemoryStrategy.COPY;
+  }
+
+  @Test
+  void shouldLetTheParentOfAVforkGoOn() {
+    final VictimInstance victim = host.run("call_vfork");
+    try (VictimSnapshot snapshot = victim.snapshot();
+        VictimInstance fork = snapshot.fork(MemoryStrategy.MAP)) {
+      for (final VictimInstance parent : List.of(victim, fork)) {
+        parent.expectOk();
+        for (int i = 0; i < 3; i++) {
+          snapshotBetweenChildren(parent);
+        }
+        parent.expectOk();
+      }
+    }
+  }
+
+  private static void snapshotBetweenChildren(final VictimInstance parent) {
+    try {
+      parent.snapshot().close();
+    } catch (final VasException e) {
+      // There is always one.
+      assertThat(e).hasMessageContaining("child");
+    }
   }
 
   private static void expectForkIsOk(final VictimSnapshot snapshot, final MemoryStrategy strategy) {
