@@ -12,35 +12,23 @@ import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.List;
 import java.util.concurrent.TimeUnit;
-import java.util.function.BooleanSupplier;
 import java.util.function.UnaryOperator;
 import java.util.zip.CRC32C;
-import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.io.TempDir;
 
 /** Snapshots that are saved, and loaded by a daemon that knows nothing of them. */
-class ArchiveEndToEndTest {
+class ArchiveEndToEndTest extends DaemonProcessTest {
   private static final int HEADER_LENGTH = 24;
   private static final int CHECKSUM_OFFSET = 12;
   private static final int LENGTH_OFFSET = 16;
 
-  @TempDir private Path temporary;
-  private StateDirectory state;
   private String archive;
 
   @BeforeEach
-  void chooseDirectory() {
-    state = new StateDirectory(temporary.resolve("state"));
+  void chooseArchive() {
     archive = temporary.resolve("archive").toString();
-  }
-
-  @AfterEach
-  void endDaemon() {
-    vas("daemon", "--stop");
   }
 
   @Test
@@ -215,27 +203,5 @@ class ArchiveEndToEndTest {
 
   private String shell(final String instance, final String script) {
     return done("exec", instance, "sh", "-c", script).out();
-  }
-
-  private CommandLineRun vas(final String... args) {
-    return CommandLineRun.of(state, "", args);
-  }
-
-  private CommandLineRun done(final String... args) {
-    final CommandLineRun run = vas(args);
-    assertThat(run.exitCode()).as("%s: %s", List.of(args), run.err()).isZero();
-    return run;
-  }
-
-  private static void await(final BooleanSupplier condition) {
-    final long begin = System.nanoTime();
-    while (!condition.getAsBoolean()) {
-      assertThat(System.nanoTime() - begin).isLessThan(TimeUnit.SECONDS.toNanos(30));
-      try {
-        TimeUnit.MILLISECONDS.sleep(20);
-      } catch (final InterruptedException e) {
-        throw new IllegalStateException(e);
-      }
-    }
   }
 }

@@ -2,7 +2,6 @@ package io.vas.api;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import io.vas.api.cli.CommandLineRun;
 import io.vas.api.client.VasClient;
 import io.vas.api.v1.DaemonInfo;
 import io.vas.api.v1.ForkInfo;
@@ -24,14 +23,11 @@ import java.util.Random;
 import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
-import org.junit.jupiter.api.AfterEach;
-import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.io.TempDir;
 
 /** The daemon is killed at random moments; nobody who was told that something is done loses it. */
-class DaemonCrashTest {
+class DaemonCrashTest extends DaemonProcessTest {
   private static final int SOAK_KILLS = 300;
   private static final int KILLS = 6;
   private static final int LONGEST_LIFE_MILLIS = 400;
@@ -46,26 +42,13 @@ class DaemonCrashTest {
           "mkfifo /never; exec 3<>/never;"
               + " while :; do echo ${EPOCHREALTIME/./}; read -r -t 0.02 -u 3; done");
 
-  @TempDir private Path temporary;
-
   private final Set<String> snapshots = new HashSet<>();
   private final Set<String> forks = new HashSet<>();
 
   /** What the operation that was cut off was about: it may be done or not. */
   private final Set<String> doubtful = new HashSet<>();
 
-  private StateDirectory state;
   private String root;
-
-  @BeforeEach
-  void chooseDirectory() {
-    state = new StateDirectory(temporary.resolve("state"));
-  }
-
-  @AfterEach
-  void endDaemon() {
-    CommandLineRun.of(state, "", "daemon", "--stop");
-  }
 
   @Test
   void shouldLoseNothingWhereverTheDaemonIsKilled() throws Exception {
@@ -146,9 +129,7 @@ class DaemonCrashTest {
     try {
       TimeUnit.MILLISECONDS.sleep(life);
     } finally {
-      final ProcessHandle process = ProcessHandle.of(daemon.getPid()).orElseThrow();
-      process.destroyForcibly();
-      process.onExit().get(30, TimeUnit.SECONDS);
+      end(daemon.getPid(), true);
     }
     work.get(30, TimeUnit.SECONDS);
   }

@@ -4,7 +4,6 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import com.google.protobuf.Struct;
-import io.vas.api.cli.CommandLineRun;
 import io.vas.api.client.CountersFile;
 import io.vas.api.client.VasClient;
 import io.vas.api.stats.Counter;
@@ -20,28 +19,10 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
-import java.util.concurrent.TimeUnit;
-import org.junit.jupiter.api.AfterEach;
-import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.io.TempDir;
 
 /** A daemon in a process of its own, started by the first command that needs it. */
-class DaemonProcessEndToEndTest {
-  @TempDir private Path temporary;
-
-  private StateDirectory state;
-
-  @BeforeEach
-  void chooseDirectory() {
-    state = new StateDirectory(temporary.resolve("state"));
-  }
-
-  @AfterEach
-  void endDaemon() {
-    vas("daemon", "--stop");
-  }
-
+class DaemonProcessEndToEndTest extends DaemonProcessTest {
   @Test
   void shouldStartWithTheFirstCommandAndEndWithItsInstances() {
     assertThat(vas("daemon", "--status").exitCode()).isEqualTo(1);
@@ -253,10 +234,6 @@ class DaemonProcessEndToEndTest {
     assertThat(pids).hasSize(1);
   }
 
-  private CommandLineRun vas(final String... args) {
-    return CommandLineRun.of(state, "", args);
-  }
-
   /** One that has ended and waits for its parent to notice is dead. */
   private static boolean isAlive(final int pid) {
     try {
@@ -265,11 +242,5 @@ class DaemonProcessEndToEndTest {
     } catch (final IOException e) {
       return false;
     }
-  }
-
-  private static void end(final int pid, final boolean forcibly) throws Exception {
-    final ProcessHandle process = ProcessHandle.of(pid).orElseThrow();
-    assertThat(forcibly ? process.destroyForcibly() : process.destroy()).isTrue();
-    process.onExit().get(30, TimeUnit.SECONDS);
   }
 }

@@ -4,7 +4,6 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assumptions.assumeThat;
 
 import com.google.protobuf.Struct;
-import io.vas.api.cli.CommandLineRun;
 import io.vas.api.client.CountersFile;
 import io.vas.api.client.VasClient;
 import io.vas.api.stats.Counter;
@@ -14,30 +13,13 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Random;
 import java.util.concurrent.TimeUnit;
-import java.util.function.BooleanSupplier;
-import org.junit.jupiter.api.AfterEach;
-import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.io.TempDir;
 
 /** Forks of a snapshot whose pages are laid out anew meanwhile, and a daemon that is killed. */
-class LayoutEndToEndTest {
+class LayoutEndToEndTest extends DaemonProcessTest {
   private static final int CHAIN = 25;
   private static final int KILLS = Integer.getInteger("vas.layout.kills", 4);
   private static final int LONGEST_MILLIS = 250;
-
-  @TempDir private Path temporary;
-  private StateDirectory state;
-
-  @BeforeEach
-  void chooseDirectory() {
-    state = new StateDirectory(temporary.resolve("state"));
-  }
-
-  @AfterEach
-  void endDaemon() {
-    vas("daemon", "--stop");
-  }
 
   @Test
   void shouldHaveTheSameMemoryInEachForkOfEachLayout() throws Exception {
@@ -198,30 +180,6 @@ class LayoutEndToEndTest {
     try (VasClient client = VasClient.connect(state)) {
       pid = client.info().getPid();
     }
-    final ProcessHandle process = ProcessHandle.of(pid).orElseThrow();
-    process.destroyForcibly();
-    process.onExit().get(30, TimeUnit.SECONDS);
-  }
-
-  private CommandLineRun vas(final String... args) {
-    return CommandLineRun.of(state, "", args);
-  }
-
-  private CommandLineRun done(final String... args) {
-    final CommandLineRun run = vas(args);
-    assertThat(run.exitCode()).as("%s: %s", List.of(args), run.err()).isZero();
-    return run;
-  }
-
-  private static void await(final BooleanSupplier condition) {
-    final long begin = System.nanoTime();
-    while (!condition.getAsBoolean()) {
-      assertThat(System.nanoTime() - begin).isLessThan(TimeUnit.SECONDS.toNanos(30));
-      try {
-        TimeUnit.MILLISECONDS.sleep(20);
-      } catch (final InterruptedException e) {
-        throw new IllegalStateException(e);
-      }
-    }
+    end(pid, true);
   }
 }

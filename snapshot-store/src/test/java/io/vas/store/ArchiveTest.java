@@ -74,7 +74,7 @@ class ArchiveTest {
   private final Random random = new Random(seed);
   private SnapshotStore store;
   private SnapshotStore other;
-  private long value;
+  private final PageWriter writer = new PageWriter();
 
   /** What each page of each snapshot begins with, by space and address. */
   private final Map<String, Map<Integer, NavigableMap<Long, Long>>> model = new HashMap<>();
@@ -159,7 +159,7 @@ class ArchiveTest {
             parent.isEmpty() && (i == 0 || random.nextInt(3) == 0)
                 ? most
                 : 1 + random.nextInt(Math.min(random.nextInt(4) == 0 ? 300 : 3, most));
-        write(
+        writer.write(
             draft,
             range.space(),
             range.start() + (long) random.nextInt(most - count + 1) * PAGE,
@@ -188,38 +188,12 @@ class ArchiveTest {
       }
       fillLayer(draft.layer());
       final Snapshot made =
-          store.publish(draft, BytesValue.of(ByteString.copyFromUtf8("image " + value)), FACTS);
+          store.publish(
+              draft, BytesValue.of(ByteString.copyFromUtf8("image " + writer.last())), FACTS);
       model.put(made.id(), pages);
       saved.add(made);
       return made;
     }
-  }
-
-  private void write(
-      final Draft draft,
-      final int space,
-      final long address,
-      final int count,
-      final Map<RegionKind, Long> cursors,
-      final Map<Integer, NavigableMap<Long, Long>> pages) {
-    final RegionKind kind = count > 600 ? RegionKind.HUGE : RegionKind.SMALL;
-    final long offset = cursors.getOrDefault(kind, 0L);
-    cursors.put(kind, offset + (long) count * PAGE);
-    draft.store(space, address, (long) count * PAGE, kind, offset);
-    for (int i = 0; i < count; i++) {
-      value++;
-      FileIo.pwrite(draft.region(kind), page(value), offset + (long) i * PAGE);
-      pages.computeIfAbsent(space, key -> new TreeMap<>()).put(address + (long) i * PAGE, value);
-    }
-  }
-
-  /** All of its bytes depend on what it is. */
-  private static ByteBuffer page(final long value) {
-    final ByteBuffer page = ByteBuffer.allocateDirect(PAGE);
-    while (page.hasRemaining()) {
-      page.putLong(value * 0x9E3779B97F4A7C15L + page.position());
-    }
-    return page.flip();
   }
 
   /** Everything that an overlay's upper directory can have. */
@@ -228,7 +202,7 @@ class ArchiveTest {
     try (Fd dir = Fd.openAt(layer, "dir", OpenFlags.O_RDONLY | OpenFlags.O_DIRECTORY, 0)) {
       try (Fd file =
           Fd.openAt(dir, "file", OpenFlags.O_RDWR | OpenFlags.O_CREAT | OpenFlags.O_EXCL, 0600)) {
-        final byte[] text = (TEXT + value).getBytes(StandardCharsets.UTF_8);
+        final byte[] text = (TEXT + writer.last()).getBytes(StandardCharsets.UTF_8);
         final ByteBuffer bytes = ByteBuffer.allocateDirect(text.length).put(text).flip();
         FileIo.truncate(file, 3 * MIB);
         FileIo.pwrite(file, bytes, 2 * MIB);
@@ -287,7 +261,7 @@ class ArchiveTest {
           assertThat(known).as("seed %d, page 0x%x", seed, extent.start() + at).isNotNull();
           assertThat(bytes.flip())
               .as("seed %d, page 0x%x", seed, extent.start() + at)
-              .isEqualTo(page(known));
+              .isEqualTo(PageWriter.page(known));
           found.put(extent.start() + at, known);
         }
       }
@@ -613,7 +587,7 @@ class ArchiveTest {
         Fd file =
             Fd.openAt(
                 mount, Integer.toString(PagePlace.number(extent.file())), OpenFlags.O_RDWR, 0)) {
-      FileIo.pwrite(file, page(-1), extent.offset());
+      FileIo.pwrite(file, PageWriter.page(-1), extent.offset());
     }
   }
 

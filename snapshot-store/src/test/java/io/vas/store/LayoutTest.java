@@ -63,7 +63,7 @@ class LayoutTest {
   private final long seed = Long.getLong("vas.seed", System.nanoTime());
   private final Random random = new Random(seed);
   private SnapshotStore store;
-  private long value;
+  private final PageWriter writer = new PageWriter();
 
   /** What each page of each snapshot begins with, by space and address. */
   private final Map<String, Map<Integer, NavigableMap<Long, Long>>> model = new HashMap<>();
@@ -122,7 +122,7 @@ class LayoutTest {
             base.isEmpty() && random.nextInt(3) == 0
                 ? most
                 : 1 + random.nextInt(Math.min(random.nextInt(4) == 0 ? 300 : 3, most));
-        write(
+        writer.write(
             draft,
             range.space(),
             range.start() + (long) random.nextInt(most - count + 1) * PAGE,
@@ -139,37 +139,11 @@ class LayoutTest {
             .clear();
       }
       final Snapshot made =
-          store.publish(draft, BytesValue.of(ByteString.copyFromUtf8("image " + value)), FACTS);
+          store.publish(
+              draft, BytesValue.of(ByteString.copyFromUtf8("image " + writer.last())), FACTS);
       model.put(made.id(), pages);
       return made;
     }
-  }
-
-  private void write(
-      final Draft draft,
-      final int space,
-      final long address,
-      final int count,
-      final Map<RegionKind, Long> cursors,
-      final Map<Integer, NavigableMap<Long, Long>> pages) {
-    final RegionKind kind = count > 600 ? RegionKind.HUGE : RegionKind.SMALL;
-    final long offset = cursors.getOrDefault(kind, 0L);
-    cursors.put(kind, offset + (long) count * PAGE);
-    draft.store(space, address, (long) count * PAGE, kind, offset);
-    for (int i = 0; i < count; i++) {
-      value++;
-      FileIo.pwrite(draft.region(kind), page(value), offset + (long) i * PAGE);
-      pages.computeIfAbsent(space, key -> new TreeMap<>()).put(address + (long) i * PAGE, value);
-    }
-  }
-
-  /** All of its bytes depend on what it is. */
-  private static ByteBuffer page(final long value) {
-    final ByteBuffer page = ByteBuffer.allocateDirect(PAGE);
-    while (page.hasRemaining()) {
-      page.putLong(value * 0x9E3779B97F4A7C15L + page.position());
-    }
-    return page.flip();
   }
 
   private String chain(final int length) {
@@ -196,7 +170,7 @@ class LayoutTest {
           assertThat(expected).as("seed %d", seed).containsKey(address);
           assertThat(bytes.flip())
               .as("seed %d, page 0x%x", seed, address)
-              .isEqualTo(page(expected.get(address)));
+              .isEqualTo(PageWriter.page(expected.get(address)));
           found.add(address);
         }
       }

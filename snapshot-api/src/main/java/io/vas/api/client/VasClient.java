@@ -64,6 +64,8 @@ import java.util.Iterator;
 import java.util.List;
 import java.util.concurrent.TimeUnit;
 import java.util.function.Consumer;
+import java.util.function.Function;
+import java.util.function.Predicate;
 import java.util.function.Supplier;
 
 /**
@@ -388,22 +390,37 @@ public final class VasClient implements AutoCloseable {
   public SnapshotInfo snapshot(final SnapshotRequest request, final Consumer<Progress> listener) {
     return call(
         "snapshot " + request.getInstance(),
-        () -> {
-          final Iterator<SnapshotUpdate> updates = stub().snapshot(request);
-          SnapshotInfo snapshot = null;
-          while (updates.hasNext()) {
-            final SnapshotUpdate update = updates.next();
-            if (update.hasResult()) {
-              snapshot = update.getResult();
-            } else {
-              listener.accept(update.getProgress());
-            }
-          }
-          if (snapshot != null) {
-            return snapshot;
-          }
-          throw new VasException("snapshot " + request.getInstance() + ": no result was sent");
-        });
+        () ->
+            last(
+                "snapshot " + request.getInstance(),
+                stub().snapshot(request),
+                SnapshotUpdate::hasResult,
+                SnapshotUpdate::getResult,
+                SnapshotUpdate::getProgress,
+                listener));
+  }
+
+  /** The result of long work; before that it tells how far it is. */
+  private static <U, R> R last(
+      final String what,
+      final Iterator<U> updates,
+      final Predicate<U> hasResult,
+      final Function<U, R> result,
+      final Function<U, Progress> progress,
+      final Consumer<Progress> listener) {
+    R found = null;
+    while (updates.hasNext()) {
+      final U update = updates.next();
+      if (hasResult.test(update)) {
+        found = result.apply(update);
+      } else {
+        listener.accept(progress.apply(update));
+      }
+    }
+    if (found == null) {
+      throw new VasException(what + ": no result was sent");
+    }
+    return found;
   }
 
   /**
@@ -557,18 +574,14 @@ public final class VasClient implements AutoCloseable {
   public StoreVerifyReply storeVerify(final String snapshot, final Consumer<Progress> listener) {
     return call(
         "store verify",
-        () -> {
-          final Iterator<StoreVerifyUpdate> updates =
-              stub().storeVerify(StoreVerifyRequest.newBuilder().setSnapshot(snapshot).build());
-          while (updates.hasNext()) {
-            final StoreVerifyUpdate update = updates.next();
-            if (update.hasResult()) {
-              return update.getResult();
-            }
-            listener.accept(update.getProgress());
-          }
-          throw new VasException("store verify: no result was sent");
-        });
+        () ->
+            last(
+                "store verify",
+                stub().storeVerify(StoreVerifyRequest.newBuilder().setSnapshot(snapshot).build()),
+                StoreVerifyUpdate::hasResult,
+                StoreVerifyUpdate::getResult,
+                StoreVerifyUpdate::getProgress,
+                listener));
   }
 
   /**
@@ -597,24 +610,20 @@ public final class VasClient implements AutoCloseable {
       final Consumer<Progress> listener) {
     return call(
         "store save",
-        () -> {
-          final Iterator<StoreSaveUpdate> updates =
-              stub()
-                  .storeSave(
-                      StoreSaveRequest.newBuilder()
-                          .setDirectory(directory)
-                          .addAllSnapshots(snapshots)
-                          .setLineage(lineage)
-                          .build());
-          while (updates.hasNext()) {
-            final StoreSaveUpdate update = updates.next();
-            if (update.hasResult()) {
-              return update.getResult();
-            }
-            listener.accept(update.getProgress());
-          }
-          throw new VasException("store save: no result was sent");
-        });
+        () ->
+            last(
+                "store save",
+                stub()
+                    .storeSave(
+                        StoreSaveRequest.newBuilder()
+                            .setDirectory(directory)
+                            .addAllSnapshots(snapshots)
+                            .setLineage(lineage)
+                            .build()),
+                StoreSaveUpdate::hasResult,
+                StoreSaveUpdate::getResult,
+                StoreSaveUpdate::getProgress,
+                listener));
   }
 
   /**
@@ -633,24 +642,20 @@ public final class VasClient implements AutoCloseable {
       final Consumer<Progress> listener) {
     return call(
         "store load",
-        () -> {
-          final Iterator<StoreLoadUpdate> updates =
-              stub()
-                  .storeLoad(
-                      StoreLoadRequest.newBuilder()
-                          .setDirectory(directory)
-                          .addAllSnapshots(snapshots)
-                          .setWithoutNames(!withNames)
-                          .build());
-          while (updates.hasNext()) {
-            final StoreLoadUpdate update = updates.next();
-            if (update.hasResult()) {
-              return update.getResult();
-            }
-            listener.accept(update.getProgress());
-          }
-          throw new VasException("store load: no result was sent");
-        });
+        () ->
+            last(
+                "store load",
+                stub()
+                    .storeLoad(
+                        StoreLoadRequest.newBuilder()
+                            .setDirectory(directory)
+                            .addAllSnapshots(snapshots)
+                            .setWithoutNames(!withNames)
+                            .build()),
+                StoreLoadUpdate::hasResult,
+                StoreLoadUpdate::getResult,
+                StoreLoadUpdate::getProgress,
+                listener));
   }
 
   /** Ends the connection, and the calls that are under way on it. */
