@@ -94,11 +94,21 @@ public final class Namespaces extends Refusal.OfProcess {
     try {
       return !FileIo.readLink(link.toString()).equals(FileIo.readLink(otherLink.toString()));
     } catch (final LinuxException e) {
-      // No such link: an older kernel, or a task that has ended. A link that leads nowhere: a new
-      // pid
-      // namespace that has no process yet.
+      // No such link: an older kernel. A link that leads nowhere: a new pid namespace that has no
+      // process yet, or any of a task that has ended.
       return Files.exists(link, LinkOption.NOFOLLOW_LINKS)
-          && Files.exists(otherLink, LinkOption.NOFOLLOW_LINKS);
+          && Files.exists(otherLink, LinkOption.NOFOLLOW_LINKS)
+          && !hasEnded(task)
+          && !hasEnded(other);
+    }
+  }
+
+  private static boolean hasEnded(final Path task) {
+    try {
+      FileIo.readLink(task.resolve("ns").resolve("mnt").toString());
+      return false;
+    } catch (final LinuxException e) {
+      return true;
     }
   }
 }
