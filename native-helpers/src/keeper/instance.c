@@ -249,22 +249,33 @@ int instance_rename(uint64_t id, uint64_t new_id) {
   return result;
 }
 
-int instance_post(uint64_t id, struct freeze_job *job) {
+static void post(struct instance *instance, struct freeze_job *job) {
+  struct freeze_job **last = &instance->jobs;
   uint64_t one = 1;
-  int result = -ESRCH;
 
+  while (*last != NULL)
+    last = &(*last)->next;
+  *last = job;
+  (void)!write(instance->wake, &one, sizeof(one));
+}
+
+int instance_post(uint64_t id, struct freeze_job *job) {
   pthread_mutex_lock(&registry_lock);
   struct instance *instance = find(id);
-  if (instance != NULL) {
-    struct freeze_job **last = &instance->jobs;
-    while (*last != NULL)
-      last = &(*last)->next;
-    *last = job;
-    (void)!write(instance->wake, &one, sizeof(one));
-    result = 0;
+  if (instance != NULL)
+    post(instance, job);
+  pthread_mutex_unlock(&registry_lock);
+  return instance == NULL ? -ESRCH : 0;
+}
+
+void instances_left_alone(void) {
+  pthread_mutex_lock(&registry_lock);
+  for (struct instance *instance = registry; instance != NULL; instance = instance->next) {
+    struct freeze_job *job = calloc(1, sizeof(*job));
+    if (job != NULL) /* or else its deadline lets it go */
+      post(instance, job);
   }
   pthread_mutex_unlock(&registry_lock);
-  return result;
 }
 
 size_t instance_list(struct vas_listed *list, size_t capacity) {
@@ -275,7 +286,8 @@ size_t instance_list(struct vas_listed *list, size_t capacity) {
     list[count++] = (struct vas_listed){.instance = i->id,
                                         .visited = i->visited,
                                         .pid = i->host_pid,
-                                        .flags = i->paused ? VAS_LISTED_PAUSED : 0};
+                                        .flags = (is_paused_for_good(i) ? VAS_LISTED_PAUSED : 0) |
+                                                 (i->broken ? VAS_LISTED_BROKEN : 0)};
   pthread_mutex_unlock(&registry_lock);
   return count;
 }

@@ -145,7 +145,7 @@ struct instance {
   uint32_t begun;  /* enum instance_step; a futex */
   struct vas_report *report; /* of a program that is held at its release; NULL otherwise */
   bool restored;             /* no task is in the program any more that made the instance */
-  bool paused;
+  bool paused, broken; /* broken: by a rollback that has failed after its commit point */
   bool yielded;         /* paused, but by SIGSTOP, and traced by nobody or somebody else */
   struct freezing held; /* the tasks of one that is paused and was not yielded */
   uint64_t held_since, held_until; /* CLOCK_MONOTONIC, ns; 0: without end */
@@ -172,6 +172,8 @@ int instance_use(uint64_t id, int (*use)(struct instance *instance, void *contex
 int instance_rename(uint64_t id, uint64_t new_id); /* -ESRCH, -EEXIST */
 int instance_post(uint64_t id, struct freeze_job *job);
 size_t instance_list(struct vas_listed *list, size_t capacity);
+/* The daemon has gone: after its last job, every instance that waits for the next one is let go. */
+void instances_left_alone(void);
 /* First tasks of the visitors of an instance. */
 size_t instance_visitors(uint64_t id, pid_t *pids, size_t capacity);
 
@@ -432,6 +434,8 @@ int record_mapped_files(const struct plan *plan, struct pages *pages, struct rec
 
 /* ---- freeze.c ---- */
 
+#define JOB_LEFT_ALONE 0u /* a type of no message: of instances_left_alone() */
+
 struct freeze_job {
   struct vas_message header;
   struct vas_freeze freeze;
@@ -460,6 +464,8 @@ void thaw_instance(struct instance *instance, struct freezing *freezing);
 /* Lets it stay so from now on: until the given time, or 0 for ever. */
 void keep_paused(struct instance *instance, uint64_t deadline_nanos);
 int resume_instance(struct instance *instance);
+/* Whether it was paused, and not kept for the next request of the daemon that began with this one. For other threads, too. */
+bool is_paused_for_good(const struct instance *instance);
 /* How long the warden may sleep: the end of tasks that it traces is told to nobody else. */
 int pause_poll_millis(const struct instance *instance);
 /* Lets a paused instance go of which a task has been killed. */

@@ -181,6 +181,7 @@ int vas_print_layout(void) {
   FIELD(vas_rename, id);
   SIZE(vas_rename);
   CONSTANT(VAS_LISTED_PAUSED);
+  CONSTANT(VAS_LISTED_BROKEN);
   FIELD(vas_listed, instance);
   FIELD(vas_listed, visited);
   FIELD(vas_listed, pid);

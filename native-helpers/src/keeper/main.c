@@ -140,6 +140,7 @@ static bool serve_connection(int connection) {
       return false;
   }
   set_connection(-1);
+  instances_left_alone();
   return true;
 }
 

@@ -478,12 +478,14 @@ void mend_run(struct instance *instance, struct freeze_job *job) {
   enter(&mend, 0);
   if (mend.freezing.tasks != NULL) {
     thaw_instance(instance, &mend.freezing); /* it is paused: this only puts registers */
-    instance->held_until = 0;
     goes_on = !job->mend.stays && (error >= 0 || stage == VAS_MEND_CHECK);
+    instance->broken = error < 0 && stage != VAS_MEND_CHECK;
   }
   mend.result.frozen_nanos = now_nanos() - instance->held_since;
   if (goes_on)
     resume_instance(instance);
+  else if (mend.freezing.tasks != NULL)
+    keep_paused(instance, 0);
   for (uint32_t i = 0; i < job->mend.file_count && i < FILES_MAX; i++)
     if (mend.files[i].map != NULL)
       munmap((void *)(uintptr_t)mend.files[i].map, mend.files[i].size);

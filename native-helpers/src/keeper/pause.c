@@ -126,9 +126,15 @@ static int pause_instance(struct instance *instance) {
 }
 
 void keep_paused(struct instance *instance, uint64_t deadline_nanos) {
-  instance->paused = true;
   instance->held_since = now_nanos();
-  instance->held_until = deadline_nanos;
+  /* In this order, for is_paused_for_good(). */
+  __atomic_store_n(&instance->held_until, deadline_nanos, __ATOMIC_RELEASE);
+  __atomic_store_n(&instance->paused, true, __ATOMIC_RELEASE);
+}
+
+bool is_paused_for_good(const struct instance *instance) {
+  return __atomic_load_n(&instance->paused, __ATOMIC_ACQUIRE) &&
+         __atomic_load_n(&instance->held_until, __ATOMIC_ACQUIRE) == 0;
 }
 
 int resume_instance(struct instance *instance) {
@@ -137,7 +143,8 @@ int resume_instance(struct instance *instance) {
   if (instance->yielded)
     syscall(SYS_pidfd_send_signal, instance->pidfd, SIGCONT, NULL, 0);
   thaw_tasks(&instance->held);
-  instance->paused = instance->yielded = false;
+  instance->yielded = false;
+  __atomic_store_n(&instance->paused, false, __ATOMIC_RELEASE);
   return 0;
 }
 
@@ -170,6 +177,11 @@ void pause_run(struct instance *instance, struct freeze_job *job) {
     break;
   case VAS_MEND:
     mend_run(instance, job);
+    return;
+  case JOB_LEFT_ALONE:
+    if (instance->paused && instance->held_until != 0)
+      resume_instance(instance);
+    freeze_job_free(job);
     return;
   }
   answer(&job->header, error, 0, NULL, 0, -1);

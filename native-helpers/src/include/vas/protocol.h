@@ -155,7 +155,8 @@ struct vas_rename {
   uint64_t id; /* that no other instance has */
 };
 
-#define VAS_LISTED_PAUSED 1u
+#define VAS_LISTED_PAUSED 1u /* it stands still without end */
+#define VAS_LISTED_BROKEN 2u /* a rollback has failed after its commit point */
 
 struct vas_listed {
   uint64_t instance;

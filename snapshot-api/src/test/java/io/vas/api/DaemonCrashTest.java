@@ -8,6 +8,7 @@ import io.vas.api.v1.ForkInfo;
 import io.vas.api.v1.InstanceInfo;
 import io.vas.api.v1.InstanceState;
 import io.vas.api.v1.LogsRequest;
+import io.vas.api.v1.RecorderInfo;
 import io.vas.api.v1.SnapshotInfo;
 import io.vas.core.VasException;
 import java.io.ByteArrayOutputStream;
@@ -148,7 +149,7 @@ class DaemonCrashTest extends DaemonProcessTest {
   }
 
   private void step(final VasClient client, final Random random) {
-    final int choice = random.nextInt(7);
+    final int choice = random.nextInt(8);
     if (choice < 2 || snapshots.size() < 2) {
       snapshots.add(client.snapshot(any(instances(), random), "").getId());
     } else if (choice == 2 && forks.size() < MOST_FORKS) {
@@ -159,6 +160,8 @@ class DaemonCrashTest extends DaemonProcessTest {
     } else if (choice == 4 && !forks.isEmpty()) {
       remove(client, forks, any(forks, random));
     } else if (choice == 5) {
+      rollBack(client, any(instances(), random));
+    } else if (choice == 6) {
       record(client, any(instances(), random));
     } else {
       client.storeGc();
@@ -169,6 +172,15 @@ class DaemonCrashTest extends DaemonProcessTest {
     final List<String> all = new ArrayList<>(forks);
     all.add(root);
     return all;
+  }
+
+  /** To the latest snapshot of its own, if there is one. */
+  private static void rollBack(final VasClient client, final String instance) {
+    final boolean hasOwn =
+        client.snapshots().stream().anyMatch(taken -> taken.getInstance().equals(instance));
+    if (hasOwn) {
+      client.rollback(instance, "");
+    }
   }
 
   /** What a recorder takes it removes again, but for the last, which check() finds. */
@@ -193,6 +205,12 @@ class DaemonCrashTest extends DaemonProcessTest {
   /** With a new daemon. */
   private void check() throws IOException {
     try (VasClient client = VasClient.connectOrStart(state)) {
+      // One that goes on recording removes what it has taken.
+      for (final RecorderInfo recorder : client.recorders("")) {
+        if (recorder.getEndedUnixUs() == 0) {
+          client.stopRecording(recorder.getInstance());
+        }
+      }
       final Set<String> foundSnapshots = new HashSet<>();
       client.snapshots().stream().map(SnapshotInfo::getId).forEach(foundSnapshots::add);
       assertThat(foundSnapshots).as("acknowledged snapshots").containsAll(snapshots);

@@ -3,6 +3,7 @@ package io.vas.core.instance;
 import static java.util.concurrent.TimeUnit.NANOSECONDS;
 
 import com.google.protobuf.InvalidProtocolBufferException;
+import com.google.protobuf.MessageLite;
 import io.vas.core.ConflictException;
 import io.vas.core.DeadlineException;
 import io.vas.core.NotFoundException;
@@ -10,6 +11,7 @@ import io.vas.core.VasException;
 import io.vas.core.checkpoint.CommandPiece;
 import io.vas.core.checkpoint.Subject.Origin;
 import io.vas.core.image.InstanceState;
+import io.vas.core.image.ReplacementState;
 import io.vas.core.keeper.ExitStatus;
 import io.vas.core.keeper.Keeper;
 import io.vas.core.keeper.Listed;
@@ -68,6 +70,10 @@ public final class Instances {
   static final String LOG = "log";
 
   private static final String STATE = "state";
+
+  /** While a fork takes the instance's place: a {@link ReplacementState}. */
+  private static final String REPLACEMENT = "replacement";
+
   private static final Logger LOGGER = LoggerFactory.getLogger(Instances.class);
   private static final int UNKNOWN_STATUS = 255 << 8;
   private static final Duration KILL_TIME = Duration.ofSeconds(30);
@@ -339,7 +345,7 @@ public final class Instances {
    *
    * <p>The fork is made first, and stands still. From the commit point on there is no way back, and
    * the instance is rolled forward: should its fork die before it is in its place, another one is
-   * made.
+   * made; should this daemon die, the next one goes on.
    *
    * @param instance which one.
    * @param program the snapshot, compiled.
@@ -367,13 +373,15 @@ public final class Instances {
         }
         final boolean wasPaused = instance.isPaused();
         final long stopped = System.nanoTime();
-        // The commit point of a rollback by replacement: from here on the fork is the instance.
-        incarnate(instance, program, snapshot, reply);
+        final InstanceState next = state(instance, program, snapshot, reply.pid());
+        commit(instance, next, temporary, reply.exit());
+        incarnate(instance, program, next);
         endOld(instance.id());
         takePlace(instance, program, snapshot, temporary, log);
         if (!wasPaused) {
           keeper.resume(instance.id());
         }
+        remove(instance.directory().resolve(REPLACEMENT));
         return System.nanoTime() - stopped;
       }
     }
@@ -389,21 +397,41 @@ public final class Instances {
     }
   }
 
-  private static InstanceState incarnate(
+  /** The commit point of a rollback by replacement: from here on the fork is the instance. */
+  private void commit(
       final Instance instance,
-      final ForkProgram program,
-      final String snapshot,
-      final SpawnReply reply) {
-    final InstanceState state =
-        instance.start().toBuilder()
-            .setCommand(CommandPiece.encode(program.command()))
-            .setSandbox(program.sandbox().encode())
-            .setPid(reply.pid())
-            .setSnapshot(snapshot)
-            .setLayout(program.pages().layout())
-            .setAreaStart(program.areaStart())
-            .setAreaEnd(program.areaEnd())
-            .build();
+      final InstanceState next,
+      final long fork,
+      final CompletableFuture<ExitStatus> exit) {
+    try {
+      write(
+          instance.directory().resolve(REPLACEMENT),
+          ReplacementState.newBuilder()
+              .setState(next)
+              .setFork(fork)
+              .setStaysPaused(instance.isPaused())
+              .build());
+    } catch (final IOException e) {
+      discard(fork, exit);
+      throw new VasException("cannot write in " + instance.directory() + ": " + e, e);
+    }
+  }
+
+  private static InstanceState state(
+      final Instance instance, final ForkProgram program, final String snapshot, final int pid) {
+    return instance.start().toBuilder()
+        .setCommand(CommandPiece.encode(program.command()))
+        .setSandbox(program.sandbox().encode())
+        .setPid(pid)
+        .setSnapshot(snapshot)
+        .setLayout(program.pages().layout())
+        .setAreaStart(program.areaStart())
+        .setAreaEnd(program.areaEnd())
+        .build();
+  }
+
+  private static void incarnate(
+      final Instance instance, final ForkProgram program, final InstanceState state) {
     instance.incarnate(
         new Instance.Incarnation(
             state,
@@ -411,7 +439,6 @@ public final class Instances {
             Optional.of(
                 new Origin(
                     program.image(), program.pages(), program.areaStart(), program.areaEnd()))));
-    return state;
   }
 
   private void endOld(final long id) {
@@ -439,7 +466,10 @@ public final class Instances {
         LOGGER.warn("{}: its fork was killed before it took its place", instance);
         final SpawnReply again =
             forkPaused(program, instance.id(), log, Start.PAUSED, KILL_TIME, () -> {});
-        follow(instance, incarnate(instance, program, snapshot, again), again.exit());
+        final InstanceState next = state(instance, program, snapshot, again.pid());
+        commit(instance, next, instance.id(), again.exit());
+        incarnate(instance, program, next);
+        follow(instance, next, again.exit());
       }
     } catch (final VasException e) {
       end(instance, new ExitStatus(UNKNOWN_STATUS));
@@ -800,13 +830,25 @@ public final class Instances {
   // ---- files
 
   private static void save(final Path own, final InstanceState state) {
-    final Path part = own.resolve(STATE + ".part");
     try {
-      Files.write(part, state.toByteArray());
-      Files.move(part, own.resolve(STATE), StandardCopyOption.ATOMIC_MOVE);
+      write(own.resolve(STATE), state);
     } catch (final IOException e) {
       // The instance runs all the same; only a daemon that is started again will not know it.
       LOGGER.warn("cannot write {}: {}", own.resolve(STATE), e.toString());
+    }
+  }
+
+  private static void write(final Path file, final MessageLite message) throws IOException {
+    final Path part = file.resolveSibling(file.getFileName() + ".part");
+    Files.write(part, message.toByteArray());
+    Files.move(part, file, StandardCopyOption.ATOMIC_MOVE);
+  }
+
+  private static void remove(final Path file) {
+    try {
+      Files.deleteIfExists(file);
+    } catch (final IOException e) {
+      LOGGER.warn("cannot remove {}: {}", file, e.toString());
     }
   }
 
@@ -828,12 +870,50 @@ public final class Instances {
           delete(own);
           continue;
         }
-        load(own, state, Optional.ofNullable(alive.get(state.getId())));
+        final InstanceState current = rollForward(own, state, alive);
+        load(own, current, Optional.ofNullable(alive.get(current.getId())));
       }
     }
     keeper.list().stream()
         .filter(listed -> listed.visited() == 0 && !byId.containsKey(listed.id()))
         .forEach(listed -> endUnknown(listed.id()));
+  }
+
+  /** If the daemon died while it put a fork in the place of this one, after the commit point. */
+  private InstanceState rollForward(
+      final Path own, final InstanceState state, final Map<Long, Listed> alive) throws IOException {
+    final Path file = own.resolve(REPLACEMENT);
+    if (!Files.exists(file)) {
+      return state;
+    }
+    final ReplacementState next = ReplacementState.parseFrom(Files.readAllBytes(file));
+    final long id = state.getId();
+    final int pid = next.getState().getPid();
+    final Listed fork = alive.remove(next.getFork());
+    if (fork != null && fork.pid() == pid) {
+      if (fork.id() != id) {
+        endOld(id);
+        final var unused = keeper.rename(fork.id(), id);
+      }
+      alive.put(id, new Listed(id, fork.visited(), pid, fork.paused(), fork.broken()));
+    }
+    final Listed there = alive.get(id);
+    if (there == null || there.pid() != pid) {
+      LOGGER.warn("instance {} was being put back, but its fork has ended", state.getName());
+      remove(file);
+      return state;
+    }
+    LOGGER.warn(
+        "instance {} was being put back to snapshot {}, and is now",
+        state.getName(),
+        next.getState().getSnapshot());
+    save(own, next.getState());
+    if (there.paused() && !next.getStaysPaused()) {
+      keeper.resume(id);
+      alive.put(id, new Listed(id, there.visited(), pid, false, there.broken()));
+    }
+    remove(file);
+    return next.getState();
   }
 
   /** The daemon died while it started this one, and nobody was told that it runs. */
@@ -861,6 +941,10 @@ public final class Instances {
     } else if (alive.isPresent()) {
       instance.setPaused(alive.get().paused());
       follow(instance, state, keeper.exitOf(state.getId()));
+      if (alive.get().broken()) {
+        LOGGER.warn("instance {} is ended: its rollback failed, and its daemon died", instance);
+        endOld(state.getId());
+      }
     } else {
       end(instance, new ExitStatus(UNKNOWN_STATUS));
     }

@@ -36,6 +36,7 @@ import static io.vas.core.keeper.KeeperProtocolDescriptor.HELLO_PID_OFFSET;
 import static io.vas.core.keeper.KeeperProtocolDescriptor.HELLO_VERSION_OFFSET;
 import static io.vas.core.keeper.KeeperProtocolDescriptor.HOLD;
 import static io.vas.core.keeper.KeeperProtocolDescriptor.LIST;
+import static io.vas.core.keeper.KeeperProtocolDescriptor.LISTED_BROKEN;
 import static io.vas.core.keeper.KeeperProtocolDescriptor.LISTED_FLAGS_OFFSET;
 import static io.vas.core.keeper.KeeperProtocolDescriptor.LISTED_INSTANCE_OFFSET;
 import static io.vas.core.keeper.KeeperProtocolDescriptor.LISTED_LENGTH;
@@ -729,12 +730,14 @@ public final class Keeper implements AutoCloseable {
     check(answer, "list");
     final List<Listed> list = new ArrayList<>();
     for (int at = 0; at + LISTED_LENGTH <= answer.body.capacity(); at += LISTED_LENGTH) {
+      final int flags = answer.body.getInt(at + LISTED_FLAGS_OFFSET, LITTLE_ENDIAN);
       list.add(
           new Listed(
               answer.body.getLong(at + LISTED_INSTANCE_OFFSET, LITTLE_ENDIAN),
               answer.body.getLong(at + LISTED_VISITED_OFFSET, LITTLE_ENDIAN),
               answer.body.getInt(at + LISTED_PID_OFFSET, LITTLE_ENDIAN),
-              (answer.body.getInt(at + LISTED_FLAGS_OFFSET, LITTLE_ENDIAN) & LISTED_PAUSED) != 0));
+              (flags & LISTED_PAUSED) != 0,
+              (flags & LISTED_BROKEN) != 0));
     }
     return list;
   }

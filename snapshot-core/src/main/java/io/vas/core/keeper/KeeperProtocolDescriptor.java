@@ -529,8 +529,11 @@ public final class KeeperProtocolDescriptor {
 
   // ---- struct vas_listed
 
-  /** Of {@link #LISTED_FLAGS_OFFSET}. */
+  /** Of {@link #LISTED_FLAGS_OFFSET}: it stands still without end. */
   public static final int LISTED_PAUSED = 1;
+
+  /** Of {@link #LISTED_FLAGS_OFFSET}: a rollback has failed after its commit point. */
+  public static final int LISTED_BROKEN = 2;
 
   /** u64. */
   public static final int LISTED_INSTANCE_OFFSET = 0;

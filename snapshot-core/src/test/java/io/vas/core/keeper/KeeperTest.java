@@ -103,7 +103,7 @@ class KeeperTest {
     try (ProgramFile file = shell("echo up; exec sleep 1000");
         Fd output = MemFd.create("output", 0, 0)) {
       final SpawnReply reply = keeper.spawn(request(12, file, output));
-      assertThat(keeper.list()).containsExactly(new Listed(12, 0, reply.pid(), false));
+      assertThat(keeper.list()).containsExactly(new Listed(12, 0, reply.pid(), false, false));
       assertThat(Path.of("/proc", Integer.toString(reply.pid()))).exists();
       keeper.signal(12, Signals.SIGKILL);
       final ExitStatus status = reply.exit().get(10, SECONDS);
@@ -288,7 +288,7 @@ class KeeperTest {
           .withMessageContaining("gone");
       keeper = Keeper.connect(state.resolve(Keeper.SOCKET));
       assertThat(keeper.pid()).isEqualTo(pid);
-      assertThat(keeper.list()).containsExactly(new Listed(16, 0, reply.pid(), false));
+      assertThat(keeper.list()).containsExactly(new Listed(16, 0, reply.pid(), false, false));
       final var exit = keeper.exitOf(16);
       keeper.signal(16, Signals.SIGKILL);
       assertThat(exit.get(10, SECONDS).code()).isEqualTo(137);

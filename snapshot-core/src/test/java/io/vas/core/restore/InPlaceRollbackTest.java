@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
 
 import io.vas.core.keeper.FreezeMode;
+import io.vas.core.keeper.Keeper;
 import io.vas.core.keeper.MendException;
 import io.vas.core.keeper.MendReply;
 import io.vas.core.keeper.MendStage;
@@ -12,9 +13,11 @@ import io.vas.core.testing.LeakCheck;
 import io.vas.core.testing.VictimHost;
 import io.vas.core.testing.VictimInstance;
 import io.vas.core.testing.VictimSnapshot;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -203,7 +206,26 @@ class InPlaceRollbackTest {
                           false,
                           VictimHost.DEADLINE))
           .satisfies(e -> assertThat(e.isCommitted()).isTrue());
-      assertThat(host.keeper().list()).allMatch(listed -> listed.paused());
+      assertThat(host.keeper().list()).allMatch(listed -> listed.paused() && listed.broken());
+    }
+  }
+
+  @Test
+  void shouldBeLetGoWhenTheDaemonGoesInItsMidst() throws Exception {
+    final VictimInstance victim = host.run(VICTIM, "pages");
+    host.checkpointer().inspect(victim, Optional.empty(), List.of(), VictimHost.DEADLINE);
+    final Path status = Path.of("/proc", Integer.toString(victim.pid()), "status");
+    assertThat(status).content().contains("State:\tt");
+    host.keeper().close();
+    final Keeper keeper = Keeper.connect(directory.resolve(Keeper.SOCKET));
+    try {
+      assertThat(keeper.list()).noneMatch(listed -> listed.paused());
+      for (int i = 0; i < 1000 && Files.readString(status).contains("State:\tt"); i++) {
+        Thread.sleep(1);
+      }
+      assertThat(status).content().doesNotContain("State:\tt");
+    } finally {
+      keeper.shutdown();
     }
   }
 }
