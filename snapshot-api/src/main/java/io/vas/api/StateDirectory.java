@@ -4,6 +4,7 @@ import io.vas.core.InvalidRequestException;
 import io.vas.core.VasException;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.FileAlreadyExistsException;
 import java.nio.file.Files;
 import java.nio.file.LinkOption;
 import java.nio.file.Path;
@@ -14,7 +15,8 @@ import java.util.Set;
 
 /**
  * The directory that belongs to one daemon: its socket, lock, log, and what core and store keep
- * there. Whoever may enter it may do with the instances what he likes, so it is its owner's alone.
+ * there. It is its owner's alone, unless the daemon lets a group in to the socket; all else in it
+ * is the owner's alone in any case.
  *
  * @param path an absolute path.
  */
@@ -30,6 +32,10 @@ public record StateDirectory(Path path) {
 
   private static final Set<PosixFilePermission> OWNER_ONLY =
       PosixFilePermissions.fromString("rwx------");
+  private static final Set<PosixFilePermission> GROUP_TOO =
+      PosixFilePermissions.fromString("rwxr-x---");
+  private static final Set<PosixFilePermission> PRIVATE_FILE =
+      PosixFilePermissions.fromString("rw-------");
 
   /**
    * A directory, which need not exist.
@@ -112,6 +118,29 @@ public record StateDirectory(Path path) {
   }
 
   /**
+   * The file that names the group that the daemon lets in.
+   *
+   * @return its path; there is no such file when none is.
+   */
+  public Path group() {
+    return path.resolve("daemon.group");
+  }
+
+  /**
+   * Makes a file that nobody else can read, or takes what others can do with it.
+   *
+   * @param file in a state directory.
+   * @throws IOException if it can't be done.
+   */
+  public static void makePrivate(final Path file) throws IOException {
+    try {
+      Files.createFile(file, PosixFilePermissions.asFileAttribute(PRIVATE_FILE));
+    } catch (final FileAlreadyExistsException e) {
+      Files.setPosixFilePermissions(file, PRIVATE_FILE);
+    }
+  }
+
+  /**
    * Makes the directory if it is not there.
    *
    * @return this.
@@ -126,7 +155,7 @@ public record StateDirectory(Path path) {
       }
       final Set<PosixFilePermission> others = EnumSet.noneOf(PosixFilePermission.class);
       others.addAll(Files.getPosixFilePermissions(path, LinkOption.NOFOLLOW_LINKS));
-      others.removeAll(OWNER_ONLY);
+      others.removeAll(Files.exists(group()) ? GROUP_TOO : OWNER_ONLY);
       if (!others.isEmpty()) {
         throw new InvalidRequestException(
             "state directory "

@@ -8,6 +8,7 @@ import java.util.Optional;
  *
  * @param id 12 hexadecimal digits.
  * @param name what it was called, if anything.
+ * @param ownerUid the user that it belongs to; an unsigned number.
  * @param instance id of the instance that it is the state of.
  * @param parent id of the snapshot before it in its timeline, which may be removed by now.
  * @param created when it was published.
@@ -17,6 +18,7 @@ import java.util.Optional;
 public record Snapshot(
     String id,
     Optional<SnapshotName> name,
+    int ownerUid,
     String instance,
     Optional<String> parent,
     Instant created,

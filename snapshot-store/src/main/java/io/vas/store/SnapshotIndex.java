@@ -15,6 +15,7 @@ import java.util.NavigableSet;
 import java.util.Optional;
 import java.util.Set;
 import java.util.TreeSet;
+import java.util.function.Predicate;
 import org.agrona.collections.LongHashSet;
 
 /**
@@ -78,13 +79,19 @@ final class SnapshotIndex {
   /**
    * Take a name for a draft.
    *
+   * @param name which there is but once, whoever has it.
+   * @param ownerUid who takes it, and is not told others' ids.
    * @throws ConflictException if a snapshot, or another draft, has it.
    */
-  void takeName(final SnapshotName name) {
+  void takeName(final SnapshotName name, final int ownerUid) {
     final Entry taken = names.get(name);
     if (taken != null) {
+      final boolean known = ownerUid == 0 || ownerUid == taken.snapshot().ownerUid();
       throw new ConflictException(
-          "the name " + name + " is taken by snapshot " + taken.snapshot().id());
+          "the name "
+              + name
+              + " is taken"
+              + (known ? " by snapshot " + taken.snapshot().id() : " by another user's snapshot"));
     }
     if (!draftNames.add(name)) {
       throw new ConflictException("a snapshot named " + name + " is being taken");
@@ -158,21 +165,22 @@ final class SnapshotIndex {
   }
 
   /**
-   * Find a snapshot.
+   * Find a snapshot among some.
    *
    * @param reference its id, its name, or the first digits of its id.
+   * @param among which ones; the others are as if they were not there.
    * @return the snapshot.
    * @throws NotFoundException if there is none.
    * @throws ConflictException if several ids begin like that.
    */
-  Entry find(final String reference) {
+  Entry find(final String reference, final Predicate<Snapshot> among) {
     final Entry known = byId.get(reference);
-    if (known != null) {
+    if (known != null && among.test(known.snapshot())) {
       return known;
     }
     if (SnapshotName.isValid(reference)) {
       final Entry byName = names.get(SnapshotName.parse(reference));
-      if (byName != null) {
+      if (byName != null && among.test(byName.snapshot())) {
         return byName;
       }
     }
@@ -181,6 +189,7 @@ final class SnapshotIndex {
             ? List.of()
             : sortedIds.tailSet(reference).stream()
                 .takeWhile(id -> id.startsWith(reference))
+                .filter(id -> among.test(byId.get(id).snapshot()))
                 .limit(2)
                 .toList();
     if (ids.isEmpty()) {
@@ -191,6 +200,11 @@ final class SnapshotIndex {
           "'" + reference + "' is the beginning of several snapshots' ids: " + ids + ", ...");
     }
     return byId.get(ids.get(0));
+  }
+
+  /** The same among all. */
+  Entry find(final String reference) {
+    return find(reference, snapshot -> true);
   }
 
   /** A snapshot is being used. */

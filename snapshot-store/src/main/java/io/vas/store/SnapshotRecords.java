@@ -31,6 +31,7 @@ final class SnapshotRecords {
         SnapshotRecord.newBuilder()
             .setId(draft.snapshotId().value())
             .setName(request.name().map(SnapshotName::toString).orElse(""))
+            .setOwnerUid(request.ownerUid())
             .setInstance(request.instance())
             .setParent(request.parent().orElse(""))
             .setCreatedNanos(
@@ -65,6 +66,7 @@ final class SnapshotRecords {
         .setSnapshot(before.snapshot().value())
         .setReplaces(before.id().value())
         .setName(snapshot.name().map(SnapshotName::toString).orElse(""))
+        .setOwnerUid(snapshot.ownerUid())
         .setParent(snapshot.parent().orElse(""))
         .setCreatedNanos(nanos(snapshot.created()))
         .build();
@@ -91,6 +93,7 @@ final class SnapshotRecords {
     return new Snapshot(
         snapshotId(record).toString(),
         Optional.of(record.getName()).filter(name -> !name.isEmpty()).map(SnapshotName::parse),
+        record.getOwnerUid(),
         record.getInstance(),
         Optional.of(record.getParent()).filter(parent -> !parent.isEmpty()),
         Instant.EPOCH.plusNanos(record.getCreatedNanos()),

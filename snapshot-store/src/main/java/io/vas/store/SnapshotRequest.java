@@ -5,6 +5,7 @@ import java.util.Optional;
 /**
  * What a snapshot to come is about.
  *
+ * @param ownerUid the user that it is to belong to; an unsigned number.
  * @param instance id of the instance.
  * @param name what to call it, if anything.
  * @param parent id of the snapshot before it in its timeline, if there is one.
@@ -17,6 +18,7 @@ import java.util.Optional;
  * @param former what it is to be again, if it comes back to the store.
  */
 public record SnapshotRequest(
+    int ownerUid,
     String instance,
     Optional<SnapshotName> name,
     Optional<String> parent,
@@ -38,7 +40,7 @@ public record SnapshotRequest(
   }
 
   /**
-   * A request for a snapshot of which it is known how large it is.
+   * A request for a snapshot of root's, of which it is known how large it is.
    *
    * @param instance id of the instance.
    * @param name what to call it, if anything.
@@ -54,7 +56,7 @@ public record SnapshotRequest(
       final Optional<SnapshotUse> base,
       final long memoryBytes,
       final long layerBytes) {
-    this(instance, name, parent, base, memoryBytes, memoryBytes, layerBytes);
+    this(0, instance, name, parent, base, memoryBytes, memoryBytes, layerBytes);
   }
 
   /**

@@ -36,6 +36,7 @@ import java.util.Optional;
 import java.util.Set;
 import java.util.function.LongConsumer;
 import java.util.function.LongSupplier;
+import java.util.function.Predicate;
 import java.util.stream.Collectors;
 import org.agrona.collections.LongArrayList;
 import org.slf4j.Logger;
@@ -321,7 +322,7 @@ public final class SnapshotStore implements AutoCloseable {
     synchronized (lock) {
       checkOpen();
       baseLayers = layersBelow(request);
-      request.name().ifPresent(index::takeName);
+      request.name().ifPresent(name -> index.takeName(name, request.ownerUid()));
       id = takeId(request);
       number = pages.beginDraft();
       baseLayers.forEach(SharedLayer::retain);
@@ -903,8 +904,22 @@ public final class SnapshotStore implements AutoCloseable {
    * @throws ConflictException if several ids begin like that.
    */
   public Snapshot get(final String reference) {
+    return get(reference, snapshot -> true);
+  }
+
+  /**
+   * Find a snapshot among some.
+   *
+   * @param reference its id, its name ({@code name:tag}, or {@code name} for {@code name:latest}),
+   *     or the first digits of its id.
+   * @param among which ones; the others are as if they were not there.
+   * @return the snapshot.
+   * @throws NotFoundException if there is none.
+   * @throws ConflictException if several ids begin like that.
+   */
+  public Snapshot get(final String reference, final Predicate<Snapshot> among) {
     synchronized (lock) {
-      return index.find(reference).snapshot();
+      return index.find(reference, among).snapshot();
     }
   }
 

@@ -5,6 +5,8 @@ import io.vas.api.client.VasClient;
 import io.vas.api.daemon.Daemon;
 import io.vas.api.daemon.LocalEngine;
 import io.vas.api.v1.DaemonInfo;
+import io.vas.api.wire.OwnUser;
+import io.vas.core.ForbiddenException;
 import io.vas.core.VasException;
 import java.util.Optional;
 import java.util.concurrent.ExecutionException;
@@ -51,6 +53,16 @@ final class DaemonCommand extends Verb {
       })
   private String storeFull = "";
 
+  @Option(
+      names = "--group",
+      paramLabel = "GROUP",
+      description = {
+        "Let this group use the daemon, too: its members have instances and snapshots of their own,"
+            + " and see no others. Default: VAS_GROUP in the environment, or the group that a daemon"
+            + " that was killed had let in, or nobody but root."
+      })
+  private String group = "";
+
   DaemonCommand(final Console console) {
     super(console);
   }
@@ -60,8 +72,8 @@ final class DaemonCommand extends Verb {
     if (stop && status) {
       throw usage("--stop and --status exclude each other");
     }
-    if ((stop || status) && !(storeSize + storeFull).isEmpty()) {
-      throw usage("--store-size and --store-full are for the daemon that is started");
+    if ((stop || status) && !(storeSize + storeFull + group).isEmpty()) {
+      throw usage("--store-size, --store-full and --group are for the daemon that is started");
     }
     final StateDirectory state = console().state().get();
     if (stop) {
@@ -71,9 +83,13 @@ final class DaemonCommand extends Verb {
   }
 
   private int serve(final StateDirectory state) throws InterruptedException {
+    if (!OwnUser.isRoot()) {
+      throw new ForbiddenException(
+          "only root can run the daemon; by --group GROUP root lets a group that you are in use it");
+    }
     Daemon.openLog(state.create());
     final Daemon daemon =
-        Daemon.start(state, directory -> new LocalEngine(directory, storeSize, storeFull));
+        Daemon.start(state, group, directory -> new LocalEngine(directory, storeSize, storeFull));
     // SIGTERM and Ctrl-C: the JVM runs this before it ends.
     final Thread hook = new Thread(daemon::close, "vas-end");
     Runtime.getRuntime().addShutdownHook(hook);

@@ -39,7 +39,9 @@ final class JsonViews {
         "created", Texts.timestamp(info.getCreatedUnixUs()),
         "snapshot", orNull(info.getSnapshot()),
         "exit_code", exited ? info.getExitCode() : null,
-        "ended", exited ? Texts.timestamp(info.getEndedUnixUs()) : null);
+        "ended", exited ? Texts.timestamp(info.getEndedUnixUs()) : null,
+        "owner_uid", Integer.toUnsignedLong(info.getOwnerUid()),
+        "owner", info.getOwner());
   }
 
   static Map<String, Object> snapshot(final SnapshotInfo info) {
@@ -51,7 +53,9 @@ final class JsonViews {
         "total_us", info.getTotalUs(),
         "pages", info.getPages(),
         "pages_copied", info.getPagesCopied(),
-        "bytes", info.getBytes());
+        "bytes", info.getBytes(),
+        "owner_uid", Integer.toUnsignedLong(info.getOwnerUid()),
+        "owner", info.getOwner());
   }
 
   static Map<String, Object> takenSnapshot(final SnapshotInfo info) {
@@ -111,7 +115,8 @@ final class JsonViews {
         "frozen_max_us", info.getFrozenMaxUs(),
         "end", ended ? endText(info.getEnd()) : null,
         "reason", orNull(info.getReason()),
-        "ended", ended ? Texts.timestamp(info.getEndedUnixUs()) : null);
+        "ended", ended ? Texts.timestamp(info.getEndedUnixUs()) : null,
+        "owner_uid", Integer.toUnsignedLong(info.getOwnerUid()));
   }
 
   private static String endText(final RecordingEnd end) {

@@ -45,17 +45,23 @@ final class PsCommand extends Verb {
   }
 
   private void print(final List<InstanceInfo> instances) {
-    final Table table = new Table("ID", "NAME", "STATE", ">PID", "CREATED", "FROM", "COMMAND");
+    final OwnerColumn owner =
+        OwnerColumn.of(instances.stream().map(InstanceInfo::getOwnerUid).toList());
+    final Table table =
+        new Table(owner.headers("ID", "NAME", "STATE", ">PID", "CREATED", "FROM", "COMMAND"));
     for (final InstanceInfo instance : instances) {
       final boolean exited = instance.getState() == InstanceState.EXITED;
       table.add(
-          instance.getId(),
-          instance.getName(),
-          Texts.state(instance.getState()) + (exited ? " (" + instance.getExitCode() + ")" : ""),
-          exited ? "-" : instance.getPid(),
-          Texts.age(instance.getCreatedUnixUs()),
-          instance.getSnapshot().isEmpty() ? "-" : instance.getSnapshot(),
-          Texts.clipped(Texts.command(instance.getCommandList()), COMMAND_WIDTH));
+          owner.cells(
+              instance.getOwner(),
+              instance.getId(),
+              instance.getName(),
+              Texts.state(instance.getState())
+                  + (exited ? " (" + instance.getExitCode() + ")" : ""),
+              exited ? "-" : instance.getPid(),
+              Texts.age(instance.getCreatedUnixUs()),
+              instance.getSnapshot().isEmpty() ? "-" : instance.getSnapshot(),
+              Texts.clipped(Texts.command(instance.getCommandList()), COMMAND_WIDTH)));
     }
     table.print(console().out());
   }

@@ -37,18 +37,24 @@ final class SnapshotsCommand extends Verb {
   }
 
   private void print(final List<SnapshotInfo> snapshots) {
+    final OwnerColumn owner =
+        OwnerColumn.of(snapshots.stream().map(SnapshotInfo::getOwnerUid).toList());
     final Table table =
-        new Table("ID", "NAME", "INSTANCE", "PARENT", "CREATED", ">FROZEN", ">PAGES", ">SIZE");
+        new Table(
+            owner.headers(
+                "ID", "NAME", "INSTANCE", "PARENT", "CREATED", ">FROZEN", ">PAGES", ">SIZE"));
     for (final SnapshotInfo snapshot : snapshots) {
       table.add(
-          snapshot.getId(),
-          snapshot.getName().isEmpty() ? "-" : snapshot.getName(),
-          snapshot.getInstance(),
-          snapshot.getParent().isEmpty() ? "-" : snapshot.getParent(),
-          Texts.age(snapshot.getCreatedUnixUs()),
-          Texts.duration(snapshot.getFrozenUs()),
-          Texts.count(snapshot.getPages()),
-          Texts.size(snapshot.getBytes()));
+          owner.cells(
+              snapshot.getOwner(),
+              snapshot.getId(),
+              snapshot.getName().isEmpty() ? "-" : snapshot.getName(),
+              snapshot.getInstance(),
+              snapshot.getParent().isEmpty() ? "-" : snapshot.getParent(),
+              Texts.age(snapshot.getCreatedUnixUs()),
+              Texts.duration(snapshot.getFrozenUs()),
+              Texts.count(snapshot.getPages()),
+              Texts.size(snapshot.getBytes())));
     }
     table.print(console().out());
   }

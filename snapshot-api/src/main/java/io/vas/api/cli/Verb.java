@@ -2,6 +2,7 @@ package io.vas.api.cli;
 
 import io.vas.api.StateDirectory;
 import io.vas.api.client.VasClient;
+import io.vas.api.wire.OwnUser;
 import io.vas.api.wire.SocketProbe;
 import io.vas.core.InvalidRequestException;
 import java.util.concurrent.Callable;
@@ -64,7 +65,7 @@ abstract class Verb implements Callable<Integer> {
   final VasClient connect() {
     final StateDirectory state = console.state().get();
     try (ProgressLine progress = new ProgressLine(console)) {
-      if (!SocketProbe.accepts(state.socket())) {
+      if (!SocketProbe.accepts(state.socket()) && OwnUser.isRoot()) {
         progress.show("starting the daemon");
       }
       return VasClient.connectOrStart(state);

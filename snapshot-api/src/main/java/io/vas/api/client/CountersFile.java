@@ -22,6 +22,7 @@ import io.vas.api.stats.Counter;
 import io.vas.api.stats.Latency;
 import io.vas.api.stats.LatencyBuckets;
 import io.vas.api.stats.WriterProcess;
+import io.vas.core.ForbiddenException;
 import io.vas.core.NotFoundException;
 import io.vas.core.VasException;
 import java.io.IOException;
@@ -31,6 +32,7 @@ import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.channels.FileChannel;
 import java.nio.channels.FileChannel.MapMode;
+import java.nio.file.AccessDeniedException;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
@@ -125,6 +127,7 @@ public final class CountersFile {
    * @param path of the file; see {@link io.vas.api.StateDirectory#counters()}.
    * @return its counters.
    * @throws NotFoundException if there is none: no daemon has run, or the last one has ended well.
+   * @throws ForbiddenException if this process may not read it.
    * @throws VasException if it can't be read, is of another version or no such file.
    */
   public static CountersFile open(final Path path) {
@@ -161,6 +164,9 @@ public final class CountersFile {
       throw new NotFoundException(
           "no daemon counts in " + path + "; vas daemon, or any command that needs it, starts one",
           e);
+    } catch (final AccessDeniedException e) {
+      throw new ForbiddenException(
+          "the daemon's counters are root's; vas stats INSTANCE shows one of your own", e);
     } catch (final IOException e) {
       throw new VasException("cannot read the file of counters " + path + ": " + e, e);
     }

@@ -29,7 +29,7 @@ final class DaemonLauncher {
    */
   static void start(final StateDirectory directory) {
     final Path launcher = home().resolve("vas");
-    final File output = directory.create().output().toFile();
+    final File output = privateOutput(directory.create());
     final ProcessBuilder builder =
         // In a session of its own: neither the terminal's signals nor its end reach it.
         new ProcessBuilder("setsid", launcher.toString(), "daemon")
@@ -50,6 +50,15 @@ final class DaemonLauncher {
     } catch (final InterruptedException e) {
       Thread.currentThread().interrupt();
       throw new VasException("interrupted while the daemon started", e);
+    }
+  }
+
+  private static File privateOutput(final StateDirectory directory) {
+    try {
+      StateDirectory.makePrivate(directory.output());
+      return directory.output().toFile();
+    } catch (final IOException e) {
+      throw new VasException("cannot make " + directory.output() + ": " + e, e);
     }
   }
 

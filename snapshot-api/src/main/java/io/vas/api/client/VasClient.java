@@ -54,11 +54,15 @@ import io.vas.api.v1.UnpauseRequest;
 import io.vas.api.v1.VasGrpc;
 import io.vas.api.v1.WaitRequest;
 import io.vas.api.wire.Errors;
+import io.vas.api.wire.OwnUser;
 import io.vas.api.wire.SocketProbe;
+import io.vas.core.ForbiddenException;
 import io.vas.core.VasException;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.OutputStream;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.time.Duration;
 import java.util.Iterator;
 import java.util.List;
@@ -75,7 +79,7 @@ import java.util.function.Supplier;
  * VasException}s they were there: {@link io.vas.core.NotFoundException}, {@link
  * io.vas.core.ConflictException}, {@link io.vas.core.InvalidRequestException}, {@link
  * io.vas.core.UnsupportedException}, {@link io.vas.core.DeadlineException}, {@link
- * io.vas.core.StoreFullException}.
+ * io.vas.core.StoreFullException}, {@link ForbiddenException}.
  *
  * <pre>{@code
  * try (VasClient vas = VasClient.connectOrStart(StateDirectory.fromEnvironment())) {
@@ -102,6 +106,7 @@ public final class VasClient implements AutoCloseable {
    */
   public static VasClient connect(final StateDirectory directory) {
     if (!SocketProbe.accepts(directory.socket())) {
+      requireRoot(directory);
       throw new VasException(
           "no daemon serves " + directory.socket() + "; vas daemon, or any command, starts one");
     }
@@ -115,13 +120,36 @@ public final class VasClient implements AutoCloseable {
    *
    * @param directory the daemon's.
    * @return the connection.
+   * @throws io.vas.core.ForbiddenException if this process is not root's, and is not let in or
+   *     would have to start one.
    * @throws VasException if none can be started; with what it said.
    */
   public static VasClient connectOrStart(final StateDirectory directory) {
     if (!SocketProbe.accepts(directory.socket())) {
+      requireRoot(directory);
       DaemonLauncher.start(directory);
     }
     return new VasClient(new Connection(directory.socket()), null);
+  }
+
+  /** Others than root can do nothing about a daemon that does not answer them. */
+  private static void requireRoot(final StateDirectory directory) {
+    if (OwnUser.isRoot()) {
+      return;
+    }
+    final Path socket = directory.socket();
+    final boolean closed =
+        (Files.isDirectory(directory.path()) && !Files.isExecutable(directory.path()))
+            || (Files.exists(socket) && !Files.isWritable(socket));
+    throw new ForbiddenException(
+        closed
+            ? "you are not let in to "
+                + socket
+                + ": it is root's alone, unless root starts the daemon by vas daemon --group GROUP"
+                + " with a group that you are in"
+            : "no daemon serves "
+                + socket
+                + ", and only root can start one: vas daemon --group GROUP lets a group in");
   }
 
   /**

@@ -14,7 +14,6 @@ import io.vas.core.VasException;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.nio.file.attribute.PosixFilePermissions;
 import java.time.Instant;
 import java.time.temporal.ChronoUnit;
 import java.util.concurrent.CountDownLatch;
@@ -42,6 +41,7 @@ public final class Daemon implements AutoCloseable {
 
   private final StateDirectory directory;
   private final DaemonLock lock;
+  private final GroupAccess access;
   private final Engine engine;
   private final Instant started = Instant.now();
   private final EventLoopGroup eventLoop;
@@ -54,10 +54,12 @@ public final class Daemon implements AutoCloseable {
   private Daemon(
       final StateDirectory directory,
       final DaemonLock lock,
+      final GroupAccess access,
       final Function<StateDirectory, Engine> engines)
       throws IOException {
     this.directory = directory;
     this.lock = lock;
+    this.access = access;
     this.engine = engines.apply(directory);
     this.eventLoop =
         new MultiThreadIoEventLoopGroup(1, threads("vas-wire-"), EpollIoHandler.newFactory());
@@ -81,9 +83,28 @@ public final class Daemon implements AutoCloseable {
    */
   public static Daemon start(
       final StateDirectory directory, final Function<StateDirectory, Engine> engines) {
+    return start(directory, "", engines);
+  }
+
+  /**
+   * Starts to serve a group, too.
+   *
+   * @param directory is made if need be. The socket of a daemon that died is replaced.
+   * @param group name of it; empty: the one that {@code VAS_GROUP} in the environment names, or
+   *     that a daemon that died had let in; otherwise root alone is served.
+   * @param engines makes the engine; called when no other daemon has the directory.
+   * @return the serving daemon.
+   * @throws io.vas.core.ConflictException if another daemon serves the directory.
+   * @throws io.vas.core.InvalidRequestException if there is no such group.
+   * @throws VasException if it cannot serve.
+   */
+  public static Daemon start(
+      final StateDirectory directory,
+      final String group,
+      final Function<StateDirectory, Engine> engines) {
     final DaemonLock lock = DaemonLock.take(directory.create());
     try {
-      final Daemon daemon = new Daemon(directory, lock, engines);
+      final Daemon daemon = new Daemon(directory, lock, GroupAccess.of(directory, group), engines);
       LOG.info("vas {} serves {}", Version.TEXT, directory.socket());
       final var unused = daemon.engine.gone().thenRun(daemon::loseKeeper);
       return daemon;
@@ -127,6 +148,7 @@ public final class Daemon implements AutoCloseable {
     try {
       // First no new connections, then no new calls; calls that wait for an instance's end are cut.
       Files.deleteIfExists(directory.socket());
+      access.close();
       server.shutdown();
       if (!server.awaitTermination(CALLS_END_SECONDS, TimeUnit.SECONDS)) {
         server.shutdownNow();
@@ -165,20 +187,22 @@ public final class Daemon implements AutoCloseable {
 
   private Server serve() throws IOException {
     final Path socket = directory.socket();
+    access.shut();
     // The lock is ours, so whoever made this socket is dead.
     Files.deleteIfExists(socket);
     final Server made =
-        NettyServerBuilder.forAddress(new DomainSocketAddress(socket.toFile()))
+        NettyServerBuilder.forAddress(new DomainSocketAddress(socket.toFile()), Peers.credentials())
             .channelType(EpollServerDomainSocketChannel.class)
             .bossEventLoopGroup(eventLoop)
             .workerEventLoopGroup(eventLoop)
             .executor(executor)
+            .intercept(new Peers())
             .intercept(new ArrivalTime())
             .addService(new VasService(engine, this::identity, asked::countDown, executor))
             .build()
             .start();
     // The directory lets nobody else in meanwhile.
-    Files.setPosixFilePermissions(socket, PosixFilePermissions.fromString("rw-------"));
+    access.open();
     return made;
   }
 

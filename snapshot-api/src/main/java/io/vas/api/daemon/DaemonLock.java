@@ -74,9 +74,9 @@ final class DaemonLock implements AutoCloseable {
       return Optional.empty();
     }
     try {
+      StateDirectory.makePrivate(path);
       final FileChannel channel =
-          FileChannel.open(
-              path, StandardOpenOption.CREATE, StandardOpenOption.READ, StandardOpenOption.WRITE);
+          FileChannel.open(path, StandardOpenOption.READ, StandardOpenOption.WRITE);
       final FileLock lock = channel.tryLock();
       if (lock == null) {
         channel.close();

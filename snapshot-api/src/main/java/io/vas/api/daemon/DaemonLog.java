@@ -8,6 +8,8 @@ import ch.qos.logback.core.rolling.FixedWindowRollingPolicy;
 import ch.qos.logback.core.rolling.RollingFileAppender;
 import ch.qos.logback.core.rolling.SizeBasedTriggeringPolicy;
 import ch.qos.logback.core.util.FileSize;
+import io.vas.api.StateDirectory;
+import java.io.IOException;
 import java.nio.file.Path;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -24,6 +26,15 @@ final class DaemonLog {
 
   private DaemonLog() {}
 
+  /** Whose files, those after a roll included, nobody else can read. */
+  private static final class PrivateAppender extends RollingFileAppender<ILoggingEvent> {
+    @Override
+    public void openFile(final String name) throws IOException {
+      StateDirectory.makePrivate(Path.of(name));
+      super.openFile(name);
+    }
+  }
+
   /**
    * Sends all that is logged in this process to a file, which is rolled when it is large.
    *
@@ -38,7 +49,7 @@ final class DaemonLog {
     encoder.setPattern("%d{yyyy-MM-dd HH:mm:ss.SSS} %-5level [%thread] %logger{20}: %msg%n");
     encoder.start();
 
-    final RollingFileAppender<ILoggingEvent> appender = new RollingFileAppender<>();
+    final RollingFileAppender<ILoggingEvent> appender = new PrivateAppender();
     appender.setContext(context);
     appender.setFile(file.toString());
     appender.setEncoder(encoder);

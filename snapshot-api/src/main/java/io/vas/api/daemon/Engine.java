@@ -32,7 +32,9 @@ import java.util.function.Consumer;
 
 /**
  * What the service offers, without its wire: the only place where instances and the store of
- * snapshots meet. Requests were checked by {@link RequestRules} before they come here.
+ * snapshots meet. It acts for root, who sees and may do all, and to whom belongs what is made;
+ * {@link #forCaller} gives one that acts for somebody else. Requests were checked by {@link
+ * RequestRules} before they come here.
  *
  * <p>References are those of the service: an id, a prefix of one, or a name. All methods may be
  * called by many threads at once and throw {@link io.vas.core.VasException}s: {@link
@@ -42,6 +44,16 @@ import java.util.function.Consumer;
  * done.
  */
 public interface Engine extends AutoCloseable {
+  /**
+   * The same engine for whoever calls. For others than root what is not theirs does not exist, what
+   * they make is theirs, and {@link io.vas.core.ForbiddenException} is thrown for what is about all
+   * users.
+   *
+   * @param caller who calls.
+   * @return an engine that need not be closed.
+   */
+  Engine forCaller(Caller caller);
+
   /**
    * Looks at the kernel.
    *

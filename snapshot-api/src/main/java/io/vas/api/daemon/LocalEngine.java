@@ -235,9 +235,10 @@ public final class LocalEngine implements Engine {
   /** What recorders do: for people nobody waits, and few of their snapshots are ever forked. */
   private final class RecorderWork implements Recorder.Work {
     @Override
-    public Snapshot take(final Instance instance, final CallTime time) {
+    public Snapshot take(final Instance instance, final int ownerUid, final CallTime time) {
       final Snapshot snapshot =
-          LocalEngine.this.take(instance, Optional.empty(), FreezeMode.LIVE, step -> {}, time);
+          LocalEngine.this.take(
+              instance, ownerUid, Optional.empty(), FreezeMode.LIVE, step -> {}, time);
       counters.recorded();
       return snapshot;
     }
@@ -272,6 +273,30 @@ public final class LocalEngine implements Engine {
     }
   }
 
+  // ---- who asks
+
+  @Override
+  public Engine forCaller(final Caller caller) {
+    return caller.isRoot() ? this : new UserEngine(this, caller);
+  }
+
+  Optional<Instance> lookUpInstance(final String reference, final Caller caller) {
+    return instances.lookUp(reference, instance -> caller.owns(instance.ownerUid()));
+  }
+
+  /** By id, name or beginning of an id. */
+  Snapshot getSnapshot(final String reference, final Caller caller) {
+    return store.get(reference, snapshot -> caller.owns(snapshot.ownerUid()));
+  }
+
+  List<Snapshot> listSnapshots(final Caller caller) {
+    return store.list().stream().filter(snapshot -> caller.owns(snapshot.ownerUid())).toList();
+  }
+
+  Optional<Snapshot> position(final Instance instance, final Caller caller) {
+    return snapshots.position(instance, caller);
+  }
+
   // ---- what there is
 
   @Override
@@ -303,27 +328,36 @@ public final class LocalEngine implements Engine {
 
   @Override
   public InspectReply inspect(final String reference) {
-    final Optional<Instance> instance = instances.lookUp(reference);
-    return instance.isPresent()
-        ? InspectReply.newBuilder().setInstance(details(instance.get())).build()
-        : InspectReply.newBuilder().setSnapshot(details(snapshot(reference))).build();
+    return inspect(reference, Caller.ROOT);
   }
 
-  private InstanceDetails details(final Instance instance) {
+  InspectReply inspect(final String reference, final Caller caller) {
+    final Optional<Instance> instance = lookUpInstance(reference, caller);
+    return instance.isPresent()
+        ? InspectReply.newBuilder().setInstance(details(instance.get(), caller)).build()
+        : InspectReply.newBuilder()
+            .setSnapshot(details(snapshot(reference, caller), caller))
+            .build();
+  }
+
+  private InstanceDetails details(final Instance instance, final Caller caller) {
     final InstanceDetails.Builder details =
         Views.details(instance, snapshots.isFrozen(instance.id())).toBuilder();
-    recorders.info(instance).ifPresent(details::setRecorder);
-    details.setUsage(usage(instance));
+    recorders
+        .info(instance)
+        .filter(recorder -> caller.owns(recorder.getOwnerUid()))
+        .ifPresent(details::setRecorder);
+    details.setUsage(usage(instance, caller));
     final Origin origin = origins.get(instance.id());
     return origin == null || origin.forkMicros() == 0
         ? details.build()
         : details.setForkUs(origin.forkMicros()).addAllStages(origin.stages()).build();
   }
 
-  private Usage usage(final Instance instance) {
+  private Usage usage(final Instance instance, final Caller caller) {
     final Usage.Builder usage =
         instance.pid() == 0 ? Usage.newBuilder() : TaskUse.of(instance.pid());
-    for (final Snapshot snapshot : store.list()) {
+    for (final Snapshot snapshot : listSnapshots(caller)) {
       if (snapshot.instance().equals(instance.reference())) {
         usage
             .setSnapshots(usage.getSnapshots() + 1)
@@ -333,7 +367,7 @@ public final class LocalEngine implements Engine {
     return usage.build();
   }
 
-  private SnapshotDetails details(final Snapshot snapshot) {
+  private SnapshotDetails details(final Snapshot snapshot, final Caller caller) {
     try (SnapshotUse use = store.use(snapshot.id())) {
       final SnapshotDetails.Builder details =
           Views.details(snapshot, CompiledSnapshots.image(use))
@@ -341,15 +375,16 @@ public final class LocalEngine implements Engine {
       snapshots.report(snapshot.id()).ifPresent(details.getInfoBuilder()::setReport);
       instances.list().stream()
           .filter(LocalEngine::isRunning)
+          .filter(instance -> caller.owns(instance.ownerUid()))
           .filter(instance -> instance.snapshot().equals(Optional.of(snapshot.id())))
           .forEach(instance -> details.addForks(instance.reference()));
       return details.build();
     }
   }
 
-  private Snapshot snapshot(final String reference) {
+  private Snapshot snapshot(final String reference, final Caller caller) {
     try {
-      return store.get(reference);
+      return getSnapshot(reference, caller);
     } catch (final NotFoundException e) {
       throw new NotFoundException("there is no instance or snapshot '" + reference + "'", e);
     }
@@ -372,6 +407,11 @@ public final class LocalEngine implements Engine {
 
   @Override
   public InstanceInfo run(final RunRequest request, final CallTime time) {
+    return run(request, Caller.ROOT, time);
+  }
+
+  /** Starts a command that runs as the caller. */
+  InstanceInfo run(final RunRequest request, final Caller caller, final CallTime time) {
     final Set<Capability> capabilities = EnumSet.noneOf(Capability.class);
     request.getAddCapabilitiesList().forEach(name -> capabilities.addAll(Capability.parse(name)));
     final RunSpec spec =
@@ -381,7 +421,8 @@ public final class LocalEngine implements Engine {
             request.getEnvironmentMap(),
             request.getWorkingDirectory(),
             capabilities,
-            request.getPrivileged());
+            request.getPrivileged(),
+            caller.isRoot() ? Optional.empty() : Optional.of(caller.runAs()));
     final Instance instance = instances.run(spec, time.remaining());
     LOG.info("instance {} runs {}", instance, spec.command().get(0));
     return info(instance);
@@ -437,12 +478,16 @@ public final class LocalEngine implements Engine {
   @Override
   public List<String> remove(
       final List<String> references, final boolean force, final CallTime time) {
+    return remove(references, force, Caller.ROOT);
+  }
+
+  List<String> remove(final List<String> references, final boolean force, final Caller caller) {
     final List<Instance> ended = new ArrayList<>();
     final List<Snapshot> unwanted = new ArrayList<>();
     for (final String reference : references) {
-      final Optional<Instance> instance = instances.lookUp(reference);
+      final Optional<Instance> instance = lookUpInstance(reference, caller);
       if (instance.isEmpty()) {
-        unwanted.add(snapshot(reference));
+        unwanted.add(snapshot(reference, caller));
       } else if (!force && isRunning(instance.get())) {
         throw new ConflictException(
             "instance " + instance.get() + " runs; stop it first, or use -f");
@@ -483,6 +528,15 @@ public final class LocalEngine implements Engine {
   @Override
   public SnapshotInfo snapshot(
       final SnapshotRequest request, final Consumer<Progress> progress, final CallTime time) {
+    return snapshot(request, Caller.ROOT, progress, time);
+  }
+
+  /** Takes a snapshot that belongs to the caller. */
+  SnapshotInfo snapshot(
+      final SnapshotRequest request,
+      final Caller caller,
+      final Consumer<Progress> progress,
+      final CallTime time) {
     final Optional<SnapshotName> name =
         request.getName().isEmpty()
             ? Optional.empty()
@@ -490,7 +544,8 @@ public final class LocalEngine implements Engine {
     final FreezeMode mode =
         request.getMode() == SnapshotMode.STOP ? FreezeMode.STOP : FreezeMode.LIVE;
     final Snapshot snapshot =
-        takeAndPrepare(instances.find(request.getInstance()), name, mode, progress, time);
+        takeAndPrepare(
+            instances.find(request.getInstance()), caller.uid(), name, mode, progress, time);
     final SnapshotInfo.Builder info = Views.info(snapshot).toBuilder();
     snapshots.report(snapshot.id()).ifPresent(info::setReport);
     return info.build();
@@ -499,11 +554,12 @@ public final class LocalEngine implements Engine {
   /** A snapshot that somebody has asked for is likely to be forked. */
   private Snapshot takeAndPrepare(
       final Instance instance,
+      final int ownerUid,
       final Optional<SnapshotName> name,
       final FreezeMode mode,
       final Consumer<Progress> progress,
       final CallTime time) {
-    final Snapshot snapshot = take(instance, name, mode, progress, time);
+    final Snapshot snapshot = take(instance, ownerUid, name, mode, progress, time);
     LOG.info(
         "snapshot {} of instance {}: frozen for {} us, {} pages",
         snapshot.label(),
@@ -519,12 +575,13 @@ public final class LocalEngine implements Engine {
 
   private Snapshot take(
       final Instance instance,
+      final int ownerUid,
       final Optional<SnapshotName> name,
       final FreezeMode mode,
       final Consumer<Progress> progress,
       final CallTime time) {
     try {
-      final Snapshot snapshot = takeUncounted(instance, name, mode, progress, time);
+      final Snapshot snapshot = takeUncounted(instance, ownerUid, name, mode, progress, time);
       counters.taken(snapshot, snapshots.report(snapshot.id()));
       return snapshot;
     } catch (final RuntimeException e) {
@@ -535,6 +592,7 @@ public final class LocalEngine implements Engine {
 
   private Snapshot takeUncounted(
       final Instance instance,
+      final int ownerUid,
       final Optional<SnapshotName> name,
       final FreezeMode mode,
       final Consumer<Progress> progress,
@@ -553,7 +611,8 @@ public final class LocalEngine implements Engine {
       instance.setOrigin(
           new Subject.Origin(CompiledSnapshots.image(origin.get()), origin.get(), 0, 0));
     }
-    final Snapshot snapshot = snapshots.take(instance, origin, name, mode, progress, time);
+    final Snapshot snapshot =
+        snapshots.take(instance, ownerUid, origin, name, mode, progress, time);
     timelines.add(snapshot);
     recorders.added(instance, snapshot);
     return snapshot;
@@ -569,25 +628,31 @@ public final class LocalEngine implements Engine {
 
   @Override
   public List<ForkInfo> fork(final ForkRequest request, final CallTime time) {
+    return fork(request, Caller.ROOT, time);
+  }
+
+  /** Starts instances that belong to the caller. */
+  List<ForkInfo> fork(final ForkRequest request, final Caller caller, final CallTime time) {
     try {
-      return forkAll(request, time);
+      return forkAll(request, caller, time);
     } catch (final RuntimeException e) {
       counters.forkFailed();
       throw e;
     }
   }
 
-  private List<ForkInfo> forkAll(final ForkRequest request, final CallTime time) {
+  private List<ForkInfo> forkAll(
+      final ForkRequest request, final Caller caller, final CallTime time) {
     final MemoryStrategy strategy =
         request.getMemoryStrategy() == io.vas.api.v1.MemoryStrategy.COPY
             ? MemoryStrategy.COPY
             : MemoryStrategy.MAP;
-    final Compiled source = compiled.get(sourceOf(request, time), strategy);
+    final Compiled source = compiled.get(sourceOf(request, caller, time), strategy);
     try {
       OftenForked.count(store, source, Math.max(1, request.getCount()));
       return request.getCount() <= 1
-          ? List.of(forkOne(source, request.getName(), startOf(request), time))
-          : forkMany(source, request, time);
+          ? List.of(forkOne(source, caller.uid(), request.getName(), startOf(request), time))
+          : forkMany(source, request, caller.uid(), time);
     } catch (final VasException e) {
       throw Named.error("snapshot " + source.use().snapshot().label(), e);
     } finally {
@@ -595,27 +660,29 @@ public final class LocalEngine implements Engine {
     }
   }
 
-  private String sourceOf(final ForkRequest request, final CallTime time) {
+  private String sourceOf(final ForkRequest request, final Caller caller, final CallTime time) {
     try {
-      return store.get(request.getSource()).id();
+      return getSnapshot(request.getSource(), caller).id();
     } catch (final NotFoundException e) {
-      final Optional<Instance> instance = instances.lookUp(request.getSource());
+      final Optional<Instance> instance = lookUpInstance(request.getSource(), caller);
       if (instance.isEmpty()) {
         throw new NotFoundException(
             "there is no snapshot or instance '" + request.getSource() + "'", e);
       }
-      return takeAndPrepare(instance.get(), Optional.empty(), FreezeMode.LIVE, progress -> {}, time)
+      return takeAndPrepare(
+              instance.get(), caller.uid(), Optional.empty(), FreezeMode.LIVE, progress -> {}, time)
           .id();
     }
   }
 
   private List<ForkInfo> forkMany(
-      final Compiled source, final ForkRequest request, final CallTime time) {
+      final Compiled source, final ForkRequest request, final int ownerUid, final CallTime time) {
     final AtomicBoolean failed = new AtomicBoolean();
     final List<Future<Optional<ForkInfo>>> started = new ArrayList<>();
     for (int i = 1; i <= request.getCount(); i++) {
       final String name = request.getName().isEmpty() ? "" : request.getName() + "-" + i;
-      started.add(workers.submit(() -> forkUnless(failed, source, name, startOf(request), time)));
+      started.add(
+          workers.submit(() -> forkUnless(failed, source, ownerUid, name, startOf(request), time)));
     }
     final List<ForkInfo> forks = new ArrayList<>();
     VasException failure = null;
@@ -642,6 +709,7 @@ public final class LocalEngine implements Engine {
   private Optional<ForkInfo> forkUnless(
       final AtomicBoolean failed,
       final Compiled source,
+      final int ownerUid,
       final String name,
       final Start start,
       final CallTime time) {
@@ -649,7 +717,7 @@ public final class LocalEngine implements Engine {
       return Optional.empty();
     }
     try {
-      return Optional.of(forkOne(source, name, start, time));
+      return Optional.of(forkOne(source, ownerUid, name, start, time));
     } catch (final RuntimeException e) {
       failed.set(true);
       throw e;
@@ -674,10 +742,14 @@ public final class LocalEngine implements Engine {
   }
 
   private ForkInfo forkOne(
-      final Compiled source, final String name, final Start start, final CallTime time) {
+      final Compiled source,
+      final int ownerUid,
+      final String name,
+      final Start start,
+      final CallTime time) {
     final Snapshot snapshot = source.use().snapshot();
     final Instances.Fork fork =
-        instances.fork(source.program(), snapshot.id(), name, start, time.remaining());
+        instances.fork(source.program(), snapshot.id(), ownerUid, name, start, time.remaining());
     final Instance instance = fork.instance();
     final long micros = (fork.reply().releasedNanos() - time.arrivalNanos()) / 1000;
     setOrigin(
@@ -818,11 +890,16 @@ public final class LocalEngine implements Engine {
 
   @Override
   public RecorderInfo record(final RecordRequest request, final CallTime time) {
+    return record(request, Caller.ROOT, time);
+  }
+
+  /** Begins a recording whose snapshots belong to the caller. */
+  RecorderInfo record(final RecordRequest request, final Caller caller, final CallTime time) {
     final Instance instance = instances.find(request.getInstance());
     if (!isRunning(instance)) {
       throw new ConflictException("instance " + instance + " has ended");
     }
-    return recorders.begin(instance, request, time);
+    return recorders.begin(instance, request, caller.uid(), time);
   }
 
   @Override
@@ -839,7 +916,11 @@ public final class LocalEngine implements Engine {
 
   @Override
   public TimelineReply timeline(final String instance) {
-    return timelines.of(instance);
+    return timeline(instance, Caller.ROOT);
+  }
+
+  TimelineReply timeline(final String instance, final Caller caller) {
+    return timelines.of(instance, caller);
   }
 
   @Override

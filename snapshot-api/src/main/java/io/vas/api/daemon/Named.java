@@ -2,6 +2,7 @@ package io.vas.api.daemon;
 
 import io.vas.core.ConflictException;
 import io.vas.core.DeadlineException;
+import io.vas.core.ForbiddenException;
 import io.vas.core.InvalidRequestException;
 import io.vas.core.NotFoundException;
 import io.vas.core.StoreFullException;
@@ -39,6 +40,9 @@ final class Named {
     }
     if (error instanceof ConflictException) {
       return new ConflictException(message, error);
+    }
+    if (error instanceof ForbiddenException) {
+      return new ForbiddenException(message, error);
     }
     if (error instanceof InvalidRequestException) {
       return new InvalidRequestException(message, error);

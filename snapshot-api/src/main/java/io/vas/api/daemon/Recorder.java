@@ -47,10 +47,11 @@ final class Recorder {
      * Takes a live snapshot.
      *
      * @param instance that runs.
+     * @param ownerUid the user that it is to belong to.
      * @param time for it.
      * @return the snapshot, which is in the store.
      */
-    Snapshot take(Instance instance, CallTime time);
+    Snapshot take(Instance instance, int ownerUid, CallTime time);
 
     /**
      * Removes a snapshot.
@@ -116,7 +117,7 @@ final class Recorder {
   void begin(final CallTime time) {
     final Cadence cadence = new Cadence(periodNanos, System.nanoTime());
     try {
-      recording.taken(work.take(instance, time));
+      recording.taken(work.take(instance, recording.info().getOwnerUid(), time));
     } catch (final RuntimeException e) {
       done.complete(null);
       throw e;
@@ -198,7 +199,11 @@ final class Recorder {
       return;
     }
     try {
-      recording.taken(work.take(instance, new CallTime(System.nanoTime(), SNAPSHOT_TIME)));
+      recording.taken(
+          work.take(
+              instance,
+              recording.info().getOwnerUid(),
+              new CallTime(System.nanoTime(), SNAPSHOT_TIME)));
       late = 0;
     } catch (final VasException e) {
       failed(e);

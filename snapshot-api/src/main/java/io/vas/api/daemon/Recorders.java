@@ -32,19 +32,25 @@ final class Recorders implements AutoCloseable {
    *
    * @param instance that runs.
    * @param request how often, and what is to be kept.
+   * @param ownerUid the user who begins it.
    * @param time for the first snapshot.
    * @return the recorder, whose first snapshot is there.
    * @throws ConflictException if it is recorded already.
    * @throws io.vas.core.VasException if the first snapshot can't be taken; nothing has changed
    *     then.
    */
-  RecorderInfo begin(final Instance instance, final RecordRequest request, final CallTime time) {
+  RecorderInfo begin(
+      final Instance instance,
+      final RecordRequest request,
+      final int ownerUid,
+      final CallTime time) {
     final RecorderInfo wanted =
         RecorderInfo.newBuilder()
             .setInstance(instance.reference())
             .setName(instance.name())
             .setEveryUs(request.getEveryUs())
             .setKeep(request.getKeep())
+            .setOwnerUid(ownerUid)
             .setStartedUnixUs(Recording.unixMicros(Instant.now()))
             .build();
     final Recorder recorder = new Recorder(instance, new Recording(wanted), work);

@@ -13,7 +13,8 @@ import java.util.Map;
 
 /**
  * What a recorder has done, and which snapshots its policy is about: the unnamed ones of the
- * instance since the recording began, whoever took them. May be used by many threads.
+ * instance since the recording began, whoever took them; unless root began it, only those of who
+ * did. May be used by many threads.
  */
 final class Recording {
   private final KeepPolicy policy;
@@ -65,7 +66,10 @@ final class Recording {
    * @param snapshot that is in the store.
    */
   synchronized void added(final Snapshot snapshot) {
-    if (snapshot.name().isEmpty() && unixMicros(snapshot.created()) >= info.getStartedUnixUs()) {
+    final boolean own = info.getOwnerUid() == 0 || info.getOwnerUid() == snapshot.ownerUid();
+    if (own
+        && snapshot.name().isEmpty()
+        && unixMicros(snapshot.created()) >= info.getStartedUnixUs()) {
       final long bytes = snapshot.space().bytes();
       final Candidate candidate = new Candidate(snapshot.id(), snapshot.created(), false);
       if (kept.put(snapshot.id(), new Kept(candidate, bytes)) == null) {

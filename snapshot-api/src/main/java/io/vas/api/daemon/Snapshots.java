@@ -97,6 +97,7 @@ final class Snapshots implements AutoCloseable {
    * Takes one.
    *
    * @param instance that runs.
+   * @param ownerUid the user that the snapshot is to belong to.
    * @param origin what it was forked from; empty if it was started by a command.
    * @param name of the snapshot, if it is to have one.
    * @param mode when pages are copied.
@@ -106,13 +107,14 @@ final class Snapshots implements AutoCloseable {
    */
   Snapshot take(
       final Instance instance,
+      final int ownerUid,
       final Optional<SnapshotUse> origin,
       final Optional<SnapshotName> name,
       final FreezeMode mode,
       final Consumer<Progress> progress,
       final CallTime time) {
     return exclusively(
-        instance, time, () -> takeAlone(instance, origin, name, mode, progress, time));
+        instance, time, () -> takeAlone(instance, ownerUid, origin, name, mode, progress, time));
   }
 
   /**
@@ -136,13 +138,14 @@ final class Snapshots implements AutoCloseable {
 
   private Snapshot takeAlone(
       final Instance instance,
+      final int ownerUid,
       final Optional<SnapshotUse> origin,
       final Optional<SnapshotName> name,
       final FreezeMode mode,
       final Consumer<Progress> progress,
       final CallTime time) {
     final Optional<SnapshotUse> earlier = earlier(instance);
-    try (Draft draft = store.draft(request(instance, origin, name, mode))) {
+    try (Draft draft = store.draft(request(instance, ownerUid, origin, name, mode))) {
       final Optional<Base> base =
           earlier
               .filter(use -> !keyFrames.isDue(instance.id(), use))
@@ -217,6 +220,22 @@ final class Snapshots implements AutoCloseable {
   }
 
   /**
+   * Where an instance stands as far as a caller knows.
+   *
+   * @param instance which one.
+   * @param caller whose snapshots count.
+   * @return the nearest of them before the instance's next one; empty if there is none.
+   */
+  Optional<Snapshot> position(final Instance instance, final Caller caller) {
+    final Set<String> passed = new HashSet<>();
+    Optional<Snapshot> at = position(instance).flatMap(store::lookUp);
+    while (at.isPresent() && !caller.owns(at.get().ownerUid()) && passed.add(at.get().id())) {
+      at = at.get().parent().flatMap(store::lookUp);
+    }
+    return at.filter(snapshot -> caller.owns(snapshot.ownerUid()));
+  }
+
+  /**
    * Whether an instance stands at a snapshot, or its writes are known since then.
    *
    * @param snapshot its id.
@@ -285,11 +304,13 @@ final class Snapshots implements AutoCloseable {
 
   private SnapshotRequest request(
       final Instance instance,
+      final int ownerUid,
       final Optional<SnapshotUse> origin,
       final Optional<SnapshotName> name,
       final FreezeMode mode) {
     final long most = MemoryUse.stored(instance.pid());
     return new SnapshotRequest(
+        ownerUid,
         instance.reference(),
         name,
         position(instance),

@@ -16,6 +16,7 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.function.Function;
+import java.util.stream.Collectors;
 
 /** The trees of snapshots, and where instances stand in them. */
 final class Timelines {
@@ -79,25 +80,35 @@ final class Timelines {
   }
 
   /**
-   * The trees that an instance's snapshots are in, and its place.
+   * The trees that an instance's snapshots are in, and its place. What is not the caller's is left
+   * out, as what was removed is.
    *
    * @param reference of an instance; one that was removed has its id only.
+   * @param caller who asks.
    * @return the snapshots, and who stands where.
    * @throws NotFoundException if there is neither such an instance nor a snapshot of one.
    */
-  TimelineReply of(final String reference) {
-    final List<Snapshot> all = store.list();
+  TimelineReply of(final String reference, final Caller caller) {
+    final List<Snapshot> all =
+        store.list().stream().filter(snapshot -> caller.owns(snapshot.ownerUid())).toList();
+    final Set<String> known = all.stream().map(Snapshot::id).collect(Collectors.toSet());
+    final List<Instance> seen =
+        instances.list().stream().filter(instance -> caller.owns(instance.ownerUid())).toList();
     final String id =
         instances
-            .lookUp(reference)
+            .lookUp(reference, seen::contains)
             .map(Instance::reference)
             .orElseGet(() -> removedInstance(reference, all));
     final Map<String, String> names = new HashMap<>();
     final Map<Instance, String> places = new HashMap<>();
     final Set<String> own = new HashSet<>();
-    for (final Instance instance : instances.list()) {
+    for (final Instance instance : seen) {
       names.put(instance.reference(), instance.name());
-      final Optional<String> place = position.apply(instance).flatMap(lineage::nearest);
+      final Optional<String> place =
+          position
+              .apply(instance)
+              .flatMap(lineage::nearest)
+              .flatMap(near -> known.contains(near) ? Optional.of(near) : before(near, known));
       if (place.isPresent() && instance.state() == Instance.State.RUNNING) {
         places.put(instance, place.get());
         if (instance.reference().equals(id)) {
@@ -113,11 +124,11 @@ final class Timelines {
         reply.addSnapshots(
             TimelineEntry.newBuilder()
                 .setSnapshot(Views.info(snapshot))
-                .setAfter(lineage.after(snapshot.id()).orElse(""))
+                .setAfter(before(snapshot.id(), known).orElse(""))
                 .setInstanceName(names.getOrDefault(snapshot.instance(), "")));
       }
     }
-    for (final Instance instance : instances.list()) {
+    for (final Instance instance : seen) {
       final String place = places.get(instance);
       if (place != null && shown.contains(place)) {
         reply.addPlaces(
@@ -128,6 +139,15 @@ final class Timelines {
       }
     }
     return reply.build();
+  }
+
+  /** The nearest of the known ones that a snapshot comes after. */
+  private Optional<String> before(final String snapshot, final Set<String> known) {
+    Optional<String> at = lineage.after(snapshot);
+    while (at.isPresent() && !known.contains(at.get())) {
+      at = lineage.after(at.get());
+    }
+    return at;
   }
 
   private static String removedInstance(final String reference, final List<Snapshot> snapshots) {

@@ -118,7 +118,7 @@ final class VasService extends VasGrpc.VasImplBase {
         observer,
         () -> {
           final DaemonInfo.Builder info = identity.get();
-          engine.describe(info);
+          engine().describe(info);
           return info.build();
         });
   }
@@ -129,6 +129,7 @@ final class VasService extends VasGrpc.VasImplBase {
     answer(
         observer,
         () -> {
+          Peers.caller().requireRoot("end the daemon", "you may stop and remove what is yours");
           shutdown.run();
           return ShutdownReply.getDefaultInstance();
         });
@@ -136,7 +137,7 @@ final class VasService extends VasGrpc.VasImplBase {
 
   @Override
   public void check(final CheckRequest request, final StreamObserver<CheckReply> observer) {
-    answer(observer, engine::check);
+    answer(observer, engine()::check);
   }
 
   @Override
@@ -146,7 +147,7 @@ final class VasService extends VasGrpc.VasImplBase {
         observer,
         () -> {
           RequestRules.check(request);
-          return engine.run(request, time);
+          return engine().run(request, time);
         },
         instance -> remove(List.of(instance.getId())));
   }
@@ -155,7 +156,7 @@ final class VasService extends VasGrpc.VasImplBase {
   public void ps(final PsRequest request, final StreamObserver<PsReply> observer) {
     answer(
         observer,
-        () -> PsReply.newBuilder().addAllInstances(engine.instances(request.getAll())).build());
+        () -> PsReply.newBuilder().addAllInstances(engine().instances(request.getAll())).build());
   }
 
   @Override
@@ -164,13 +165,14 @@ final class VasService extends VasGrpc.VasImplBase {
         observer,
         () -> {
           RequestRules.checkReference(request.getReference(), "instance or snapshot");
-          return engine.inspect(request.getReference());
+          return engine().inspect(request.getReference());
         });
   }
 
   @Override
   public void logs(final LogsRequest request, final StreamObserver<LogChunk> observer) {
     final StreamSender<LogChunk> sender = sender(observer);
+    final Engine own = engine();
     executor.execute(
         () -> {
           try {
@@ -180,7 +182,7 @@ final class VasService extends VasGrpc.VasImplBase {
                   "the number of lines is 0 or more, not " + request.getTail());
             }
             new LogFollower(
-                    engine.log(request.getInstance()),
+                    own.log(request.getInstance()),
                     (bytes, length) -> sender.send(chunk(bytes, length)),
                     sender::isCancelled)
                 .read(request.getTail(), request.getFollow());
@@ -197,7 +199,7 @@ final class VasService extends VasGrpc.VasImplBase {
     try {
       RequestRules.checkReference(request.getInstance(), "instance");
       final var unused =
-          engine
+          engine()
               .log(request.getInstance())
               .exit()
               .whenCompleteAsync((code, error) -> ended(sender, code, error), executor);
@@ -219,7 +221,8 @@ final class VasService extends VasGrpc.VasImplBase {
   @Override
   public StreamObserver<ExecInput> exec(final StreamObserver<ExecOutput> observer) {
     final CallTime time = callTime();
-    return new ExecCall(start -> engine.exec(start, time), server(observer), executor);
+    final Engine own = engine();
+    return new ExecCall(start -> own.exec(start, time), server(observer), executor);
   }
 
   @Override
@@ -233,7 +236,8 @@ final class VasService extends VasGrpc.VasImplBase {
             throw new InvalidRequestException(
                 "the grace period is 0 or more, not " + request.getGraceMs() + " ms");
           }
-          return engine.stop(request.getInstance(), Duration.ofMillis(request.getGraceMs()), time);
+          return engine()
+              .stop(request.getInstance(), Duration.ofMillis(request.getGraceMs()), time);
         });
   }
 
@@ -244,7 +248,7 @@ final class VasService extends VasGrpc.VasImplBase {
         () -> {
           RequestRules.checkReference(request.getInstance(), "instance");
           RequestRules.checkSignal(request.getSignal());
-          return engine.kill(request.getInstance(), request.getSignal());
+          return engine().kill(request.getInstance(), request.getSignal());
         });
   }
 
@@ -254,7 +258,7 @@ final class VasService extends VasGrpc.VasImplBase {
         observer,
         () -> {
           RequestRules.checkReference(request.getInstance(), "instance");
-          return engine.pause(request.getInstance());
+          return engine().pause(request.getInstance());
         });
   }
 
@@ -264,7 +268,7 @@ final class VasService extends VasGrpc.VasImplBase {
         observer,
         () -> {
           RequestRules.checkReference(request.getInstance(), "instance");
-          return engine.unpause(request.getInstance());
+          return engine().unpause(request.getInstance());
         });
   }
 
@@ -281,7 +285,7 @@ final class VasService extends VasGrpc.VasImplBase {
               .getReferencesList()
               .forEach(name -> RequestRules.checkReference(name, "instance or snapshot"));
           return RmReply.newBuilder()
-              .addAllRemoved(engine.remove(request.getReferencesList(), request.getForce(), time))
+              .addAllRemoved(engine().remove(request.getReferencesList(), request.getForce(), time))
               .build();
         });
   }
@@ -296,17 +300,19 @@ final class VasService extends VasGrpc.VasImplBase {
         () -> {
           RequestRules.check(request);
           final SnapshotInfo snapshot =
-              engine.snapshot(
-                  request,
-                  progress -> {
-                    synchronized (stream) {
-                      // Progress is for eyes: what the client can't take now is left out.
-                      if (stream.isReady() && !stream.isCancelled()) {
-                        stream.onNext(SnapshotUpdate.newBuilder().setProgress(progress).build());
-                      }
-                    }
-                  },
-                  time);
+              engine()
+                  .snapshot(
+                      request,
+                      progress -> {
+                        synchronized (stream) {
+                          // Progress is for eyes: what the client can't take now is left out.
+                          if (stream.isReady() && !stream.isCancelled()) {
+                            stream.onNext(
+                                SnapshotUpdate.newBuilder().setProgress(progress).build());
+                          }
+                        }
+                      },
+                      time);
           // Not later: who has the result may end the call without waiting for its end.
           if (Context.current().isCancelled()) {
             remove(List.of(snapshot.getId()));
@@ -319,7 +325,8 @@ final class VasService extends VasGrpc.VasImplBase {
   @Override
   public void snapshots(
       final SnapshotsRequest request, final StreamObserver<SnapshotsReply> observer) {
-    answer(observer, () -> SnapshotsReply.newBuilder().addAllSnapshots(engine.snapshots()).build());
+    answer(
+        observer, () -> SnapshotsReply.newBuilder().addAllSnapshots(engine().snapshots()).build());
   }
 
   @Override
@@ -329,7 +336,7 @@ final class VasService extends VasGrpc.VasImplBase {
         observer,
         () -> {
           RequestRules.check(request);
-          return ForkReply.newBuilder().addAllForks(engine.fork(request, time)).build();
+          return ForkReply.newBuilder().addAllForks(engine().fork(request, time)).build();
         },
         reply -> remove(reply.getForksList().stream().map(ForkInfo::getId).toList()));
   }
@@ -341,7 +348,7 @@ final class VasService extends VasGrpc.VasImplBase {
         observer,
         () -> {
           RequestRules.checkReference(request.getInstance(), "instance");
-          return engine.rollback(request, time);
+          return engine().rollback(request, time);
         });
   }
 
@@ -352,7 +359,7 @@ final class VasService extends VasGrpc.VasImplBase {
         observer,
         () -> {
           RequestRules.check(request);
-          return engine.record(request, time);
+          return engine().record(request, time);
         },
         recorder -> {
           LOG.info("the client has gone: recording {} undone", recorder.getInstance());
@@ -369,7 +376,7 @@ final class VasService extends VasGrpc.VasImplBase {
         observer,
         () -> {
           RequestRules.checkReference(request.getInstance(), "instance");
-          return engine.stopRecording(request.getInstance(), time);
+          return engine().stopRecording(request.getInstance(), time);
         });
   }
 
@@ -380,7 +387,7 @@ final class VasService extends VasGrpc.VasImplBase {
         observer,
         () ->
             RecordersReply.newBuilder()
-                .addAllRecorders(engine.recorders(request.getInstance()))
+                .addAllRecorders(engine().recorders(request.getInstance()))
                 .build());
   }
 
@@ -391,7 +398,7 @@ final class VasService extends VasGrpc.VasImplBase {
         observer,
         () -> {
           RequestRules.checkReference(request.getInstance(), "instance");
-          return engine.timeline(request.getInstance());
+          return engine().timeline(request.getInstance());
         });
   }
 
@@ -402,14 +409,14 @@ final class VasService extends VasGrpc.VasImplBase {
         () -> {
           RequestRules.checkReference(request.getBefore(), "snapshot");
           RequestRules.checkReference(request.getAfter(), "snapshot");
-          return engine.diff(request);
+          return engine().diff(request);
         });
   }
 
   @Override
   public void storeStat(
       final StoreStatRequest request, final StreamObserver<StoreStatReply> observer) {
-    answer(observer, engine::storeStat);
+    answer(observer, engine()::storeStat);
   }
 
   @Override
@@ -421,7 +428,7 @@ final class VasService extends VasGrpc.VasImplBase {
         () ->
             StoreVerifyUpdate.newBuilder()
                 .setResult(
-                    engine.storeVerify(
+                    engine().storeVerify(
                         request.getSnapshot(),
                         progressTo(
                             stream,
@@ -440,7 +447,7 @@ final class VasService extends VasGrpc.VasImplBase {
           RequestRules.checkArchive(request.getDirectory(), request.getSnapshotsList());
           return StoreSaveUpdate.newBuilder()
               .setResult(
-                  engine.storeSave(
+                  engine().storeSave(
                       request,
                       progressTo(
                           stream,
@@ -459,7 +466,7 @@ final class VasService extends VasGrpc.VasImplBase {
           RequestRules.checkArchive(request.getDirectory(), request.getSnapshotsList());
           return StoreLoadUpdate.newBuilder()
               .setResult(
-                  engine.storeLoad(
+                  engine().storeLoad(
                       request,
                       progressTo(
                           stream,
@@ -483,7 +490,7 @@ final class VasService extends VasGrpc.VasImplBase {
 
   @Override
   public void storeGc(final StoreGcRequest request, final StreamObserver<StoreGcReply> observer) {
-    answer(observer, engine::storeGc);
+    answer(observer, engine()::storeGc);
   }
 
   private static <T> void answer(final StreamObserver<T> observer, final Supplier<T> action) {
@@ -520,6 +527,11 @@ final class VasService extends VasGrpc.VasImplBase {
       logged("request", e);
       call.onError(Errors.toStatus(e));
     }
+  }
+
+  /** Acts for the one who makes the current call. */
+  private Engine engine() {
+    return engine.forCaller(Peers.caller());
   }
 
   private void remove(final List<String> ids) {

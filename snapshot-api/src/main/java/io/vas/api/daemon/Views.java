@@ -17,6 +17,7 @@ import io.vas.core.instance.Instance;
 import io.vas.core.linux.Capability;
 import io.vas.core.memory.MemoryPlan;
 import io.vas.core.memory.MemoryStrategy;
+import io.vas.core.sandbox.RunSpec;
 import io.vas.store.Snapshot;
 import io.vas.store.SnapshotName;
 import io.vas.store.StoreStatus;
@@ -39,7 +40,9 @@ final class Views {
             .setPid(instance.pid())
             .addAllCommand(instance.spec().command())
             .setCreatedUnixUs(micros(instance.created()))
-            .setSnapshot(instance.snapshot().orElse(""));
+            .setSnapshot(instance.snapshot().orElse(""))
+            .setOwnerUid(instance.ownerUid())
+            .setOwner(Owners.name(instance.ownerUid()));
     if (instance.state() == Instance.State.EXITED) {
       instance.ended().ifPresent(ended -> info.setEndedUnixUs(micros(ended)));
       return info.setState(InstanceState.EXITED).setExitCode(instance.exit().join()).build();
@@ -51,11 +54,6 @@ final class Views {
   }
 
   static InstanceDetails details(final Instance instance, final boolean frozen) {
-    final Set<Capability> capabilities = EnumSet.copyOf(Capability.DOCKER_DEFAULT);
-    capabilities.addAll(
-        instance.spec().privileged()
-            ? EnumSet.allOf(Capability.class)
-            : instance.spec().addCapabilities());
     final InstanceDetails.Builder details =
         InstanceDetails.newBuilder()
             .setInfo(info(instance, frozen))
@@ -63,13 +61,24 @@ final class Views {
             .putAllEnvironment(instance.spec().env())
             .setPrivileged(instance.spec().privileged())
             .setLog(instance.logFile().toString());
-    capabilities.forEach(capability -> details.addCapabilities(capability.capName()));
+    capabilities(instance.spec())
+        .forEach(capability -> details.addCapabilities(capability.capName()));
     final int pid = instance.pid();
     if (pid != 0) {
       details.setMemory(MemoryUse.of(pid));
     }
     instance.memoryPlan().ifPresent(plan -> addPlan(plan, details));
     return details.build();
+  }
+
+  private static Set<Capability> capabilities(final RunSpec spec) {
+    if (spec.runAs().isPresent()) {
+      return Set.of();
+    }
+    final Set<Capability> capabilities = EnumSet.copyOf(Capability.DOCKER_DEFAULT);
+    capabilities.addAll(
+        spec.privileged() ? EnumSet.allOf(Capability.class) : spec.addCapabilities());
+    return capabilities;
   }
 
   private static void addPlan(final MemoryPlan plan, final InstanceDetails.Builder details) {
@@ -98,6 +107,8 @@ final class Views {
         .setPages(snapshot.facts().pages())
         .setPagesCopied(snapshot.facts().pagesCopied())
         .setBytes(snapshot.space().bytes())
+        .setOwnerUid(snapshot.ownerUid())
+        .setOwner(Owners.name(snapshot.ownerUid()))
         .build();
   }
 

@@ -9,6 +9,7 @@ import io.vas.api.v1.ErrorDetail;
 import io.vas.api.v1.ErrorKind;
 import io.vas.core.ConflictException;
 import io.vas.core.DeadlineException;
+import io.vas.core.ForbiddenException;
 import io.vas.core.InvalidRequestException;
 import io.vas.core.NotFoundException;
 import io.vas.core.StoreFullException;
@@ -77,6 +78,7 @@ public final class Errors {
       case CONFLICT -> new ConflictException(message);
       case DEADLINE -> new DeadlineException(message);
       case STORE_FULL -> new StoreFullException(message);
+      case FORBIDDEN -> new ForbiddenException(message);
       case UNSUPPORTED ->
           detail.getResourceKind().isEmpty()
               ? new UnsupportedException(message)
@@ -124,6 +126,9 @@ public final class Errors {
     if (error instanceof DeadlineException) {
       return ErrorKind.DEADLINE;
     }
+    if (error instanceof ForbiddenException) {
+      return ErrorKind.FORBIDDEN;
+    }
     return error instanceof StoreFullException ? ErrorKind.STORE_FULL : ErrorKind.FAILED;
   }
 
@@ -135,6 +140,7 @@ public final class Errors {
       case UNSUPPORTED -> Status.Code.FAILED_PRECONDITION;
       case DEADLINE -> Status.Code.DEADLINE_EXCEEDED;
       case STORE_FULL -> Status.Code.RESOURCE_EXHAUSTED;
+      case FORBIDDEN -> Status.Code.PERMISSION_DENIED;
       case FAILED, UNRECOGNIZED ->
           error instanceof VasException ? Status.Code.ABORTED : Status.Code.INTERNAL;
     };

@@ -22,6 +22,7 @@ class LineageTest {
     return new Snapshot(
         id,
         Optional.empty(),
+        0,
         instance,
         Optional.of(parent).filter(name -> !name.isEmpty()),
         Instant.EPOCH,

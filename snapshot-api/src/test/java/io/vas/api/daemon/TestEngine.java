@@ -127,6 +127,11 @@ public final class TestEngine implements Engine {
   }
 
   @Override
+  public Engine forCaller(final Caller caller) {
+    return this;
+  }
+
+  @Override
   public CheckReply check() {
     return CheckReply.newBuilder().setUsable(true).build();
   }

@@ -5,8 +5,11 @@ import io.vas.core.VasException;
 import io.vas.core.image.CommandState;
 import io.vas.core.image.Image;
 import io.vas.core.image.Piece;
+import io.vas.core.image.RunAsState;
 import io.vas.core.linux.Capability;
+import io.vas.core.sandbox.RunAs;
 import io.vas.core.sandbox.RunSpec;
+import java.util.Optional;
 
 /** The piece of an image that says what the instance was started to run. */
 public final class CommandPiece {
@@ -51,13 +54,23 @@ public final class CommandPiece {
    * @return the same, but for its name.
    */
   public static CommandState encode(final RunSpec spec) {
-    return CommandState.newBuilder()
-        .addAllCommand(spec.command())
-        .putAllEnvironment(spec.env())
-        .setWorkingDirectory(spec.workingDirectory())
-        .setAddedCapabilities(Capability.maskOf(spec.addCapabilities()))
-        .setPrivileged(spec.privileged())
-        .build();
+    final CommandState.Builder state =
+        CommandState.newBuilder()
+            .addAllCommand(spec.command())
+            .putAllEnvironment(spec.env())
+            .setWorkingDirectory(spec.workingDirectory())
+            .setAddedCapabilities(Capability.maskOf(spec.addCapabilities()))
+            .setPrivileged(spec.privileged());
+    spec.runAs()
+        .ifPresent(
+            runAs ->
+                state.setRunAs(
+                    RunAsState.newBuilder()
+                        .setUid(runAs.uid())
+                        .setGid(runAs.gid())
+                        .addAllGroups(runAs.groups())
+                        .setHome(runAs.home())));
+    return state.build();
   }
 
   /**
@@ -73,6 +86,11 @@ public final class CommandPiece {
         state.getEnvironmentMap(),
         state.getWorkingDirectory(),
         Capability.setOf(state.getAddedCapabilities()),
-        state.getPrivileged());
+        state.getPrivileged(),
+        state.hasRunAs() ? Optional.of(decode(state.getRunAs())) : Optional.empty());
+  }
+
+  private static RunAs decode(final RunAsState state) {
+    return new RunAs(state.getUid(), state.getGid(), state.getGroupsList(), state.getHome());
   }
 }

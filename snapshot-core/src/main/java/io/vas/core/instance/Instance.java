@@ -86,6 +86,15 @@ public final class Instance implements Subject {
   }
 
   /**
+   * The user that it belongs to.
+   *
+   * @return the number, which is unsigned.
+   */
+  public int ownerUid() {
+    return start().getOwnerUid();
+  }
+
+  /**
    * What it was started to run; a fork: what its origin was.
    *
    * @return the command and what goes with it.

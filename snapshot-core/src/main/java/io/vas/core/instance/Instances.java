@@ -31,6 +31,7 @@ import io.vas.core.program.Program;
 import io.vas.core.restore.ForkProgram;
 import io.vas.core.sandbox.Commands;
 import io.vas.core.sandbox.HostMounts;
+import io.vas.core.sandbox.RunAs;
 import io.vas.core.sandbox.RunSpec;
 import io.vas.core.sandbox.SandboxBase;
 import io.vas.core.sandbox.SandboxSpec;
@@ -58,6 +59,7 @@ import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.ThreadLocalRandom;
 import java.util.concurrent.TimeoutException;
+import java.util.function.Predicate;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -118,7 +120,7 @@ public final class Instances {
   // ---- start
 
   /**
-   * Start a command in an instance of its own.
+   * Start a command in an instance of its own, which belongs to the user that it runs as.
    *
    * @param spec what to run.
    * @param deadline how long it may take until the command has been executed.
@@ -137,10 +139,13 @@ public final class Instances {
               Instance.text(claim.id), spec.privileged(), mounts.mountPoints(), mounts.hidden());
       final Program program = Commands.run(spec, sandbox);
       try (ProgramFile file = ProgramFile.of(program);
-          Fd log = claim.openLog()) {
+          Fd log = claim.openLog(spec)) {
         final Params params =
             Params.forSpawn(program).control(Commands.CONTROL).attached(Commands.LOG, log);
-        claim.describe(spec, sandbox, InstanceState.newBuilder());
+        claim.describe(
+            spec,
+            sandbox,
+            InstanceState.newBuilder().setOwnerUid(spec.runAs().map(RunAs::uid).orElse(0)));
         final SpawnReply reply =
             keeper.spawn(
                 SandboxBase.of(keeper)
@@ -157,7 +162,7 @@ public final class Instances {
   }
 
   /**
-   * Start an instance from a snapshot.
+   * Start an instance of root's from a snapshot.
    *
    * @param program the snapshot, compiled.
    * @param snapshot its id, for {@link Instance#snapshot()}.
@@ -174,7 +179,7 @@ public final class Instances {
       final String snapshot,
       final String name,
       final Duration deadline) {
-    return fork(program, snapshot, name, Start.RUNNING, deadline);
+    return fork(program, snapshot, 0, name, Start.RUNNING, deadline);
   }
 
   /** How a fork begins. */
@@ -194,6 +199,7 @@ public final class Instances {
    *
    * @param program the snapshot, compiled.
    * @param snapshot its id, for {@link Instance#snapshot()}.
+   * @param ownerUid the user that it is to belong to. Whom its processes run as, the snapshot says.
    * @param name of the instance; empty: one is made up.
    * @param start how it begins.
    * @param deadline how long it may take until its tasks are released, or stand still.
@@ -206,15 +212,17 @@ public final class Instances {
   public Fork fork(
       final ForkProgram program,
       final String snapshot,
+      final int ownerUid,
       final String name,
       final Start start,
       final Duration deadline) {
     final Claim claim = claim(name);
-    try (Fd log = claim.openLooseLog()) {
+    try (Fd log = claim.openLooseLog(program.command())) {
       claim.describe(
           program.command(),
           program.sandbox(),
           InstanceState.newBuilder()
+              .setOwnerUid(ownerUid)
               .setSnapshot(snapshot)
               .setLayout(program.pages().layout())
               .setAreaStart(program.areaStart())
@@ -501,11 +509,31 @@ public final class Instances {
    * @throws ConflictException if it could be several.
    */
   public Optional<Instance> lookUp(final String reference) {
-    final List<Instance> list = list();
-    for (final Instance instance : list) {
-      if (instance.name().equals(reference) || instance.reference().equals(reference)) {
-        return Optional.of(instance);
-      }
+    return lookUp(reference, instance -> true);
+  }
+
+  /**
+   * Find an instance among some.
+   *
+   * @param reference its name, its id, or the beginning of its id that no other of these has.
+   * @param among which ones; the others are as if they were not there.
+   * @return the instance, if there is one.
+   * @throws ConflictException if it could be several.
+   */
+  public Optional<Instance> lookUp(final String reference, final Predicate<Instance> among) {
+    final List<Instance> list = list().stream().filter(among).toList();
+    // First the id: one instance may be named as another's id is.
+    final Optional<Instance> known =
+        list.stream()
+            .filter(instance -> instance.reference().equals(reference))
+            .findFirst()
+            .or(
+                () ->
+                    list.stream()
+                        .filter(instance -> instance.name().equals(reference))
+                        .findFirst());
+    if (known.isPresent()) {
+      return known;
     }
     final List<Instance> candidates =
         list.stream()
@@ -723,23 +751,34 @@ public final class Instances {
       this.looseLog = directory.resolve(Instance.text(id) + "." + LOG);
     }
 
-    Fd openLog() {
+    Fd openLog(final RunSpec writer) {
       try {
         Files.createDirectory(own);
       } catch (final IOException e) {
         throw new VasException("cannot make " + own + ": " + e, e);
       }
-      return open(own.resolve(LOG));
+      return open(own.resolve(LOG), writer);
     }
 
     /** Without the instance's directory, which takes three times as long to be made as the log. */
-    Fd openLooseLog() {
-      return open(looseLog);
+    Fd openLooseLog(final RunSpec writer) {
+      return open(looseLog, writer);
     }
 
-    private static Fd open(final Path log) {
-      return Fd.open(
-          log.toString(), OpenFlags.O_WRONLY | OpenFlags.O_CREAT | OpenFlags.O_APPEND, 0600);
+    private static Fd open(final Path log, final RunSpec writer) {
+      final Fd opened =
+          Fd.open(
+              log.toString(), OpenFlags.O_WRONLY | OpenFlags.O_CREAT | OpenFlags.O_APPEND, 0600);
+      if (writer.runAs().isPresent()) {
+        try {
+          // Or it could not open /dev/stdout, which is this file.
+          Files.setAttribute(log, "unix:uid", writer.runAs().get().uid());
+        } catch (final IOException e) {
+          opened.close();
+          throw new VasException("cannot give " + log + " to its user: " + e, e);
+        }
+      }
+      return opened;
     }
 
     /** While the keeper starts it: a loose log's directory, and then {@link #save()}. */

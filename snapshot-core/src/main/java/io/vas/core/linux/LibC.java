@@ -116,6 +116,9 @@ final class LibC {
 
     int getgroups(int size, long list);
 
+    int getpwuid_r(
+        int uid, long passwdAddress, long textAddress, long textLength, long resultAddress);
+
     long sysconf(int name);
 
     long getauxval(long type);

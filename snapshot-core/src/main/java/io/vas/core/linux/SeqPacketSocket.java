@@ -20,7 +20,6 @@ public final class SeqPacketSocket implements AutoCloseable {
   private static final int SOCK_SEQPACKET = 5;
   private static final int SOCK_CLOEXEC = 02000000;
   private static final int SOL_SOCKET = 1;
-  private static final int SO_PEERCRED = 17;
   private static final int SCM_RIGHTS = 1;
   private static final int MSG_CTRUNC = 8;
   private static final int MSG_TRUNC = 0x20;
@@ -241,15 +240,7 @@ public final class SeqPacketSocket implements AutoCloseable {
    * @throws LinuxException if it can not be told.
    */
   public PeerCredentials peer() {
-    final UnsafeBuffer value = Scratch.buffer();
-    final int length = 3 * Integer.BYTES;
-    value.putInt(length, length);
-    final long address = value.addressOffset();
-    if (LIBC.getsockopt(fd.value(), SOL_SOCKET, SO_PEERCRED, address, address + length) < 0) {
-      throw Kernel.failure("getsockopt", "fd", fd, "option", "SO_PEERCRED");
-    }
-    return new PeerCredentials(
-        value.getInt(0), value.getInt(Integer.BYTES), value.getInt(2 * Integer.BYTES));
+    return PeerCredentials.of(fd.value());
   }
 
   /** Close the socket. Only the first call does something. */

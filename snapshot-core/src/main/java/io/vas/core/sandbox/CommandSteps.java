@@ -27,6 +27,7 @@ final class CommandSteps {
   static final String DIRECTORY = "working directory";
 
   private static final int PR_CAPBSET_DROP = 24;
+  private static final int PR_SET_NO_NEW_PRIVS = 38;
   private static final int PR_CAP_AMBIENT = 47;
   private static final int PR_CAP_AMBIENT_CLEAR_ALL = 4;
   private static final int LINUX_CAPABILITY_VERSION_3 = 0x20080522;
@@ -75,9 +76,41 @@ final class CommandSteps {
         .orElseThrow();
   }
 
-  /** Steps that leave a task with these capabilities and no way to more. */
-  static void drop(final ProgramBuilder b, final long mask) {
+  /**
+   * Steps that leave a task with what a command may do, and no way to more.
+   *
+   * @param b the program.
+   * @param spec the instance's command, or that of the instance that is visited.
+   */
+  static void limit(final ProgramBuilder b, final RunSpec spec) {
+    final long mask =
+        spec.runAs().isPresent() ? 0 : capabilities(spec.addCapabilities(), spec.privileged());
     b.resource("capabilities");
+    bound(b, mask);
+    spec.runAs().ifPresent(runAs -> become(b, runAs));
+    set(b, mask);
+    if (spec.runAs().isPresent()) {
+      // With nothing in the bounding set a set-user-ID program would gain no capabilities, but it
+      // would be root, whom files of the host's root belong to.
+      b.call("no_new_privs", SystemCall.PRCTL, PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+    }
+  }
+
+  /** Takes capabilities to do it, the first ones last. */
+  private static void become(final ProgramBuilder b, final RunAs runAs) {
+    final UnsafeBuffer groups =
+        new UnsafeBuffer(new byte[Math.max(1, runAs.groups().size()) * Integer.BYTES]);
+    for (int i = 0; i < runAs.groups().size(); i++) {
+      groups.putInt(i * Integer.BYTES, runAs.groups().get(i), LITTLE_ENDIAN);
+    }
+    b.call("groups", SystemCall.SETGROUPS, runAs.groups().size(), b.data(groups.byteArray()));
+    final long gid = Integer.toUnsignedLong(runAs.gid());
+    b.call("group", SystemCall.SETRESGID, gid, gid, gid);
+    final long uid = Integer.toUnsignedLong(runAs.uid());
+    b.call("user", SystemCall.SETRESUID, uid, uid, uid);
+  }
+
+  private static void bound(final ProgramBuilder b, final long mask) {
     final long all = Capability.maskOf(own());
     for (final Capability capability : Capability.values()) {
       final long bit = 1L << capability.bit();
@@ -95,6 +128,9 @@ final class CommandSteps {
       }
     }
     b.call("ambient", SystemCall.PRCTL, PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);
+  }
+
+  private static void set(final ProgramBuilder b, final long mask) {
     final UnsafeBuffer sets = new UnsafeBuffer(new byte[24]);
     for (int word = 0; word < 2; word++) {
       final int part = (int) (mask >>> (32 * word));
@@ -106,8 +142,8 @@ final class CommandSteps {
     b.call("sets", SystemCall.CAPSET, b.data(header.byteArray()), b.data(sets.byteArray()));
   }
 
-  /** Steps for limits, session, signals and directory. */
-  static void prepare(final ProgramBuilder b, final String directory) {
+  /** Steps for limits, session and signals. */
+  static void prepare(final ProgramBuilder b) {
     b.resource("command");
     final long hard =
         Rlimit.parse(new UnsafeBuffer(FileIo.readAll("/proc/self/limits")))
@@ -138,6 +174,11 @@ final class CommandSteps {
       }
     }
     b.call("signal mask", SystemCall.RT_SIGPROCMASK, SIG_SETMASK, defaultAction, 0, SIGSET_LENGTH);
+  }
+
+  /** The step to a directory that the command's user may enter. */
+  static void enter(final ProgramBuilder b, final String directory) {
+    b.resource("command");
     b.call(DIRECTORY, SystemCall.CHDIR, b.string(directory));
   }
 

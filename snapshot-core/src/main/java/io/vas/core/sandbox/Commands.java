@@ -73,8 +73,9 @@ public final class Commands {
     b.call("close /dev/null", SystemCall.CLOSE, input);
     b.call("standard output", SystemCall.DUP2, log, 1);
     b.call("standard error", SystemCall.DUP2, log, 2);
-    CommandSteps.prepare(b, spec.workingDirectory());
-    CommandSteps.drop(b, CommandSteps.capabilities(spec.addCapabilities(), spec.privileged()));
+    CommandSteps.prepare(b);
+    CommandSteps.limit(b, spec);
+    CommandSteps.enter(b, spec.workingDirectory());
     b.resource("hand-over");
     ReadyMessage.send(b, control, entered.kept());
     CommandSteps.execute(b, spec.command(), environment(spec, sandbox.hostname(), Map.of()));
@@ -134,9 +135,10 @@ public final class Commands {
     b.call("standard input", SystemCall.DUP2, stdin, 0);
     b.call("standard output", SystemCall.DUP2, stdout, 1);
     b.call("standard error", SystemCall.DUP2, stderr, 2);
-    CommandSteps.prepare(
+    CommandSteps.prepare(b);
+    CommandSteps.limit(b, host);
+    CommandSteps.enter(
         b, visit.workingDirectory().isEmpty() ? host.workingDirectory() : visit.workingDirectory());
-    CommandSteps.drop(b, CommandSteps.capabilities(host.addCapabilities(), host.privileged()));
     b.resource("hand-over");
     ReadyMessage.send(b, control, List.of());
     CommandSteps.execute(b, visit.command(), environment(host, sandbox.hostname(), visit.env()));
@@ -173,7 +175,7 @@ public final class Commands {
     final Map<String, String> environment = new LinkedHashMap<>();
     environment.put("PATH", DEFAULT_PATH);
     environment.put("HOSTNAME", hostname);
-    environment.put("HOME", "/root");
+    environment.put("HOME", spec.runAs().map(RunAs::home).orElse("/root"));
     environment.putAll(spec.env());
     environment.putAll(more);
     return environment;

@@ -4,6 +4,7 @@ import io.vas.core.InvalidRequestException;
 import io.vas.core.linux.Capability;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Set;
 
 /**
@@ -17,6 +18,7 @@ import java.util.Set;
  * @param privileged whether it has all capabilities, and nothing of /proc and /sys is masked. Then
  *     it can reach and change what other instances and snapshots hold. Its devices are the same as
  *     without.
+ * @param runAs whom the command runs as; empty: root. Others have no capabilities.
  */
 public record RunSpec(
     String name,
@@ -24,7 +26,8 @@ public record RunSpec(
     Map<String, String> env,
     String workingDirectory,
     Set<Capability> addCapabilities,
-    boolean privileged) {
+    boolean privileged,
+    Optional<RunAs> runAs) {
   /**
    * Checks what can be checked without looking at the host.
    *
@@ -34,6 +37,9 @@ public record RunSpec(
     command = List.copyOf(command);
     env = Map.copyOf(env);
     addCapabilities = Set.copyOf(addCapabilities);
+    if (runAs.isPresent() && (privileged || !addCapabilities.isEmpty())) {
+      throw new InvalidRequestException("only root's commands can have capabilities");
+    }
     if (command.isEmpty() || command.get(0).isEmpty()) {
       throw new InvalidRequestException("there is no command to run");
     }
@@ -45,6 +51,26 @@ public record RunSpec(
           "the working directory must be an absolute path: " + workingDirectory);
     }
     checkText(command, env, workingDirectory);
+  }
+
+  /**
+   * A command of root's.
+   *
+   * @param name of the instance; empty: one is made up.
+   * @param command the program and its arguments.
+   * @param env environment variables.
+   * @param workingDirectory where the command starts.
+   * @param addCapabilities those that it has beyond docker's default.
+   * @param privileged whether it has all capabilities, and nothing is masked.
+   */
+  public RunSpec(
+      final String name,
+      final List<String> command,
+      final Map<String, String> env,
+      final String workingDirectory,
+      final Set<Capability> addCapabilities,
+      final boolean privileged) {
+    this(name, command, env, workingDirectory, addCapabilities, privileged, Optional.empty());
   }
 
   /**
@@ -64,7 +90,7 @@ public record RunSpec(
    * @return what to run.
    */
   public RunSpec named(final String newName) {
-    return new RunSpec(newName, command, env, workingDirectory, addCapabilities, privileged);
+    return new RunSpec(newName, command, env, workingDirectory, addCapabilities, privileged, runAs);
   }
 
   static void checkText(
