@@ -93,10 +93,12 @@ class LayoutTest {
   private Snapshot publish(final Optional<SnapshotUse> base, final String name, final int runs) {
     final SnapshotRequest request =
         new SnapshotRequest(
+            1000,
             "i",
             Optional.ofNullable(name).map(SnapshotName::parse),
             base.map(use -> use.snapshot().id()),
             base,
+            0,
             0,
             0);
     final Map<Integer, NavigableMap<Long, Long>> pages = new HashMap<>();
@@ -212,6 +214,7 @@ class LayoutTest {
     final Snapshot after = layOut(last).orElseThrow();
     assertThat(after)
         .returns(before.id(), Snapshot::id)
+        .returns(1000, Snapshot::ownerUid)
         .returns(before.name(), Snapshot::name)
         .returns(before.parent(), Snapshot::parent)
         .returns(before.created(), Snapshot::created)

@@ -715,7 +715,7 @@ class SnapshotStoreTest {
     open(Kind.MOUNTS, 400 * MIB);
     final SnapshotRequest request =
         new SnapshotRequest(
-            "i", Optional.empty(), Optional.empty(), Optional.empty(), MIB, 300 * MIB, 0);
+            0, "i", Optional.empty(), Optional.empty(), Optional.empty(), MIB, 300 * MIB, 0);
     try (Draft draft = store.draft(request)) {
       assertThat(store.status().reservedBytes()).isEqualTo(MIB);
       FileIo.allocate(draft.region(RegionKind.SMALL), 0, 200 * MIB);

@@ -18,6 +18,7 @@ import io.vas.core.DeadlineException;
 import io.vas.core.InvalidRequestException;
 import io.vas.core.NotFoundException;
 import io.vas.core.VasException;
+import io.vas.core.linux.Credentials;
 import java.io.ByteArrayInputStream;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
@@ -40,6 +41,9 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
 class DaemonTest {
+  /** Every Debian has it. */
+  private static final String GROUP = "daemon";
+
   @TempDir private Path temporary;
 
   private StateDirectory state;
@@ -64,6 +68,65 @@ class DaemonTest {
   void shouldLetNobodyElseIn() throws IOException {
     assertThat(permissions(state.path())).isEqualTo("rwx------");
     assertThat(permissions(state.socket())).isEqualTo("rw-------");
+  }
+
+  @Test
+  void shouldLetAGroupInUntilItEndsWell() throws IOException {
+    final StateDirectory other = new StateDirectory(temporary.resolve("other"));
+    final Daemon letting = Daemon.start(other, GROUP, directory -> engine);
+    try {
+      assertThat(permissions(other.path())).isEqualTo("rwxr-x---");
+      assertThat(permissions(other.socket())).isEqualTo("rw-rw----");
+      assertThat(permissions(other.lock())).isEqualTo("rw-------");
+      assertThat(permissions(other.group())).isEqualTo("rw-------");
+      assertThat(Files.getAttribute(other.socket(), "unix:group")).hasToString(GROUP);
+      assertThat(Files.getAttribute(other.path(), "unix:group")).hasToString(GROUP);
+      try (VasClient client = VasClient.connect(other)) {
+        assertThat(client.ps(false)).hasSize(1);
+      }
+    } finally {
+      letting.close();
+    }
+    assertThat(permissions(other.path())).isEqualTo("rwx------");
+    assertThat(other.group()).doesNotExist();
+  }
+
+  @Test
+  void shouldLetTheGroupInAgainThatAKilledDaemonHad() throws IOException {
+    final StateDirectory other = new StateDirectory(temporary.resolve("other"));
+    Files.createDirectory(other.path());
+    Files.setPosixFilePermissions(other.path(), PosixFilePermissions.fromString("rwxr-x---"));
+    Files.writeString(other.group(), GROUP + "\n");
+
+    final Daemon letting = Daemon.start(other, directory -> engine);
+    try {
+      assertThat(permissions(other.socket())).isEqualTo("rw-rw----");
+      assertThat(Files.getAttribute(other.socket(), "unix:group")).hasToString(GROUP);
+    } finally {
+      letting.close();
+    }
+  }
+
+  @Test
+  void shouldRefuseAGroupThatDoesNotExist() throws IOException {
+    final StateDirectory other = new StateDirectory(temporary.resolve("other"));
+
+    assertThatThrownBy(() -> Daemon.start(other, "no-such-group", directory -> engine))
+        .isInstanceOf(InvalidRequestException.class)
+        .hasMessage("there is no group 'no-such-group'");
+
+    assertThat(permissions(other.path())).isEqualTo("rwx------");
+    Daemon.start(other, directory -> engine).close();
+  }
+
+  @Test
+  void shouldKnowWhoCalls() {
+    try (VasClient client = VasClient.connect(state)) {
+      assertThat(client.ps(false)).hasSize(1);
+    }
+    assertThat(engine.caller().uid()).isZero();
+    assertThat(engine.caller().isRoot()).isTrue();
+    assertThat(engine.caller().groups()).isEqualTo(Credentials.current().groups());
   }
 
   @Test

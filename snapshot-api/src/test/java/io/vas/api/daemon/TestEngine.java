@@ -65,6 +65,7 @@ public final class TestEngine implements Engine {
   public final CompletableFuture<Void> gone = new CompletableFuture<>();
 
   private final Path log;
+  private volatile Caller caller;
   private volatile CallTime time;
   private volatile VasException failure;
   private volatile boolean closed;
@@ -92,6 +93,10 @@ public final class TestEngine implements Engine {
    */
   public void failWith(final VasException error) {
     failure = error;
+  }
+
+  Caller caller() {
+    return caller;
   }
 
   CallTime time() {
@@ -127,7 +132,8 @@ public final class TestEngine implements Engine {
   }
 
   @Override
-  public Engine forCaller(final Caller caller) {
+  public Engine forCaller(final Caller newCaller) {
+    caller = newCaller;
     return this;
   }
 

@@ -35,16 +35,31 @@ public final class CommandPiece {
    * @throws VasException if the image has no such piece.
    */
   public static RunSpec read(final Image image) {
+    return find(image)
+        .orElseThrow(() -> new VasException("the image says nothing of the instance's command"));
+  }
+
+  /**
+   * Whom the instance was started to run as.
+   *
+   * @param image a snapshot's image.
+   * @return empty if it is root, or the image has no such piece.
+   */
+  public static Optional<RunAs> runAs(final Image image) {
+    return find(image).flatMap(RunSpec::runAs);
+  }
+
+  private static Optional<RunSpec> find(final Image image) {
     for (final Piece piece : image.getPiecesList()) {
       if (piece.getKind().equals(KIND)) {
         try {
-          return decode(CommandState.parseFrom(piece.getState()));
+          return Optional.of(decode(CommandState.parseFrom(piece.getState())));
         } catch (final InvalidProtocolBufferException e) {
           throw new VasException("the image's command can not be read", e);
         }
       }
     }
-    throw new VasException("the image says nothing of the instance's command");
+    return Optional.empty();
   }
 
   /**

@@ -5,6 +5,7 @@ import static java.nio.ByteOrder.LITTLE_ENDIAN;
 import com.google.protobuf.InvalidProtocolBufferException;
 import io.vas.core.VasException;
 import io.vas.core.checkpoint.Checkpointer;
+import io.vas.core.checkpoint.CommandPiece;
 import io.vas.core.checkpoint.SandboxPiece;
 import io.vas.core.image.DescriptorImage;
 import io.vas.core.image.FileImage;
@@ -43,6 +44,7 @@ import io.vas.core.resource.Resources;
 import io.vas.core.resource.SignalFrame;
 import io.vas.core.resource.TaskResource;
 import io.vas.core.resource.TaskRestore;
+import io.vas.core.sandbox.RunAs;
 import io.vas.core.sandbox.Sandbox;
 import java.util.ArrayList;
 import java.util.HashMap;
@@ -100,6 +102,7 @@ public final class ForkCompiler {
   private final ProcessImage process;
   private final PageSource pages;
   private final MemoryPlan plan;
+  private final Optional<RunAs> runAs;
   private final ProgramBuilder program = new ProgramBuilder();
   private final Numbers numbers;
   private final List<Long> pageFiles;
@@ -110,6 +113,7 @@ public final class ForkCompiler {
     this.image = image;
     this.process = image.getProcesses(0);
     this.pages = pages;
+    this.runAs = CommandPiece.runAs(image);
     this.plan =
         MemoryPlan.of(process.getMemory(), PageSpace.ofProcess(process.getPid()), pages, strategy);
     this.pageFiles = pageFiles();
@@ -176,8 +180,10 @@ public final class ForkCompiler {
     finishSandbox();
     restoreProcess(Phase.MEMORY);
     ForkStage.MEMORY.end(program);
+    beginFiles("descriptors");
     restoreDescriptors();
     restoreProcess(Phase.DESCRIPTORS);
+    endFiles("descriptors");
     ForkStage.DESCRIPTORS.end(program);
     restoreProcess(Phase.PROCESS);
     if (plan.needsGuard()) {
@@ -276,11 +282,34 @@ public final class ForkCompiler {
     program.call(name, SystemCall.CLOSE_RANGE, first, Integer.toUnsignedLong(last), 0);
   }
 
+  // ---- files
+
+  /**
+   * Files are opened anew by their names, which may stand for others by now: the user of an
+   * instance that is not root's can see to that on the host. So they are opened with what that user
+   * may.
+   */
+  private void beginFiles(final String what) {
+    if (runAs.isPresent()) {
+      program.resource("files");
+      runAs.get().beginFiles(program, what);
+    }
+  }
+
+  private void endFiles(final String what) {
+    if (runAs.isPresent()) {
+      program.resource("files");
+      runAs.get().endFiles(program, what);
+    }
+  }
+
   // ---- memory
 
   private void restoreMemory() throws InvalidProtocolBufferException {
     final MemoryRestore memory = memoryRestore();
+    beginFiles("mappings");
     memory.openFiles();
+    endFiles("mappings");
     memory.makeObjects();
     restoreProcess(Phase.OBJECTS);
     memory.unmapLauncher(base, base + AREA_ROOM);
@@ -378,10 +407,12 @@ public final class ForkCompiler {
     restoreTask(task, Phase.TASK);
     awaitState();
     restoreProcess(Phase.TIMERS);
-    for (final Phase phase : List.of(Phase.CREDENTIALS, Phase.LAST)) {
-      restoreProcess(phase);
-      restoreTask(task, phase);
-    }
+    beginFiles("directories");
+    restoreProcess(Phase.CREDENTIALS);
+    endFiles("directories");
+    restoreTask(task, Phase.CREDENTIALS);
+    restoreProcess(Phase.LAST);
+    restoreTask(task, Phase.LAST);
     program.resource("tasks");
     program.barrier(ALL_ARE_READY, process.getTasksCount());
     ForkStage.TASKS.end(program);

@@ -87,27 +87,13 @@ final class CommandSteps {
         spec.runAs().isPresent() ? 0 : capabilities(spec.addCapabilities(), spec.privileged());
     b.resource("capabilities");
     bound(b, mask);
-    spec.runAs().ifPresent(runAs -> become(b, runAs));
+    spec.runAs().ifPresent(runAs -> runAs.become(b));
     set(b, mask);
     if (spec.runAs().isPresent()) {
       // With nothing in the bounding set a set-user-ID program would gain no capabilities, but it
       // would be root, whom files of the host's root belong to.
       b.call("no_new_privs", SystemCall.PRCTL, PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
     }
-  }
-
-  /** Takes capabilities to do it, the first ones last. */
-  private static void become(final ProgramBuilder b, final RunAs runAs) {
-    final UnsafeBuffer groups =
-        new UnsafeBuffer(new byte[Math.max(1, runAs.groups().size()) * Integer.BYTES]);
-    for (int i = 0; i < runAs.groups().size(); i++) {
-      groups.putInt(i * Integer.BYTES, runAs.groups().get(i), LITTLE_ENDIAN);
-    }
-    b.call("groups", SystemCall.SETGROUPS, runAs.groups().size(), b.data(groups.byteArray()));
-    final long gid = Integer.toUnsignedLong(runAs.gid());
-    b.call("group", SystemCall.SETRESGID, gid, gid, gid);
-    final long uid = Integer.toUnsignedLong(runAs.uid());
-    b.call("user", SystemCall.SETRESUID, uid, uid, uid);
   }
 
   private static void bound(final ProgramBuilder b, final long mask) {
