@@ -304,6 +304,8 @@ class OwnersEndToEndTest {
     refused("only root can run the daemon", "daemon");
     refused("only root may collect the store's garbage", "store", "gc");
     refused("only root may verify the whole store", "store", "verify");
+    refused("only root may save snapshots", "store", "save", "/tmp/none");
+    refused("only root may load snapshots", "store", "load", "/tmp/none");
     refused("the daemon's counters are root's", "stats");
     try (VasClient client = VasClient.connect(state)) {
       assertThat(client.info().getInstances()).isZero();

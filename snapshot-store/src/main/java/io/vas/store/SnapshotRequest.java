@@ -56,12 +56,13 @@ public record SnapshotRequest(
       final Optional<SnapshotUse> base,
       final long memoryBytes,
       final long layerBytes) {
-    this(0, instance, name, parent, base, memoryBytes, memoryBytes, layerBytes);
+    this(0, instance, name, parent, base, memoryBytes, memoryBytes, layerBytes, Optional.empty());
   }
 
   /**
    * A request for a snapshot of which it is known how large it is at least.
    *
+   * @param ownerUid the user that it is to belong to.
    * @param instance id of the instance.
    * @param name what to call it, if anything.
    * @param parent id of the snapshot before it in its timeline, if there is one.
@@ -71,6 +72,7 @@ public record SnapshotRequest(
    * @param layerBytes how much the instance's own files take.
    */
   public SnapshotRequest(
+      final int ownerUid,
       final String instance,
       final Optional<SnapshotName> name,
       final Optional<String> parent,
@@ -78,12 +80,22 @@ public record SnapshotRequest(
       final long memoryBytes,
       final long mostBytes,
       final long layerBytes) {
-    this(instance, name, parent, base, memoryBytes, mostBytes, layerBytes, Optional.empty());
+    this(
+        ownerUid,
+        instance,
+        name,
+        parent,
+        base,
+        memoryBytes,
+        mostBytes,
+        layerBytes,
+        Optional.empty());
   }
 
   /**
    * A request for a snapshot that comes back to the store.
    *
+   * @param ownerUid the user that it belonged to.
    * @param instance id of the instance that it is of.
    * @param name what to call it, if anything.
    * @param parent id of the snapshot before it in its timeline, if there is one.
@@ -92,6 +104,7 @@ public record SnapshotRequest(
    * @param former what it is to be again.
    */
   public SnapshotRequest(
+      final int ownerUid,
       final String instance,
       final Optional<SnapshotName> name,
       final Optional<String> parent,
@@ -99,6 +112,7 @@ public record SnapshotRequest(
       final long layerBytes,
       final FormerSnapshot former) {
     this(
+        ownerUid,
         instance,
         name,
         parent,

@@ -133,10 +133,12 @@ class ArchiveTest {
       final Optional<SnapshotUse> parent, final boolean isFork, final String name) {
     final SnapshotRequest request =
         new SnapshotRequest(
+            1000,
             "i",
             Optional.ofNullable(name).map(SnapshotName::parse),
             parent.map(use -> use.snapshot().id()),
             isFork ? parent : Optional.empty(),
+            0,
             0,
             0);
     final Map<Integer, NavigableMap<Long, Long>> pages = new HashMap<>();
@@ -278,6 +280,7 @@ class ArchiveTest {
       assertThat(found.name()).isEqualTo(before.name());
       assertThat(found.parent()).isEqualTo(before.parent());
       assertThat(found.instance()).isEqualTo(before.instance());
+      assertThat(found.ownerUid()).isEqualTo(1000);
       assertThat(found.facts()).isEqualTo(before.facts());
       assertThat(found.space().layerBytes()).isEqualTo(before.space().layerBytes());
       assertThat(use.image()).isEqualTo(expected.image());

@@ -53,9 +53,7 @@ final class JsonViews {
         "total_us", info.getTotalUs(),
         "pages", info.getPages(),
         "pages_copied", info.getPagesCopied(),
-        "bytes", info.getBytes(),
-        "owner_uid", Integer.toUnsignedLong(info.getOwnerUid()),
-        "owner", info.getOwner());
+        "bytes", info.getBytes());
   }
 
   static Map<String, Object> takenSnapshot(final SnapshotInfo info) {
@@ -76,6 +74,8 @@ final class JsonViews {
     listed.put("name", orNull(info.getName()));
     listed.put("created", Texts.timestamp(info.getCreatedUnixUs()));
     snapshot(info).forEach(listed::putIfAbsent);
+    listed.put("owner_uid", Integer.toUnsignedLong(info.getOwnerUid()));
+    listed.put("owner", info.getOwner());
     return listed;
   }
 

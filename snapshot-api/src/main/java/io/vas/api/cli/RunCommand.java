@@ -26,6 +26,7 @@ import picocli.CommandLine.Parameters;
     description = {
       "The instance has its own pid, mount, net (loopback only), ipc and uts namespaces. Its root is"
           + " the host's, with a writable layer in memory on top that ends with it.",
+      "Who is not root runs it as oneself, without capabilities.",
       "Without -d its output is shown until it ends, and its exit code is returned. Ctrl-C stops it,"
           + " a second Ctrl-C kills it."
     },

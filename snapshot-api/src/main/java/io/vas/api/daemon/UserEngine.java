@@ -18,6 +18,10 @@ import io.vas.api.v1.RunRequest;
 import io.vas.api.v1.SnapshotInfo;
 import io.vas.api.v1.SnapshotRequest;
 import io.vas.api.v1.StoreGcReply;
+import io.vas.api.v1.StoreLoadReply;
+import io.vas.api.v1.StoreLoadRequest;
+import io.vas.api.v1.StoreSaveReply;
+import io.vas.api.v1.StoreSaveRequest;
 import io.vas.api.v1.StoreStatReply;
 import io.vas.api.v1.StoreVerifyReply;
 import io.vas.api.v1.TimelineReply;
@@ -246,6 +250,20 @@ final class UserEngine implements Engine {
   public StoreGcReply storeGc() {
     caller.requireRoot("collect the store's garbage", "vas store stat says how full it is");
     return engine.storeGc();
+  }
+
+  @Override
+  public StoreSaveReply storeSave(
+      final StoreSaveRequest request, final Consumer<Progress> progress) {
+    caller.requireRoot("save snapshots", "yours stay as long as the daemon does");
+    return engine.storeSave(request, progress);
+  }
+
+  @Override
+  public StoreLoadReply storeLoad(
+      final StoreLoadRequest request, final Consumer<Progress> progress) {
+    caller.requireRoot("load snapshots", "what root loads belongs to whom it belonged to");
+    return engine.storeLoad(request, progress);
   }
 
   @Override

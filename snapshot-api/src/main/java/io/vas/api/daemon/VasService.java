@@ -428,12 +428,13 @@ final class VasService extends VasGrpc.VasImplBase {
         () ->
             StoreVerifyUpdate.newBuilder()
                 .setResult(
-                    engine().storeVerify(
-                        request.getSnapshot(),
-                        progressTo(
-                            stream,
-                            progress ->
-                                StoreVerifyUpdate.newBuilder().setProgress(progress).build())))
+                    engine()
+                        .storeVerify(
+                            request.getSnapshot(),
+                            progressTo(
+                                stream,
+                                progress ->
+                                    StoreVerifyUpdate.newBuilder().setProgress(progress).build())))
                 .build());
   }
 
@@ -447,11 +448,13 @@ final class VasService extends VasGrpc.VasImplBase {
           RequestRules.checkArchive(request.getDirectory(), request.getSnapshotsList());
           return StoreSaveUpdate.newBuilder()
               .setResult(
-                  engine().storeSave(
-                      request,
-                      progressTo(
-                          stream,
-                          progress -> StoreSaveUpdate.newBuilder().setProgress(progress).build())))
+                  engine()
+                      .storeSave(
+                          request,
+                          progressTo(
+                              stream,
+                              progress ->
+                                  StoreSaveUpdate.newBuilder().setProgress(progress).build())))
               .build();
         });
   }
@@ -466,11 +469,13 @@ final class VasService extends VasGrpc.VasImplBase {
           RequestRules.checkArchive(request.getDirectory(), request.getSnapshotsList());
           return StoreLoadUpdate.newBuilder()
               .setResult(
-                  engine().storeLoad(
-                      request,
-                      progressTo(
-                          stream,
-                          progress -> StoreLoadUpdate.newBuilder().setProgress(progress).build())))
+                  engine()
+                      .storeLoad(
+                          request,
+                          progressTo(
+                              stream,
+                              progress ->
+                                  StoreLoadUpdate.newBuilder().setProgress(progress).build())))
               .build();
         });
   }

@@ -329,6 +329,7 @@ public final class SnapshotLoader {
     final boolean hasOwn =
         description.getLayersCount() > 0 && description.getLayers(0) == description.getId();
     return new SnapshotRequest(
+        description.getOwnerUid(),
         description.getInstance(),
         wanted.name(),
         Optional.of(description.getParent()).filter(parent -> !parent.isEmpty()),

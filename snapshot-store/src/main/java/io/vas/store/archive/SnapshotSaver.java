@@ -142,6 +142,7 @@ public final class SnapshotSaver {
     plan.description
         .setId(id(snapshot.id()))
         .setName(snapshot.name().map(SnapshotName::toString).orElse(""))
+        .setOwnerUid(snapshot.ownerUid())
         .setInstance(snapshot.instance())
         .setParent(snapshot.parent().orElse(""))
         .setCreatedNanos(ChronoUnit.NANOS.between(Instant.EPOCH, snapshot.created()))
