@@ -208,7 +208,8 @@ class OwnersEndToEndTest {
     done(one.vas("fork", "fork-1", "--name", "again"));
     done(root("fork", "ones:warm", "--name", "roots"));
 
-    assertThat(names(one.vas("ps", "--json"))).containsExactly("ones", "fork-1", "fork-2", "again");
+    assertThat(names(one.vas("ps", "--json")))
+        .containsExactlyInAnyOrder("ones", "fork-1", "fork-2", "again");
     final String status = "id -u; id -G; grep -E '^(Cap|NoNewPrivs)' /proc/1/status";
     for (final String instance : List.of("ones", "fork-1", "again")) {
       assertPowerless(one.vas("exec", instance, "--", "sh", "-c", status).out(), ONE_UID);
