@@ -57,7 +57,10 @@ static int count_tasks(void) {
   return (int)status.st_nlink - 2;
 }
 
+/* Nothing is opened once a failure has been told: whoever was told may go back, which would find it open. */
 static void expect_file(const char *path, const char *text) {
+  if (victim_failed)
+    return;
   char found[32] = "";
   int fd = open(path, O_RDONLY | O_CLOEXEC);
   EXPECT(fd >= 0, "%s has gone", path);
@@ -211,6 +214,8 @@ static void change_files(void) {
   put_file("/rollback/new", "new");
 }
 
+static void change_namespace(void) { MUST(unshare(CLONE_NEWTIME)); }
+
 static const struct {
   const char *name;
   void (*change)(void);
@@ -230,7 +235,8 @@ static const struct {
                {"thread-start", change_thread_start},
                {"thread-end", change_thread_end},
                {"fork", change_fork},
-               {"files", change_files}};
+               {"files", change_files},
+               {"namespace", change_namespace}};
 
 static uint8_t *map(uint64_t pages) {
   uint8_t *memory = mmap(NULL, pages * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);

@@ -4,7 +4,7 @@ import com.google.protobuf.ByteString;
 import io.vas.core.image.MappedFile;
 import io.vas.core.linux.Fd;
 import io.vas.core.linux.FileStatus;
-import io.vas.core.linux.LinuxException;
+import io.vas.core.resource.HostFacts;
 import io.vas.core.resource.RecordedStatus;
 import java.util.List;
 import java.util.Optional;
@@ -18,6 +18,7 @@ final class HostFiles {
 
   private final String root;
   private final List<Fd> layers;
+  private final HostFacts facts;
 
   /**
    * The files of an instance.
@@ -25,10 +26,12 @@ final class HostFiles {
    * @param root the directory of the host that the instance's root shows, {@code /} or without a
    *     slash at its end.
    * @param layers what lies over that, the uppermost first.
+   * @param facts by which files are looked up.
    */
-  HostFiles(final String root, final List<Fd> layers) {
+  HostFiles(final String root, final List<Fd> layers, final HostFacts facts) {
     this.root = root.equals("/") ? "" : root;
     this.layers = List.copyOf(layers);
+    this.facts = facts;
   }
 
   /**
@@ -42,11 +45,12 @@ final class HostFiles {
   Optional<MappedFile> identify(
       final String path, final RecordedStatus recorded, final boolean withBuildId) {
     for (final Fd layer : layers) {
-      if (status("/proc/self/fd/" + layer.value() + path).isPresent()) {
+      if (facts.file("/proc/self/fd/" + layer.value() + path).isPresent()) {
         return Optional.of(MappedFile.newBuilder().setPath(path).setInLayer(true).build());
       }
     }
-    return status(root + path)
+    return facts
+        .file(root + path)
         .filter(status -> isSame(status, recorded))
         .map(
             status -> {
@@ -64,14 +68,6 @@ final class HostFiles {
               }
               return file.build();
             });
-  }
-
-  private static Optional<FileStatus> status(final String path) {
-    try {
-      return Optional.of(FileStatus.ofLink(path));
-    } catch (final LinuxException e) {
-      return Optional.empty();
-    }
   }
 
   /** An overlay may put numbers of its own into the upper bits of inodes. */

@@ -18,6 +18,17 @@ public final class FdInfo {
   private FdInfo() {}
 
   /**
+   * Whether two texts say the same but for the position in the file.
+   *
+   * @param some all of a file.
+   * @param other all of another one.
+   * @return whether all other lines are equal.
+   */
+  public static boolean isSameButForPosition(final DirectBuffer some, final DirectBuffer other) {
+    return TextCursor.areSame(some, other, line -> line.isNext("pos:"));
+  }
+
+  /**
    * A descriptor that an epoll watches.
    *
    * @param descriptor its number when it was added; another file may have that number now.

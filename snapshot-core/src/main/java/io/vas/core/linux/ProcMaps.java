@@ -10,6 +10,7 @@ import org.agrona.DirectBuffer;
 /** Reads /proc/PID/maps and /proc/PID/smaps. */
 public final class ProcMaps {
   private static final long KIB = 1024;
+  private static final String FLAGS = "VmFlags:";
 
   private ProcMaps() {}
 
@@ -33,6 +34,23 @@ public final class ProcMaps {
    */
   public static List<Vma> parseWithSizes(final DirectBuffer text) {
     return parse(text, true);
+  }
+
+  /**
+   * Whether two texts show the same mappings with the same flags, however much of them is in
+   * memory.
+   *
+   * @param some all of maps or smaps.
+   * @param other all of another one.
+   * @return whether {@link #parse(DirectBuffer)} would give the same for both.
+   */
+  public static boolean areSameMappings(final DirectBuffer some, final DirectBuffer other) {
+    return TextCursor.areSame(some, other, line -> isBesides(line) && !line.isNext(FLAGS));
+  }
+
+  /** The names of the lines that smaps adds begin with a capital, addresses with a digit or a-f. */
+  private static boolean isBesides(final TextCursor line) {
+    return Character.isUpperCase(line.peek());
   }
 
   private static List<Vma> parse(final DirectBuffer text, final boolean withSizes) {
@@ -65,11 +83,10 @@ public final class ProcMaps {
     final long inode = cursor.decimal();
     final String name = TextCursor.unescape(cursor.restOfLine(), "\n");
 
-    // The names of the lines that smaps adds begin with a capital, addresses with a digit or a-f.
     Set<String> flags = Set.of();
     final Map<String, Long> sizes = withSizes ? new HashMap<>() : Map.of();
-    while (Character.isUpperCase(cursor.peek())) {
-      if (cursor.take("VmFlags:")) {
+    while (isBesides(cursor)) {
+      if (cursor.take(FLAGS)) {
         flags = known.computeIfAbsent(cursor.restOfLine(), ProcMaps::words);
       } else if (withSizes) {
         final String key = cursor.until(':');

@@ -1,6 +1,7 @@
 package io.vas.core.linux;
 
 import java.util.Arrays;
+import java.util.List;
 import org.agrona.DirectBuffer;
 
 /**
@@ -12,6 +13,10 @@ public final class ProcStat {
   public static final int FIELDS = 52;
 
   private static final int FIRST_NUMBER = 4;
+
+  /** minflt to cstime; rss; kstkesp and kstkeip; wchan; processor; blkio, guest and cguest time. */
+  private static final List<Integer> MOVING =
+      List.of(10, 11, 12, 13, 14, 15, 16, 17, 24, 29, 30, 35, 39, 42, 43, 44);
 
   private final String name;
   private final char state;
@@ -41,6 +46,26 @@ public final class ProcStat {
       values[field] = cursor.decimal();
     }
     return new ProcStat(name, state, values);
+  }
+
+  /**
+   * Whether two texts say the same but for what counts or moves while nothing changes: page faults,
+   * times, pages in memory, registers, where it waits, on which processor.
+   *
+   * @param some all of a file.
+   * @param other all of another one.
+   * @return whether all other fields are equal.
+   */
+  public static boolean isSameState(final DirectBuffer some, final DirectBuffer other) {
+    if (some.equals(other)) {
+      return true;
+    }
+    final ProcStat one = parse(some);
+    final ProcStat two = parse(other);
+    MOVING.forEach(field -> one.values[field] = two.values[field]);
+    return one.name.equals(two.name)
+        && one.state == two.state
+        && Arrays.equals(one.values, two.values);
   }
 
   /**

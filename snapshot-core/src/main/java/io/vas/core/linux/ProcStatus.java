@@ -11,6 +11,9 @@ import org.agrona.DirectBuffer;
 public final class ProcStatus {
   private static final long KIB = 1024;
 
+  private static final List<String> COUNTING =
+      List.of("voluntary_", "nonvoluntary_", "Vm", "Rss", "Hugetlb", "SigQ");
+
   private final Map<String, String> values;
 
   private ProcStatus(final Map<String, String> values) {
@@ -45,6 +48,18 @@ public final class ProcStatus {
       values.put(key, key.equals("Name") ? value : value.trim());
     }
     return new ProcStatus(values);
+  }
+
+  /**
+   * Whether two texts say the same but for what counts while nothing changes: switches of context,
+   * memory in use, signals that the user has queued anywhere.
+   *
+   * @param some all of a file.
+   * @param other all of another one.
+   * @return whether all other lines are equal.
+   */
+  public static boolean isSameState(final DirectBuffer some, final DirectBuffer other) {
+    return TextCursor.areSame(some, other, line -> COUNTING.stream().anyMatch(line::isNext));
   }
 
   /**

@@ -1,6 +1,8 @@
 package io.vas.core.linux;
 
 import io.vas.core.VasException;
+import java.util.Arrays;
+import java.util.function.Predicate;
 import org.agrona.DirectBuffer;
 
 /** A place in a text of /proc, moved on by reading numbers and words. */
@@ -26,6 +28,52 @@ final class TextCursor {
     this.end = buffer.capacity();
     this.bytes = new byte[end];
     buffer.getBytes(0, bytes);
+  }
+
+  /** Whether two texts are the same but for some lines, which are told from where they begin. */
+  static boolean areSame(
+      final DirectBuffer some, final DirectBuffer other, final Predicate<TextCursor> isIgnored) {
+    if (some.equals(other)) {
+      return true;
+    }
+    final TextCursor one = new TextCursor("", some);
+    final TextCursor two = new TextCursor("", other);
+    do {
+      one.skipLines(isIgnored);
+      two.skipLines(isIgnored);
+      if (one.atEnd() || two.atEnd()) {
+        return one.atEnd() && two.atEnd();
+      }
+    } while (one.isSameLine(two));
+    return false;
+  }
+
+  private void skipLines(final Predicate<TextCursor> isIgnored) {
+    while (!atEnd() && isIgnored.test(this)) {
+      skipLine();
+    }
+  }
+
+  /** Goes past the line in both. */
+  private boolean isSameLine(final TextCursor other) {
+    final int begin = position;
+    final int otherBegin = other.position;
+    skipLine();
+    other.skipLine();
+    return Arrays.equals(
+        bytes,
+        begin,
+        Math.min(position, end),
+        other.bytes,
+        otherBegin,
+        Math.min(other.position, other.end));
+  }
+
+  boolean isNext(final String text) {
+    final int begin = position;
+    final boolean is = take(text);
+    position = begin;
+    return is;
   }
 
   boolean atEnd() {

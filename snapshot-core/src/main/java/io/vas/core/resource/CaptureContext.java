@@ -25,6 +25,13 @@ public interface CaptureContext {
   ProgramResults program();
 
   /**
+   * What is looked up on the host goes through this.
+   *
+   * @return what has been looked up for this capture.
+   */
+  HostFacts host();
+
+  /**
    * What {@code recordBytes} steps of the instance program found.
    *
    * @return one buffer for each step that ran, in their order.

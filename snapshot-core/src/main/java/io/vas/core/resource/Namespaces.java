@@ -9,6 +9,7 @@ import java.nio.file.Files;
 import java.nio.file.LinkOption;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Optional;
 
 /**
  * Namespaces other than those that every instance is given, which are refused: user and time
@@ -41,7 +42,7 @@ public final class Namespaces extends Refusal.OfProcess {
   void refuse(final ProcessRecord process, final CaptureContext context) {
     final Path first = Path.of("/proc", Integer.toString(process.outerPid()));
     for (final String name : SHARED) {
-      if (differ(first, name, Path.of("/proc/self"), name)
+      if (differ(context.host(), first, name, Path.of("/proc/self"), name)
           && !(name.equals("time") && hasGivenClocks(first, context))) {
         throw context.unsupported(process, name + " namespace", "the process has one of its own");
       }
@@ -74,13 +75,16 @@ public final class Namespaces extends Refusal.OfProcess {
       final ProcessRecord process,
       final CaptureContext context) {
     for (final String name : OF_CHILDREN) {
-      if (differ(task, name, task, name + "_for_children")) {
+      if (differ(context.host(), task, name, task, name + "_for_children")) {
         throw context.unsupported(
             process, name + " namespace", "the process has made a new one for its children");
       }
     }
+    if (task.getFileName().equals(first.getFileName())) {
+      return;
+    }
     for (final String name : OF_THREADS) {
-      if (differ(task, name, first, name)) {
+      if (differ(context.host(), task, name, first, name)) {
         throw context.unsupported(process, name + " namespace", "a thread has one of its own");
       }
     }
@@ -88,19 +92,24 @@ public final class Namespaces extends Refusal.OfProcess {
 
   /** Whether both are there and are not the same. */
   private static boolean differ(
-      final Path task, final String name, final Path other, final String otherName) {
+      final HostFacts host,
+      final Path task,
+      final String name,
+      final Path other,
+      final String otherName) {
     final Path link = task.resolve("ns").resolve(name);
     final Path otherLink = other.resolve("ns").resolve(otherName);
-    try {
-      return !FileIo.readLink(link.toString()).equals(FileIo.readLink(otherLink.toString()));
-    } catch (final LinuxException e) {
-      // No such link: an older kernel. A link that leads nowhere: a new pid namespace that has no
-      // process yet, or any of a task that has ended.
-      return Files.exists(link, LinkOption.NOFOLLOW_LINKS)
-          && Files.exists(otherLink, LinkOption.NOFOLLOW_LINKS)
-          && !hasEnded(task)
-          && !hasEnded(other);
+    final Optional<String> here = host.link(link.toString());
+    final Optional<String> there = host.link(otherLink.toString());
+    if (here.isPresent() && there.isPresent()) {
+      return !here.equals(there);
     }
+    // No such link: an older kernel. A link that leads nowhere: a new pid namespace that has no
+    // process yet, or any of a task that has ended.
+    return Files.exists(link, LinkOption.NOFOLLOW_LINKS)
+        && Files.exists(otherLink, LinkOption.NOFOLLOW_LINKS)
+        && !hasEnded(task)
+        && !hasEnded(other);
   }
 
   private static boolean hasEnded(final Path task) {

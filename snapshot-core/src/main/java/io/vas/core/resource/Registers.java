@@ -1,5 +1,7 @@
 package io.vas.core.resource;
 
+import static java.nio.ByteOrder.LITTLE_ENDIAN;
+
 import com.google.protobuf.ByteString;
 import com.google.protobuf.InvalidProtocolBufferException;
 import com.google.protobuf.Message;
@@ -42,10 +44,10 @@ public final class Registers implements TaskResource {
   public Optional<? extends Message> capture(final TaskRecord task, final CaptureContext context) {
     final GeneralRegisters registers = new GeneralRegisters(bytes(task.registers()));
     final byte[] xstate = bytes(task.xstate());
-    if (registers.get(GeneralRegisters.CS_OFFSET) != USER_CS) {
+    if (!areSupported(task.registers())) {
       throw context.unsupported(task.process(), "32-bit code", "task " + task.tid() + " runs it");
     }
-    if (XsaveArea.hasDynamicComponents(xstate)) {
+    if (!isSupportedState(task.xstate())) {
       throw context.unsupported(task.process(), "AMX tiles", "task " + task.tid() + " uses them");
     }
     final ProcStatus status = ProcStatus.parse(task.file("status"));
@@ -61,6 +63,26 @@ public final class Registers implements TaskResource {
             .setSignalMask(task.signalMask());
     call.ifPresent(state::setRepeatedCall);
     return Optional.of(state.build());
+  }
+
+  /**
+   * Whether registers are of a kind that can be restored.
+   *
+   * @param general struct user_regs_struct.
+   * @return false for those of 32-bit code.
+   */
+  public static boolean areSupported(final DirectBuffer general) {
+    return general.getLong(GeneralRegisters.CS_OFFSET, LITTLE_ENDIAN) == USER_CS;
+  }
+
+  /**
+   * The same of the others.
+   *
+   * @param xstate XSAVE area in the standard format.
+   * @return false if AMX tiles are in use.
+   */
+  public static boolean isSupportedState(final DirectBuffer xstate) {
+    return !XsaveArea.hasDynamicComponents(xstate);
   }
 
   @Override

@@ -6,7 +6,6 @@ import io.vas.core.image.DatagramImage;
 import io.vas.core.image.UnixSocketImage;
 import io.vas.core.image.UnixSocketImage.State;
 import io.vas.core.linux.FileStatus;
-import io.vas.core.linux.LinuxException;
 import java.util.Optional;
 
 /**
@@ -103,20 +102,19 @@ public final class UnixSocket implements DescriptorResource {
       throw context.unsupported(
           descriptor, kind(), "it is bound to a path that is not absolute: " + path);
     }
-    try {
-      final FileStatus status =
-          FileStatus.ofLink("/proc/" + descriptor.process().outerPid() + "/root" + path);
-      if (status.type() == FileStatus.S_IFSOCK
-          && (status.inode() == socket.file() || diagnosis.isOnlyFile(socket))) {
-        image
-            .setNamed(true)
-            .setMode(status.permissions())
-            .setUid(status.uid())
-            .setGid(status.gid());
-      }
-    } catch (final LinuxException e) {
-      // Removed: it can be reached no more, but keeps its name.
-    }
+    // One that was removed can be reached no more, but keeps its name.
+    context
+        .host()
+        .file("/proc/" + descriptor.process().outerPid() + "/root" + path)
+        .filter(status -> status.type() == FileStatus.S_IFSOCK)
+        .filter(status -> status.inode() == socket.file() || diagnosis.isOnlyFile(socket))
+        .ifPresent(
+            status ->
+                image
+                    .setNamed(true)
+                    .setMode(status.permissions())
+                    .setUid(status.uid())
+                    .setGid(status.gid()));
   }
 
   private static Optional<Integer> fileOf(final long inode, final DescriptorRecord of) {

@@ -50,6 +50,7 @@ final class WatchedFiles {
 
   /** A path in the instance that leads to the watched file. */
   Optional<String> pathOf(final FdInfo.InotifyWatch watch) {
+    context.host().lookElsewhere();
     for (final MountInfo mount : mounts) {
       if (mount.device().equals(watch.device())) {
         final Optional<String> path =

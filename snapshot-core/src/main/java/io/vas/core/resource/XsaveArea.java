@@ -3,6 +3,7 @@ package io.vas.core.resource;
 import static java.nio.ByteOrder.LITTLE_ENDIAN;
 
 import java.util.Arrays;
+import org.agrona.DirectBuffer;
 import org.agrona.concurrent.UnsafeBuffer;
 
 /**
@@ -40,9 +41,8 @@ final class XsaveArea {
    * @param xstate the area.
    * @return whether AMX tiles are in use.
    */
-  static boolean hasDynamicComponents(final byte[] xstate) {
-    return (new UnsafeBuffer(xstate).getLong(PRESENT_OFFSET, LITTLE_ENDIAN) & DYNAMIC_COMPONENTS)
-        != 0;
+  static boolean hasDynamicComponents(final DirectBuffer xstate) {
+    return (xstate.getLong(PRESENT_OFFSET, LITTLE_ENDIAN) & DYNAMIC_COMPONENTS) != 0;
   }
 
   /**

@@ -7,7 +7,7 @@ import io.vas.core.NotFoundException;
 import io.vas.core.UnsupportedException;
 import io.vas.core.VasException;
 import io.vas.core.checkpoint.Checkpointer;
-import io.vas.core.checkpoint.Checkpointer.Inspection;
+import io.vas.core.checkpoint.Inspection;
 import io.vas.core.checkpoint.SandboxPiece;
 import io.vas.core.checkpoint.Subject;
 import io.vas.core.image.Image;
@@ -24,6 +24,7 @@ import io.vas.core.linux.FileStatus;
 import io.vas.core.memory.PageSource;
 import io.vas.core.program.ProgramBuilder;
 import io.vas.core.program.Value;
+import io.vas.core.resource.PlanOutdatedException;
 import io.vas.core.resource.ProcessResource;
 import io.vas.core.resource.ProcessRestore;
 import io.vas.core.resource.Registers;
@@ -32,11 +33,13 @@ import io.vas.core.resource.TaskResource;
 import io.vas.core.resource.TaskRestore;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
+import java.util.concurrent.atomic.AtomicLong;
 
 /**
  * Puts an instance back to a snapshot in the processes that there are: it is stopped and looked at;
@@ -72,7 +75,14 @@ public final class InPlaceRollback {
   private static final long AREA_HIGHEST = 0x5000_0000_0000L;
   private static final long AREA_STEP = 1L << 30;
 
+  /** Of so many instances it is remembered what was to be mended the last time. */
+  private static final int ANSWERS_MAX = 64;
+
+  private static final int KNOWN_LENGTH_MAX = 1 << 18;
+
   private final Checkpointer checkpointer;
+  private final Map<Long, Answer> answers = Collections.synchronizedMap(new LatestAnswers());
+  private final AtomicLong repeats = new AtomicLong();
   private MendStage fault;
 
   /**
@@ -93,6 +103,15 @@ public final class InPlaceRollback {
   public InPlaceRollback failingAt(final MendStage stage) {
     fault = stage;
     return this;
+  }
+
+  /**
+   * How often an instance was found as the time before, so that it was known what to mend.
+   *
+   * @return rollbacks.
+   */
+  public long repeats() {
+    return repeats.get();
   }
 
   /**
@@ -118,10 +137,10 @@ public final class InPlaceRollback {
       final boolean keepsConnections,
       final boolean isPaused,
       final Duration deadline) {
+    final Wanted wanted = new Wanted(target, pages, keepsConnections, instance.origin());
     final MendRequest request;
     try {
-      request =
-          compile(instance, target, pages, keepsConnections, inspect(instance, pages, deadline));
+      request = request(instance, wanted, deadline);
     } catch (final RuntimeException e) {
       if (!isPaused) {
         letGo(instance);
@@ -147,25 +166,67 @@ public final class InPlaceRollback {
 
   // ---- what it is now
 
-  private Inspection inspect(
-      final Subject instance, final PageSource pages, final Duration deadline) {
+  /**
+   * Where an instance is to go back to, and what it was made from. Pages are the same only as one
+   * object: another use of the snapshot has other descriptors.
+   */
+  private record Wanted(
+      Image target, PageSource pages, boolean keepsConnections, Optional<Subject.Origin> origin) {}
+
+  /** What an instance was found to be, and what was to be mended then. */
+  private record Answer(Wanted wanted, Inspection.Known found, MendRequest request) {}
+
+  /**
+   * Who goes back again and again, to try one thing after the other, mostly is found as the time
+   * before: then the same is to be mended, for what is wanted of pages and registers never depends
+   * on what they are.
+   */
+  private static final class LatestAnswers extends LinkedHashMap<Long, Answer> {
+    private static final long serialVersionUID = 1;
+
+    LatestAnswers() {
+      super(ANSWERS_MAX, 0.75f, true);
+    }
+
+    @Override
+    protected boolean removeEldestEntry(final Map.Entry<Long, Answer> eldest) {
+      return size() > ANSWERS_MAX;
+    }
+  }
+
+  private MendRequest request(
+      final Subject instance, final Wanted wanted, final Duration deadline) {
     final List<Fd> lower =
         instance.origin().map(origin -> origin.pages().layers()).orElse(List.of());
-    final List<Fd> wanted = pages.layers();
-    final boolean startedHere = isSame(lower, wanted);
-    if (!startedHere && (wanted.isEmpty() || !isSame(lower, wanted.subList(1, wanted.size())))) {
+    final List<Fd> layers = wanted.pages().layers();
+    final boolean startedHere = isSame(lower, layers);
+    if (!startedHere && (layers.isEmpty() || !isSame(lower, layers.subList(1, layers.size())))) {
       throw new NotInPlaceException("its files lie upon those of another snapshot");
     }
-    final Inspection found =
-        checkpointer.inspect(
-            instance,
-            startedHere ? Optional.empty() : Optional.of(wanted.get(0)),
-            wanted,
-            deadline);
+    final Optional<Fd> layer = startedHere ? Optional.empty() : Optional.of(layers.get(0));
+    try (Inspection found = checkpointer.inspect(instance, layer, layers, deadline)) {
+      return request(instance, wanted, found);
+    } catch (final PlanOutdatedException e) {
+      try (Inspection found = checkpointer.inspectWithOwnPlan(instance, layer, layers, deadline)) {
+        return request(instance, wanted, found);
+      }
+    }
+  }
+
+  private MendRequest request(final Subject instance, final Wanted wanted, final Inspection found) {
+    final Answer last = answers.get(instance.id());
+    if (last != null && last.wanted().equals(wanted) && found.isLike(last.found())) {
+      repeats.incrementAndGet();
+      return last.request();
+    }
     if (!found.sameFiles()) {
       throw new NotInPlaceException("files were changed");
     }
-    return found;
+    final MendRequest request = compile(instance, wanted, found);
+    found
+        .remember(KNOWN_LENGTH_MAX)
+        .ifPresent(known -> answers.put(instance.id(), new Answer(wanted, known, request)));
+    return request;
   }
 
   private static boolean isSame(final List<Fd> some, final List<Fd> others) {
@@ -185,12 +246,9 @@ public final class InPlaceRollback {
   // ---- what is to be mended
 
   private static MendRequest compile(
-      final Subject instance,
-      final Image target,
-      final PageSource pages,
-      final boolean keepsConnections,
-      final Inspection inspection) {
-    final Image current = inspection.image();
+      final Subject instance, final Wanted wanted, final Inspection found) {
+    final Image target = wanted.target();
+    final Image current = found.image();
     if (target.getProcessesCount() != 1 || current.getProcessesCount() != 1) {
       throw new NotInPlaceException("it has several processes");
     }
@@ -203,14 +261,13 @@ public final class InPlaceRollback {
     final ProcessImage before = target.getProcesses(0);
     final ProcessImage now = current.getProcesses(0);
     final ProgramBuilder program = new ProgramBuilder();
-    final PageSpaceFiles files = PageSpaceFiles.of(pages, before);
+    final PageSpaceFiles files = PageSpaceFiles.of(wanted.pages(), before);
     final MemoryDifference memory =
         new MemoryDifference(program, before.getMemory(), now.getMemory(), files);
     try {
-      new FileDifference(program, target, current).mend(keepsConnections);
+      new FileDifference(program, target, current).mend(wanted.keepsConnections());
       mendProcess(program, target, before, now);
-      final List<MendRequest.Task> tasks =
-          tasks(program, target, before, now, inspection.keeperTids());
+      final List<MendRequest.Task> tasks = tasks(program, target, before, now, found.keeperTids());
       memory.mend();
       final MendRequest request =
           new MendRequest(instance.id(), files.descriptors()).tasks(tasks).runs(memory.runs());

@@ -5,14 +5,19 @@ import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
 
 import io.vas.core.VasException;
 import java.util.List;
+import org.agrona.DirectBuffer;
 import org.agrona.concurrent.UnsafeBuffer;
 import org.junit.jupiter.api.Test;
 
 class ProcMapsTest {
+  private static DirectBuffer text(final String text) {
+    return new UnsafeBuffer(RawText.encode(text));
+  }
+
   private static final int PAGE = 4096;
 
   private static List<Vma> parse(final String text) {
-    return ProcMaps.parseWithSizes(new UnsafeBuffer(RawText.encode(text)));
+    return ProcMaps.parseWithSizes(text(text));
   }
 
   private static List<Vma> own(final String file) {
@@ -98,6 +103,19 @@ class ProcMapsTest {
           .hasSameSizeAs(own("maps"))
           .allSatisfy(each -> assertThat(each.flags()).isNotEmpty());
     }
+  }
+
+  @Test
+  void shouldTellMappingsFromTheirSizes() {
+    final String smaps =
+        "7f00-7f10 rw-p 00000000 00:00 0 [anon:Size: 1]\nSize: 4 kB\nRss: 4 kB\nVmFlags: rd wr\n";
+    final String more = smaps.replace("Rss: 4", "Rss: 1024");
+    assertThat(ProcMaps.areSameMappings(text(smaps), text(more))).isTrue();
+    assertThat(ProcMaps.areSameMappings(text(smaps), text(more + smaps))).isFalse();
+    assertThat(ProcMaps.areSameMappings(text(smaps), text(smaps.replace(" wr", " wr mg"))))
+        .isFalse();
+    assertThat(ProcMaps.areSameMappings(text(smaps), text(smaps.replace("Size: 1]", "Size: 2]"))))
+        .isFalse();
   }
 
   @Test

@@ -9,6 +9,7 @@ import io.vas.core.keeper.MendException;
 import io.vas.core.keeper.MendReply;
 import io.vas.core.keeper.MendStage;
 import io.vas.core.memory.MemoryStrategy;
+import io.vas.core.sandbox.RunSpec;
 import io.vas.core.testing.LeakCheck;
 import io.vas.core.testing.VictimHost;
 import io.vas.core.testing.VictimInstance;
@@ -17,7 +18,9 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -39,10 +42,12 @@ class InPlaceRollbackTest {
 
   @TempDir Path directory;
   private VictimHost host;
+  private InPlaceRollback rollback;
 
   @BeforeEach
   void start() {
     host = new VictimHost(directory);
+    rollback = new InPlaceRollback(host.checkpointer());
   }
 
   @AfterEach
@@ -51,8 +56,8 @@ class InPlaceRollbackTest {
   }
 
   private MendReply rollBack(final VictimInstance victim, final VictimSnapshot snapshot) {
-    return new InPlaceRollback(host.checkpointer())
-        .run(victim, snapshot.image(), snapshot.pages(), false, false, VictimHost.DEADLINE);
+    return rollback.run(
+        victim, snapshot.image(), snapshot.pages(), false, false, VictimHost.DEADLINE);
   }
 
   private static void change(final VictimInstance victim) {
@@ -101,6 +106,7 @@ class InPlaceRollbackTest {
       change(victim);
       assertThat(rollBack(victim, snapshot).frozenNanos()).isPositive();
       victim.expectOk();
+      rollBack(victim, snapshot);
       victim.expectOk();
     }
     assertThat(victim.pid()).isEqualTo(pid);
@@ -111,11 +117,51 @@ class InPlaceRollbackTest {
   void shouldLeaveAVictimAsItIsThatCanNotBePutBackInPlace(final String what) {
     try (VictimInstance victim = host.run(VICTIM, what);
         VictimSnapshot snapshot = victim.snapshot()) {
+      rollBack(victim, snapshot);
+      rollBack(victim, snapshot);
       change(victim);
       final String changed = victim.ask();
       assertThatExceptionOfType(NotInPlaceException.class)
           .isThrownBy(() -> rollBack(victim, snapshot));
       assertThat(victim.ask()).isEqualTo(changed);
+    }
+  }
+
+  @Test
+  void shouldNotWorkOutAgainWhatIsToBeMended() {
+    try (VictimInstance victim = host.run(VICTIM, "pages");
+        VictimSnapshot snapshot = victim.snapshot();
+        VictimSnapshot later = victim.snapshot()) {
+      for (int i = 0; i < 10; i++) {
+        change(victim);
+        rollBack(victim, snapshot);
+        victim.expectOk();
+      }
+      // The first ones are worked out: its stack grows once, and what was mended is seen once.
+      assertThat(rollback.repeats()).isBetween(5L, 9L);
+      rollBack(victim, later);
+      assertThat(rollback.repeats()).isLessThan(10);
+      victim.expectOk();
+    }
+  }
+
+  /** Of which nothing is recorded while it stands still. */
+  @Test
+  void shouldSeeANewNamespaceForChildren() {
+    final RunSpec spec =
+        new RunSpec(
+            VICTIM, List.of(VictimHost.victim(VICTIM), "namespace"), Map.of(), "/", Set.of(), true);
+    try (VictimInstance victim = host.run(spec);
+        VictimSnapshot snapshot = victim.snapshot()) {
+      while (rollback.repeats() == 0) {
+        rollBack(victim, snapshot);
+      }
+      victim.signal(SIGUSR2);
+      victim.awaitLine("changed");
+      assertThatExceptionOfType(NotInPlaceException.class)
+          .isThrownBy(() -> rollBack(victim, snapshot))
+          .withMessageContaining("a new one for its children");
+      victim.expectOk();
     }
   }
 

@@ -1,0 +1,134 @@
+package io.vas.core.checkpoint;
+
+import io.vas.core.UnsupportedException;
+import io.vas.core.image.Image;
+import io.vas.core.linux.Fd;
+import io.vas.core.linux.MappedMemory;
+import io.vas.core.resource.HostFacts;
+import io.vas.core.resource.PlanOutdatedException;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import org.agrona.DirectBuffer;
+import org.agrona.concurrent.UnsafeBuffer;
+
+/**
+ * What an instance was found to be at a moment, without its pages and files. Not thread-safe, and
+ * only of use while the instance stands still.
+ */
+public final class Inspection implements AutoCloseable {
+  private final Subject instance;
+  private final List<Fd> layers;
+  private final Plan plan;
+  private final MappedMemory memory;
+  private final boolean isTracked;
+  private final HostFacts host = new HostFacts();
+  private InstanceRecord record;
+
+  /**
+   * What was found.
+   *
+   * @param instance of which.
+   * @param layers its layers, as far as they are known, the uppermost first.
+   * @param plan by which the record was made.
+   * @param memory the record, which is unmapped with this.
+   * @param isTracked whether the keeper tracks its writes.
+   */
+  Inspection(
+      final Subject instance,
+      final List<Fd> layers,
+      final Plan plan,
+      final MappedMemory memory,
+      final boolean isTracked) {
+    this.instance = instance;
+    this.layers = layers;
+    this.plan = plan;
+    this.memory = memory;
+    this.isTracked = isTracked;
+  }
+
+  /** What was found before, as far as it says whether it is so again. */
+  public static final class Known {
+    private final Plan plan;
+    private final byte[] bytes;
+    private final HostFacts host;
+
+    private Known(final Plan plan, final byte[] bytes, final HostFacts host) {
+      this.plan = plan;
+      this.bytes = bytes;
+      this.host = host;
+    }
+  }
+
+  /**
+   * Interpret it.
+   *
+   * @return an image, in which only VMAs and objects are known of memory; VMAs that map a region
+   *     are what they stand for.
+   * @throws UnsupportedException if it has something that can not be restored.
+   * @throws PlanOutdatedException if this machine has more of something than the plan was made for.
+   */
+  public Image image() {
+    return new Interpretation(instance, layers, Optional.empty(), record(), isTracked, host)
+        .imageWithoutPages();
+  }
+
+  /**
+   * The numbers that the keeper has for its tasks.
+   *
+   * @return as the keeper numbers them, by the instance's own.
+   */
+  public Map<Integer, Integer> keeperTids() {
+    return record().keeperTids();
+  }
+
+  /**
+   * Whether its own layer of files is the one that it was compared with.
+   *
+   * @return false if anything differs.
+   */
+  public boolean sameFiles() {
+    return record().program().result(Checkpointer.COMPARE_FILES) == 0;
+  }
+
+  /**
+   * Keep what was found, once it has been interpreted.
+   *
+   * @param mostBytes a longer record is not kept.
+   * @return a copy; empty if it is too long.
+   */
+  public Optional<Known> remember(final int mostBytes) {
+    if (memory.length() > mostBytes) {
+      return Optional.empty();
+    }
+    final byte[] copy = new byte[(int) memory.length()];
+    memory.buffer().getBytes(0, copy);
+    return Optional.of(new Known(plan, copy, host));
+  }
+
+  /**
+   * Whether all is as it was then, but for the registers and what goes on counting, such as
+   * processor time.
+   *
+   * @param earlier of the same instance, whose origin and layers have stayed the same.
+   * @return true if it would be interpreted as that was.
+   */
+  public boolean isLike(final Known earlier) {
+    final DirectBuffer before = new UnsafeBuffer(earlier.bytes);
+    return plan == earlier.plan
+        && new RecordComparison(plan, instance.log()).isLike(before, memory.buffer())
+        && earlier.host.stillHold();
+  }
+
+  private InstanceRecord record() {
+    if (record == null) {
+      record = new InstanceRecord(plan, memory, memory.length(), instance.pid());
+    }
+    return record;
+  }
+
+  @Override
+  public void close() {
+    memory.close();
+  }
+}
