@@ -6,6 +6,7 @@ import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.FileAlreadyExistsException;
 import java.nio.file.Files;
+import java.nio.file.InvalidPathException;
 import java.nio.file.LinkOption;
 import java.nio.file.Path;
 import java.nio.file.attribute.PosixFilePermission;
@@ -29,6 +30,8 @@ public record StateDirectory(Path path) {
 
   /** The longest path of a unix domain socket: sun_path of unix(7) without the closing zero. */
   private static final int SOCKET_PATH_MAX = 107;
+
+  private static final String ANOTHER = "; name another one in " + VARIABLE;
 
   private static final Set<PosixFilePermission> OWNER_ONLY =
       PosixFilePermissions.fromString("rwx------");
@@ -67,7 +70,17 @@ public record StateDirectory(Path path) {
    */
   public static StateDirectory fromEnvironment() {
     final String named = System.getenv(VARIABLE);
-    return new StateDirectory(Path.of(named == null || named.isEmpty() ? DEFAULT : named));
+    try {
+      return new StateDirectory(Path.of(named == null || named.isEmpty() ? DEFAULT : named));
+    } catch (final InvalidPathException e) {
+      // Java can't name a file whose name the locale's characters do not spell.
+      throw new InvalidRequestException(
+          VARIABLE
+              + " can't be read in this locale; set LC_ALL to C.UTF-8, or "
+              + VARIABLE
+              + " to a name in ASCII",
+          e);
+    }
   }
 
   /**
@@ -144,7 +157,8 @@ public record StateDirectory(Path path) {
    * Makes the directory if it is not there.
    *
    * @return this.
-   * @throws InvalidRequestException if it is there and open to others.
+   * @throws InvalidRequestException if it is there and open to others, or something else than a
+   *     directory is in its place.
    * @throws VasException if it cannot be made.
    */
   public StateDirectory create() {
@@ -167,8 +181,23 @@ public record StateDirectory(Path path) {
                 + ", or chmod 0700 it");
       }
       return this;
+    } catch (final FileAlreadyExistsException e) {
+      throw new InvalidRequestException(
+          "state directory " + path + ": " + e.getFile() + " is no directory" + ANOTHER, e);
     } catch (final IOException e) {
-      throw new VasException("cannot make state directory " + path + ": " + e, e);
+      throw unusable(e);
     }
+  }
+
+  /**
+   * What to throw when a file in the directory, or itself, can't be made or written.
+   *
+   * @param error says why.
+   * @return the exception to throw.
+   */
+  public VasException unusable(final IOException error) {
+    return new VasException(
+        "cannot write to state directory " + path + ": " + FileErrors.reason(error) + ANOTHER,
+        error);
   }
 }

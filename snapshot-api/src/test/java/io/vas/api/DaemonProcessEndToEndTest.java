@@ -46,6 +46,17 @@ class DaemonProcessEndToEndTest extends DaemonProcessTest {
   }
 
   @Test
+  void shouldSayWhyItCannotBeStarted() throws IOException {
+    Files.createDirectory(state.create().output());
+
+    assertThat(vas("ps").err())
+        .isEqualTo(
+            "vas ps: cannot write to state directory "
+                + state.path()
+                + ": Is a directory; name another one in VAS_STATE\n");
+  }
+
+  @Test
   void shouldEndOnSigterm() throws Exception {
     assertThat(vas("ps").exitCode()).isZero();
     final DaemonInfo info;

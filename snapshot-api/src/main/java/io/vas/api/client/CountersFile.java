@@ -18,6 +18,7 @@ import static io.vas.api.stats.CountersFileDescriptor.VERSION;
 import static io.vas.api.stats.CountersFileDescriptor.VERSION_OFFSET;
 import static io.vas.api.stats.CountersFileDescriptor.bucketOffset;
 
+import io.vas.api.FileErrors;
 import io.vas.api.stats.Counter;
 import io.vas.api.stats.Latency;
 import io.vas.api.stats.LatencyBuckets;
@@ -168,7 +169,8 @@ public final class CountersFile {
       throw new ForbiddenException(
           "the daemon's counters are root's; vas stats INSTANCE shows one of your own", e);
     } catch (final IOException e) {
-      throw new VasException("cannot read the file of counters " + path + ": " + e, e);
+      throw new VasException(
+          "cannot read the file of counters " + path + ": " + FileErrors.reason(e), e);
     }
   }
 

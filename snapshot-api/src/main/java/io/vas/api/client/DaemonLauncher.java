@@ -7,6 +7,7 @@ import io.vas.core.VasException;
 import io.vas.core.keeper.KeeperBond;
 import java.io.File;
 import java.io.IOException;
+import java.lang.ProcessBuilder.Redirect;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -35,7 +36,7 @@ final class DaemonLauncher {
         new ProcessBuilder("setsid", launcher.toString(), "daemon")
             .directory(new File("/"))
             .redirectInput(new File("/dev/null"))
-            .redirectOutput(output)
+            .redirectOutput(Redirect.appendTo(output))
             .redirectErrorStream(true);
     builder.environment().put(StateDirectory.VARIABLE, directory.path().toString());
     // The daemon is to be of the same build as its client.
@@ -56,9 +57,11 @@ final class DaemonLauncher {
   private static File privateOutput(final StateDirectory directory) {
     try {
       StateDirectory.makePrivate(directory.output());
+      // Where there is no room for this the daemon could not say so.
+      Files.writeString(directory.output(), "\n");
       return directory.output().toFile();
     } catch (final IOException e) {
-      throw new VasException("cannot make " + directory.output() + ": " + e, e);
+      throw directory.unusable(e);
     }
   }
 
@@ -94,7 +97,7 @@ final class DaemonLauncher {
     if (said.isEmpty()) {
       said = LogTail.read(directory.log(), TAIL_LINES);
     }
-    return said.isEmpty() ? " and said nothing" : ": " + said;
+    return said.isEmpty() ? " and said nothing" : ": " + said.replace("\n", "; ");
   }
 
   private static Path home() {

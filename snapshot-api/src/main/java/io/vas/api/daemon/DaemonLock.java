@@ -1,5 +1,6 @@
 package io.vas.api.daemon;
 
+import io.vas.api.FileErrors;
 import io.vas.api.StateDirectory;
 import io.vas.api.wire.SocketProbe;
 import io.vas.core.ConflictException;
@@ -90,7 +91,7 @@ final class DaemonLock implements AutoCloseable {
       return Optional.of(new DaemonLock(path, channel));
     } catch (final IOException e) {
       HELD.remove(path);
-      throw new VasException("cannot lock " + path + ": " + e, e);
+      throw directory.unusable(e);
     }
   }
 
@@ -120,7 +121,7 @@ final class DaemonLock implements AutoCloseable {
       try {
         channel.close();
       } catch (final IOException e) {
-        throw new VasException("cannot unlock " + path + ": " + e, e);
+        throw new VasException("cannot unlock " + path + ": " + FileErrors.reason(e), e);
       }
     }
   }

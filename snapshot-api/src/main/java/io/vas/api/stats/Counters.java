@@ -21,6 +21,7 @@ import static io.vas.api.stats.CountersFileDescriptor.VERSION;
 import static io.vas.api.stats.CountersFileDescriptor.VERSION_OFFSET;
 import static io.vas.api.stats.CountersFileDescriptor.bucketOffset;
 
+import io.vas.api.FileErrors;
 import io.vas.core.VasException;
 import java.io.IOException;
 import java.nio.ByteBuffer;
@@ -125,7 +126,8 @@ public final class Counters implements AutoCloseable {
       Files.move(part, path, StandardCopyOption.ATOMIC_MOVE);
       return counters;
     } catch (final IOException e) {
-      throw new VasException("cannot make the file of counters " + path + ": " + e, e);
+      throw new VasException(
+          "cannot make the file of counters " + path + ": " + FileErrors.reason(e), e);
     }
   }
 
@@ -191,7 +193,8 @@ public final class Counters implements AutoCloseable {
     try {
       Files.deleteIfExists(path);
     } catch (final IOException e) {
-      throw new VasException("cannot remove the file of counters " + path + ": " + e, e);
+      throw new VasException(
+          "cannot remove the file of counters " + path + ": " + FileErrors.reason(e), e);
     }
   }
 

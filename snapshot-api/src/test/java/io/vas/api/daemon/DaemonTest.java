@@ -140,6 +140,33 @@ class DaemonTest {
   }
 
   @Test
+  void shouldSayWhyItsDirectoryCannotBeUsed() throws IOException {
+    final Path file = Files.createFile(temporary.resolve("file"));
+    final Path taken = Files.createDirectory(temporary.resolve("taken"));
+    Files.setPosixFilePermissions(taken, PosixFilePermissions.fromString("rwx------"));
+    Files.createDirectory(taken.resolve("daemon.lock"));
+
+    assertThatThrownBy(() -> start(file))
+        .isInstanceOf(InvalidRequestException.class)
+        .hasMessage(
+            "state directory %s: %s is no directory; name another one in VAS_STATE", file, file);
+    assertThatThrownBy(() -> start(file.resolve("in/it")))
+        .hasMessageEndingWith("/in/it: Not a directory; name another one in VAS_STATE");
+    assertThatThrownBy(() -> start(Path.of("/proc/none/state")))
+        .hasMessage(
+            "cannot write to state directory /proc/none/state: No such file or directory; name"
+                + " another one in VAS_STATE");
+    assertThatThrownBy(() -> start(taken))
+        .hasMessage(
+            "cannot write to state directory %s: Is a directory; name another one in VAS_STATE",
+            taken);
+  }
+
+  private void start(final Path directory) {
+    Daemon.start(new StateDirectory(directory), made -> engine).close();
+  }
+
+  @Test
   void shouldRefuseDirectoryTooLongForASocket() {
     assertThatThrownBy(() -> new StateDirectory(temporary.resolve("x".repeat(100))))
         .isInstanceOf(InvalidRequestException.class)
