@@ -20,6 +20,14 @@ import org.junit.jupiter.params.provider.ValueSource;
 @ExtendWith(LeakCheck.class)
 class EndToEndTest extends CommandLineTest {
   @Test
+  void shouldSayWhatACapabilityIs() {
+    final CommandLineRun empty = vas("run", "--cap-add=", "--", "true");
+
+    assertThat(empty.exitCode()).isEqualTo(2);
+    assertThat(empty.err()).contains("''", "NET_ADMIN").hasLineCount(1);
+  }
+
+  @Test
   void shouldShowTheOutputOfACommandAndReturnItsExitCode() {
     final CommandLineRun run = vas("run", "--", "sh", "-c", "echo out; echo err >&2; exit 7");
 

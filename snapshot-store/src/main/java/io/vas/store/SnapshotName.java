@@ -14,7 +14,9 @@ public record SnapshotName(String name, String tag) {
   /** The tag of a name that is given without one. */
   public static final String DEFAULT_TAG = "latest";
 
-  private static final int NAME_LENGTH_MAX = 128;
+  /** The most characters of a name, and of a tag. */
+  public static final int LENGTH_MAX = 128;
+
   private static final Pattern NAME = Pattern.compile("[a-z0-9]+([._/-]+[a-z0-9]+)*");
   private static final Pattern TAG = Pattern.compile("[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}");
 
@@ -24,7 +26,9 @@ public record SnapshotName(String name, String tag) {
    * @throws InvalidRequestException if a part is malformed.
    */
   public SnapshotName {
-    if (name.length() > NAME_LENGTH_MAX || !NAME.matcher(name).matches()) {
+    checkLength(name, "name");
+    checkLength(tag, "tag");
+    if (!NAME.matcher(name).matches()) {
       throw new InvalidRequestException(
           "'"
               + name
@@ -33,6 +37,13 @@ public record SnapshotName(String name, String tag) {
     if (!TAG.matcher(tag).matches()) {
       throw new InvalidRequestException(
           "'" + tag + "' is not a snapshot's tag: letters, digits and _ . -");
+    }
+  }
+
+  private static void checkLength(final String part, final String what) {
+    if (part.length() > LENGTH_MAX) {
+      throw new InvalidRequestException(
+          "a snapshot's " + what + " has 1 to " + LENGTH_MAX + " characters, not " + part.length());
     }
   }
 
@@ -59,7 +70,7 @@ public record SnapshotName(String name, String tag) {
   public static boolean isValid(final String text) {
     final int colon = text.indexOf(':');
     final String name = colon < 0 ? text : text.substring(0, colon);
-    return name.length() <= NAME_LENGTH_MAX
+    return name.length() <= LENGTH_MAX
         && NAME.matcher(name).matches()
         && (colon < 0 || TAG.matcher(text.substring(colon + 1)).matches());
   }

@@ -8,13 +8,11 @@ import io.vas.api.v1.RecordRequest;
 import io.vas.api.v1.RunRequest;
 import io.vas.api.v1.SnapshotRequest;
 import io.vas.core.InvalidRequestException;
+import io.vas.core.instance.InstanceNames;
 import io.vas.store.SnapshotName;
 import java.util.Map;
 
-/**
- * The rules that can be checked by looking at a request alone. Those for an instance's name are
- * with the instances.
- */
+/** The rules that can be checked by looking at a request alone. */
 public final class RequestRules {
   /** The most instances that one fork request may start. */
   public static final int FORK_COUNT_MAX = 1000;
@@ -22,12 +20,16 @@ public final class RequestRules {
   /** The greatest signal number of Linux. */
   public static final int SIGNAL_MAX = 64;
 
+  /** No reference is longer: a snapshot's name with its tag. */
+  private static final int REFERENCE_LENGTH_MAX = 2 * SnapshotName.LENGTH_MAX + 1;
+
   private static final long RECORD_EVERY_US_MIN = 1000;
   private static final long RECORD_EVERY_US_MAX = 86_400_000_000L;
 
   private RequestRules() {}
 
   static void check(final RunRequest request) {
+    checkName(request.getName());
     checkCommand(request.getCommandList());
     checkEnvironment(request.getEnvironmentMap());
     checkDirectory(request.getWorkingDirectory());
@@ -49,7 +51,13 @@ public final class RequestRules {
 
   static void check(final ForkRequest request) {
     checkReference(request.getSource(), "snapshot or instance");
-    checkForkCount(request.getCount() == 0 ? 1 : request.getCount());
+    final int count = request.getCount() == 0 ? 1 : request.getCount();
+    checkForkCount(count);
+    // The longest of them. Not later: an instance is snapshotted first.
+    checkName(
+        request.getName().isEmpty() || count == 1
+            ? request.getName()
+            : request.getName() + "-" + count);
     if (request.getDebugged()
         && !(request.getPaused() && request.getMemoryStrategy() == MemoryStrategy.COPY)) {
       throw new InvalidRequestException(
@@ -90,6 +98,23 @@ public final class RequestRules {
   static void checkReference(final String reference, final String what) {
     if (reference.isEmpty()) {
       throw new InvalidRequestException("no " + what + " named");
+    }
+    if (reference.length() > REFERENCE_LENGTH_MAX) {
+      throw new InvalidRequestException(
+          "no " + what + " has a name of " + reference.length() + " characters");
+    }
+  }
+
+  /** For one that may be left out. */
+  static void checkOptionalReference(final String reference, final String what) {
+    if (!reference.isEmpty()) {
+      checkReference(reference, what);
+    }
+  }
+
+  private static void checkName(final String name) {
+    if (!name.isEmpty()) {
+      InstanceNames.check(name);
     }
   }
 

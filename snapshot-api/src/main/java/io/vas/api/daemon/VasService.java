@@ -61,6 +61,7 @@ import io.vas.api.v1.VasGrpc;
 import io.vas.api.v1.WaitReply;
 import io.vas.api.v1.WaitRequest;
 import io.vas.api.wire.Errors;
+import io.vas.api.wire.OneLine;
 import io.vas.core.DeadlineException;
 import io.vas.core.InvalidRequestException;
 import io.vas.core.VasException;
@@ -348,6 +349,7 @@ final class VasService extends VasGrpc.VasImplBase {
         observer,
         () -> {
           RequestRules.checkReference(request.getInstance(), "instance");
+          RequestRules.checkOptionalReference(request.getSnapshot(), "snapshot");
           return engine().rollback(request, time);
         });
   }
@@ -425,17 +427,18 @@ final class VasService extends VasGrpc.VasImplBase {
     final ServerCallStreamObserver<StoreVerifyUpdate> stream = server(observer);
     answer(
         observer,
-        () ->
-            StoreVerifyUpdate.newBuilder()
-                .setResult(
-                    engine()
-                        .storeVerify(
-                            request.getSnapshot(),
-                            progressTo(
-                                stream,
-                                progress ->
-                                    StoreVerifyUpdate.newBuilder().setProgress(progress).build())))
-                .build());
+        () -> {
+          RequestRules.checkOptionalReference(request.getSnapshot(), "snapshot");
+          return StoreVerifyUpdate.newBuilder()
+              .setResult(
+                  engine().storeVerify(
+                      request.getSnapshot(),
+                      progressTo(
+                          stream,
+                          progress ->
+                              StoreVerifyUpdate.newBuilder().setProgress(progress).build())))
+              .build();
+        });
   }
 
   @Override
@@ -546,7 +549,7 @@ final class VasService extends VasGrpc.VasImplBase {
 
   private static Throwable logged(final String what, final Throwable error) {
     if (error instanceof VasException) {
-      LOG.info("{}: {}", what, error.getMessage());
+      LOG.info("{}: {}", what, OneLine.of(error.getMessage()));
       LOG.debug("{}", what, error);
     } else {
       LOG.error("{}", what, error);

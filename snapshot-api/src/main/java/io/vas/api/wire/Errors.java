@@ -28,7 +28,7 @@ public final class Errors {
   private Errors() {}
 
   /**
-   * What to end a call with.
+   * What to end a call with. Its description and reason are {@linkplain OneLine one line}.
    *
    * @param error what went wrong; anything else than a {@link VasException} is an internal error.
    * @return the status, its description and the trailer.
@@ -37,7 +37,11 @@ public final class Errors {
     final ErrorDetail.Builder detail = ErrorDetail.newBuilder().setKind(kind(error));
     detail.setExitCode(error instanceof VasException e ? e.exitCode() : 1);
     if (error instanceof UnsupportedException e) {
-      detail.setPid(e.pid()).setFd(e.descriptor()).setResourceKind(e.kind()).setReason(e.reason());
+      detail
+          .setPid(e.pid())
+          .setFd(e.descriptor())
+          .setResourceKind(e.kind())
+          .setReason(OneLine.of(e.reason()));
     }
     final String description =
         error instanceof VasException ? error.getMessage() : "internal error: " + error;
@@ -45,7 +49,7 @@ public final class Errors {
     trailers.put(DETAIL, detail.build().toByteArray());
     return code(detail.getKind(), error)
         .toStatus()
-        .withDescription(description)
+        .withDescription(OneLine.of(description))
         .withCause(error)
         .asException(trailers);
   }

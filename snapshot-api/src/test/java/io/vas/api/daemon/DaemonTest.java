@@ -313,6 +313,15 @@ class DaemonTest {
       assertThatThrownBy(() -> client.kill("web", 65)).isInstanceOf(InvalidRequestException.class);
       assertThatThrownBy(() -> client.snapshot("web", "a:b:c"))
           .isInstanceOf(InvalidRequestException.class);
+      assertThatThrownBy(() -> client.snapshot("web", "a".repeat(129)))
+          .isInstanceOf(InvalidRequestException.class)
+          .hasMessage("a snapshot's name has 1 to 128 characters, not 129");
+      assertThatThrownBy(() -> client.run("x".repeat(65), List.of("ls")))
+          .isInstanceOf(InvalidRequestException.class)
+          .hasMessage("a name has 1 to 64 characters, not 65");
+      assertThatThrownBy(() -> client.inspect("x".repeat(258)))
+          .isInstanceOf(InvalidRequestException.class)
+          .hasMessage("no instance or snapshot has a name of 258 characters");
     }
     assertThat(engine.time()).isNull();
   }

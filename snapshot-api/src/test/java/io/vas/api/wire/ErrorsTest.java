@@ -64,6 +64,19 @@ class ErrorsTest {
   }
 
   @Test
+  void shouldSendOneShortLineWhateverTheMessageRepeats() {
+    final VasException arrived =
+        travel(new NotFoundException("there is no '" + "x\n".repeat(10_000) + "' in /srv"));
+
+    assertThat(arrived.getMessage())
+        .startsWith("there is no 'x\\nx\\n")
+        .endsWith("x\\n' in /srv")
+        .hasSizeLessThanOrEqualTo(OneLine.LENGTH_MAX);
+    assertThat(OneLine.of("a\tb\r\u0085\u202ec")).isEqualTo("a\\tb\\r\\u0085\\u202ec");
+    assertThat(OneLine.of("snapshot 'Ä:1'")).isEqualTo("snapshot 'Ä:1'");
+  }
+
+  @Test
   void shouldWordErrorsThatTheDaemonDidNotSend() {
     final VasException late =
         Errors.toException(Status.DEADLINE_EXCEEDED.asRuntimeException(), "snapshot web");

@@ -6,7 +6,8 @@ import java.util.concurrent.ThreadLocalRandom;
 import java.util.regex.Pattern;
 
 /** Names of instances: which are allowed, and those that are made up, an adjective and a noun. */
-final class InstanceNames {
+public final class InstanceNames {
+  private static final int LENGTH_MAX = 64;
   private static final Pattern ALLOWED = Pattern.compile("[a-zA-Z0-9][a-zA-Z0-9_.-]{0,63}");
 
   private static final List<String> ADJECTIVES =
@@ -33,9 +34,14 @@ final class InstanceNames {
   /**
    * Refuse what is no name.
    *
+   * @param name as asked for.
    * @throws InvalidRequestException if it is none.
    */
-  static void check(final String name) {
+  public static void check(final String name) {
+    if (name.length() > LENGTH_MAX) {
+      throw new InvalidRequestException(
+          "a name has 1 to " + LENGTH_MAX + " characters, not " + name.length());
+    }
     if (!ALLOWED.matcher(name).matches()) {
       throw new InvalidRequestException(
           "not a name: \""

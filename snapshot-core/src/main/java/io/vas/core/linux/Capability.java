@@ -196,7 +196,8 @@ public enum Capability {
         return EnumSet.of(capability);
       }
     }
-    throw new InvalidRequestException("there is no capability " + text);
+    throw new InvalidRequestException(
+        "there is no capability '" + text + "'; expected is one such as NET_ADMIN, or ALL");
   }
 
   /**
