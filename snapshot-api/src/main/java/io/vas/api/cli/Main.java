@@ -2,9 +2,11 @@ package io.vas.api.cli;
 
 import io.grpc.netty.shaded.io.netty.util.internal.logging.InternalLoggerFactory;
 import io.grpc.netty.shaded.io.netty.util.internal.logging.JdkLoggerFactory;
+import io.vas.api.wire.OneLine;
 import io.vas.core.VasException;
 import java.io.PrintStream;
 import java.io.PrintWriter;
+import java.io.StringWriter;
 import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
 import java.util.LinkedHashMap;
@@ -75,6 +77,9 @@ public final class Main implements Runnable {
    */
   private static final Map<String, Function<Console, Verb>> BARE =
       Map.of("ps", PsCommand::new, "snapshots", SnapshotsCommand::new, "stats", StatsCommand::new);
+
+  /** As a shell says it of a command that SIGPIPE has ended. */
+  private static final int BROKEN_PIPE = 141;
 
   /** Their operands hold a command, whose options are its own. */
   private static final Set<String> TAKE_COMMAND = Set.of("run", "exec", "bench");
@@ -174,14 +179,23 @@ public final class Main implements Runnable {
       verb.setUnmatchedOptionsArePositionalParams(verb.getCommandName().equals("bench"));
     }
     line.getCommandSpec().versionProvider(() -> new String[] {"vas " + io.vas.api.Version.TEXT});
-    line.setOut(new PrintWriter(console.out(), true, StandardCharsets.UTF_8));
+    final StringWriter help = new StringWriter();
+    line.setOut(new PrintWriter(help));
     line.setErr(new PrintWriter(console.err(), true, StandardCharsets.UTF_8));
     line.setColorScheme(CommandLine.Help.defaultColorScheme(Ansi.OFF));
     line.setParameterExceptionHandler(Main::reportUsage);
     line.setExecutionExceptionHandler(
         (error, where, result) ->
             report(error, where.getCommandSpec().qualifiedName(), console.err()));
-    return line.execute(args);
+    final int code = line.execute(args);
+    try {
+      // Not by picocli, which shows a stack trace if that fails.
+      console.out().print(help);
+      console.out().flush();
+      return code;
+    } catch (final UncheckedIOException e) {
+      return report(e, "vas", console.err());
+    }
   }
 
   /** Without a verb. */
@@ -199,16 +213,21 @@ public final class Main implements Runnable {
         unknownVerb
             ? "no command is called '" + args[0] + "'"
             : error.getMessage().replace("\n", " ");
-    where.getErr().println(name + ": " + message + "; see " + name + " --help");
+    where.getErr().println(name + ": " + OneLine.of(message) + "; see " + name + " --help");
     return 2;
   }
 
-  private static int report(final Exception error, final String name, final PrintStream err) {
+  /** Says what went wrong, in one line, and returns the exit code for it. */
+  static int report(final Exception error, final String name, final PrintStream err) {
+    if (error instanceof UncheckedIOException e && ResultStream.isBrokenPipe(e)) {
+      // Nobody reads on, as with head: no reason to say anything.
+      return BROKEN_PIPE;
+    }
     if (System.getenv("VAS_DEBUG") != null) {
       error.printStackTrace(err);
     }
     if (error instanceof VasException e) {
-      err.println(name + ": " + e.getMessage());
+      err.println(name + ": " + OneLine.of(e.getMessage()));
       return e.exitCode();
     }
     if (error instanceof UncheckedIOException) {

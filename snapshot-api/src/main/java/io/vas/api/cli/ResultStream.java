@@ -18,6 +18,15 @@ final class ResultStream extends OutputStream {
     this.out = out;
   }
 
+  /**
+   * Whether the reader of standard output has gone.
+   *
+   * @param error as this class throws it.
+   */
+  static boolean isBrokenPipe(final UncheckedIOException error) {
+    return "Broken pipe".equals(error.getCause().getMessage());
+  }
+
   @Override
   public void write(final int octet) {
     write(new byte[] {(byte) octet}, 0, 1);
