@@ -61,6 +61,8 @@ class EndToEndTest extends CommandLineTest {
 
     assertThat(vas("ps", "-q").out()).isEqualTo(id + "\n");
     assertThat(vas("rm", "web").exitCode()).isEqualTo(1);
+    assertThat(vas("rm", "-f", "nobody", "web", "noone").err())
+        .isEqualTo("vas rm: there is no instance or snapshot 'nobody', 'noone'\n");
     // sleep has no handler for SIGTERM, and a pid 1 without one does not get it.
     assertThat(vas("stop", "-t", "0", "web").exitCode()).isZero();
     assertThat(vas("ps", "-q").out()).isEmpty();

@@ -11,6 +11,7 @@ import java.io.PrintStream;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.function.Consumer;
 import java.util.function.Supplier;
 
 /**
@@ -21,13 +22,15 @@ import java.util.function.Supplier;
  * @param err standard error, for errors and progress.
  * @param errIsTerminal whether somebody watches {@code err}.
  * @param state names the directory of the daemon to talk to.
+ * @param atEnd takes what is to be done when this process ends, or is told to.
  */
 record Console(
     InputStream in,
     PrintStream out,
     PrintStream err,
     boolean errIsTerminal,
-    Supplier<StateDirectory> state) {
+    Supplier<StateDirectory> state,
+    Consumer<Runnable> atEnd) {
   private static final int STDERR = 2;
 
   /**
@@ -41,7 +44,17 @@ record Console(
         stream(new ResultStream(new FileOutputStream(FileDescriptor.out))),
         stream(new FileOutputStream(FileDescriptor.err)),
         isTerminal(STDERR),
-        StateDirectory::fromEnvironment);
+        StateDirectory::fromEnvironment,
+        Console::atEnd);
+  }
+
+  private static void atEnd(final Runnable task) {
+    try {
+      Runtime.getRuntime().addShutdownHook(new Thread(task, "vas-end"));
+    } catch (final IllegalStateException e) {
+      // It is ending.
+      task.run();
+    }
   }
 
   /** UTF-8 whatever the locale: System.out would print question marks in the locale C. */

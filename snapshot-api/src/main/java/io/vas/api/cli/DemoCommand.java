@@ -21,7 +21,6 @@ import picocli.CommandLine.Command;
             + " Redis it runs a small store of its own. Cleans up after itself.",
     footer = {"", "Example:", "  vas demo"})
 final class DemoCommand extends Verb implements Demo.Listener {
-  private static final int INTERRUPTED = 130;
   private static final String ROW = "%-42s %9s  %s%n";
 
   private final List<Object> steps = new ArrayList<>();

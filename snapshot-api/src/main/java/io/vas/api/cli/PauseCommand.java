@@ -11,7 +11,7 @@ import picocli.CommandLine.Command;
         "They do not notice; what they are sent waits for them. They can be snapshotted, and their"
             + " memory stays guarded.",
     footer = {"", "Example:", "  vas pause cache"})
-final class PauseCommand extends PauseVerb {
+final class PauseCommand extends InstancesVerb {
   PauseCommand(final Console console) {
     super(console);
   }

@@ -65,7 +65,7 @@ final class Training {
       final PrintStream out =
           new PrintStream(OutputStream.nullOutputStream(), true, StandardCharsets.UTF_8);
       final Console console =
-          new Console(InputStream.nullInputStream(), out, out, false, () -> state);
+          new Console(InputStream.nullInputStream(), out, out, false, () -> state, task -> {});
       for (final String command : new String[] {"ps", "ps -a", "snapshots", "fork x", "kill x"}) {
         Main.run(console, command.split(" ", -1));
       }

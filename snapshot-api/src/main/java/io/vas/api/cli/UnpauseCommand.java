@@ -9,7 +9,7 @@ import picocli.CommandLine.Command;
     header = "Let paused instances go on.",
     description = "Those that vas pause stopped, and those that vas fork --paused started.",
     footer = {"", "Example:", "  vas unpause cache"})
-final class UnpauseCommand extends PauseVerb {
+final class UnpauseCommand extends InstancesVerb {
   UnpauseCommand(final Console console) {
     super(console);
   }

@@ -5,6 +5,7 @@ import io.vas.api.client.VasClient;
 import io.vas.api.wire.OwnUser;
 import io.vas.api.wire.SocketProbe;
 import io.vas.core.InvalidRequestException;
+import io.vas.core.VasException;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
@@ -12,7 +13,12 @@ import picocli.CommandLine.Spec;
 
 /** What all commands have in common. */
 abstract class Verb implements Callable<Integer> {
+  /** The exit code of what Ctrl-C has ended. */
+  static final int INTERRUPTED = 130;
+
   private final Console console;
+
+  private volatile boolean interrupted;
 
   @Spec private CommandSpec spec;
 
@@ -40,13 +46,20 @@ abstract class Verb implements Callable<Integer> {
 
   @Override
   public final Integer call() throws Exception {
-    return execute();
+    try {
+      return execute();
+    } catch (final RuntimeException e) {
+      if (interrupted) {
+        return INTERRUPTED;
+      }
+      throw e;
+    }
   }
 
   /** Does it as with no option but {@code --json}. */
   final int executeBare(final boolean asJson) throws Exception {
     json = asJson;
-    return execute();
+    return call();
   }
 
   final Console console() {
@@ -61,14 +74,26 @@ abstract class Verb implements Callable<Integer> {
     return spec;
   }
 
-  /** Connects to the daemon, which is started if need be. */
+  /**
+   * Connects to the daemon, which is started if need be. Ctrl-C cuts the connection at once, and
+   * what the daemon has not answered by then it undoes: until this process has ended, answers would
+   * go on to come, and nobody would read them.
+   */
   final VasClient connect() {
     final StateDirectory state = console.state().get();
     try (ProgressLine progress = new ProgressLine(console)) {
       if (!SocketProbe.accepts(state.socket()) && OwnUser.isRoot()) {
         progress.show("starting the daemon");
       }
-      return VasClient.connectOrStart(state);
+      final VasClient client = VasClient.connectOrStart(state);
+      console
+          .atEnd()
+          .accept(
+              () -> {
+                interrupted = true;
+                client.close();
+              });
+      return client;
     }
   }
 
@@ -78,6 +103,11 @@ abstract class Verb implements Callable<Integer> {
 
   final void printJson(final Object value) {
     console.out().println(Json.text(value));
+  }
+
+  /** Says what went wrong, if there is more to do; returns the exit code for it. */
+  final int report(final VasException error) {
+    return interrupted ? INTERRUPTED : Main.report(error, spec.qualifiedName(), console.err());
   }
 
   /** Wrong usage: exit code 2. */

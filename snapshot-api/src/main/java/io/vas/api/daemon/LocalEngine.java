@@ -484,16 +484,25 @@ public final class LocalEngine implements Engine {
   List<String> remove(final List<String> references, final boolean force, final Caller caller) {
     final List<Instance> ended = new ArrayList<>();
     final List<Snapshot> unwanted = new ArrayList<>();
+    final List<String> unknown = new ArrayList<>();
     for (final String reference : references) {
       final Optional<Instance> instance = lookUpInstance(reference, caller);
       if (instance.isEmpty()) {
-        unwanted.add(snapshot(reference, caller));
+        try {
+          unwanted.add(snapshot(reference, caller));
+        } catch (final NotFoundException e) {
+          unknown.add(reference);
+        }
       } else if (!force && isRunning(instance.get())) {
         throw new ConflictException(
             "instance " + instance.get() + " runs; stop it first, or use -f");
       } else {
         ended.add(instance.get());
       }
+    }
+    if (!unknown.isEmpty()) {
+      throw new NotFoundException(
+          "there is no instance or snapshot '" + String.join("', '", unknown) + "'");
     }
     final List<String> removed = new ArrayList<>();
     for (final Instance instance : ended) {

@@ -365,7 +365,7 @@ final class VasService extends VasGrpc.VasImplBase {
         },
         recorder -> {
           LOG.info("the client has gone: recording {} undone", recorder.getInstance());
-          engine.stopRecording(
+          engine().stopRecording(
               recorder.getInstance(), new CallTime(System.nanoTime(), DEFAULT_TIMEOUT));
         });
   }

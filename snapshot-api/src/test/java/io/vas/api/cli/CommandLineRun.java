@@ -12,6 +12,7 @@ import java.io.OutputStream;
 import java.io.PrintStream;
 import java.nio.charset.StandardCharsets;
 import java.util.List;
+import java.util.function.Consumer;
 
 /**
  * One command of the command line, run in this process.
@@ -32,20 +33,27 @@ public record CommandLineRun(int exitCode, String out, String err) {
   public static CommandLineRun of(
       final StateDirectory state, final String input, final String... args) {
     final ByteArrayOutputStream out = new ByteArrayOutputStream();
-    final CommandLineRun run = run(out, state, input, args);
+    final CommandLineRun run = run(out, state, input, task -> {}, args);
     return new CommandLineRun(run.exitCode(), out.toString(StandardCharsets.UTF_8), run.err());
   }
 
   /** Runs a command without input whose output goes elsewhere. */
   static CommandLineRun into(
       final OutputStream out, final StateDirectory state, final String... args) {
-    return run(out, state, "", args);
+    return run(out, state, "", task -> {}, args);
+  }
+
+  /** Runs a command without input or output that may be told to end. */
+  static CommandLineRun endedBy(
+      final Consumer<Runnable> atEnd, final StateDirectory state, final String... args) {
+    return run(OutputStream.nullOutputStream(), state, "", atEnd, args);
   }
 
   private static CommandLineRun run(
       final OutputStream out,
       final StateDirectory state,
       final String input,
+      final Consumer<Runnable> atEnd,
       final String... args) {
     final ByteArrayOutputStream err = new ByteArrayOutputStream();
     final Console console =
@@ -54,7 +62,8 @@ public record CommandLineRun(int exitCode, String out, String err) {
             new PrintStream(out, true, StandardCharsets.UTF_8),
             new PrintStream(err, true, StandardCharsets.UTF_8),
             false,
-            () -> state);
+            () -> state,
+            atEnd);
     final int exitCode = Main.run(console, args);
     return new CommandLineRun(exitCode, "", err.toString(StandardCharsets.UTF_8));
   }
