@@ -4,6 +4,7 @@ import io.vas.api.StateDirectory;
 import io.vas.api.client.VasClient;
 import io.vas.api.daemon.Daemon;
 import io.vas.api.daemon.LocalEngine;
+import io.vas.api.daemon.StoreBudget;
 import io.vas.api.v1.DaemonInfo;
 import io.vas.api.wire.OwnUser;
 import io.vas.core.ForbiddenException;
@@ -35,6 +36,7 @@ final class DaemonCommand extends Verb {
 
   @Option(
       names = "--store-size",
+      converter = NotEmpty.class,
       paramLabel = "SIZE",
       description = {
         "What the store of snapshots may hold, for example 500m or 8g. Default: VAS_STORE in the"
@@ -45,6 +47,7 @@ final class DaemonCommand extends Verb {
 
   @Option(
       names = "--store-full",
+      converter = NotEmpty.class,
       paramLabel = "POLICY",
       description = {
         "refuse: a snapshot that does not fit is refused. evict: snapshots without a name that have"
@@ -87,6 +90,7 @@ final class DaemonCommand extends Verb {
       throw new ForbiddenException(
           "only root can run the daemon; by --group GROUP root lets a group that you are in use it");
     }
+    StoreBudget.check(storeSize, storeFull);
     Daemon.openLog(state.create());
     final Daemon daemon =
         Daemon.start(state, group, directory -> new LocalEngine(directory, storeSize, storeFull));

@@ -37,8 +37,9 @@ final class DebugCommand extends Verb {
 
   @Option(
       names = "--name",
+      converter = NotEmpty.class,
       paramLabel = "NAME",
-      description = "Name of the fork; made up when empty.")
+      description = "Name of the fork; made up by default.")
   private String name = "";
 
   @Mixin private TimeoutOption timeout;

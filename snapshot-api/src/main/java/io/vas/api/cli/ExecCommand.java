@@ -30,6 +30,7 @@ final class ExecCommand extends Verb {
 
   @Option(
       names = {"-w", "--workdir"},
+      converter = NotEmpty.class,
       paramLabel = "DIR",
       description = "Working directory in the instance.")
   private String directory = "";

@@ -30,6 +30,7 @@ final class ForkCommand extends Verb {
 
   @Option(
       names = "--name",
+      converter = NotEmpty.class,
       paramLabel = "NAME",
       description = "Name of the new instance; NAME-1, NAME-2 and so on with -n above 1.")
   private String name = "";

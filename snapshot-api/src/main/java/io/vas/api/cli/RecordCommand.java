@@ -59,6 +59,7 @@ final class RecordCommand extends Verb {
 
   @Option(
       names = "--keep",
+      converter = NotEmpty.class,
       paramLabel = "POLICY",
       description = "Which snapshots stay: see below. May be given several times.")
   private List<String> keep = List.of();

@@ -39,6 +39,7 @@ final class RollbackCommand extends Verb {
   @Parameters(
       index = "1",
       arity = "0..1",
+      converter = NotEmpty.class,
       paramLabel = "SNAPSHOT",
       description =
           "One of the instance's own, or one that it comes from. By default the latest, or the one"

@@ -38,10 +38,10 @@ import picocli.CommandLine.Parameters;
     })
 final class RunCommand extends Verb {
   private static final Duration GRACE = Duration.ofSeconds(10);
-  private static final int INTERRUPTED = 130;
 
   @Option(
       names = "--name",
+      converter = NotEmpty.class,
       paramLabel = "NAME",
       description = "Name of the instance; made up by default.")
   private String name = "";
@@ -59,6 +59,7 @@ final class RunCommand extends Verb {
 
   @Option(
       names = {"-w", "--workdir"},
+      converter = NotEmpty.class,
       paramLabel = "DIR",
       description = "Working directory in the instance; / by default.")
   private String directory = "";

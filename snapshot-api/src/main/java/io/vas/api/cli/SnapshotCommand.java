@@ -20,6 +20,7 @@ import picocli.CommandLine.Parameters;
 final class SnapshotCommand extends Verb {
   @Option(
       names = {"-t", "--tag"},
+      converter = NotEmpty.class,
       paramLabel = "NAME:TAG",
       description = "Name of the snapshot; a NAME alone means NAME:latest.")
   private String name = "";

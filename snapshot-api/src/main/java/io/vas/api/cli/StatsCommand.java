@@ -45,6 +45,7 @@ final class StatsCommand extends Verb {
 
   @Parameters(
       arity = "0..1",
+      converter = NotEmpty.class,
       paramLabel = "INSTANCE",
       description = "Id, beginning of an id, or name.")
   private String instance = "";

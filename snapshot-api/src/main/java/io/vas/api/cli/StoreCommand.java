@@ -10,6 +10,7 @@ import io.vas.api.v1.StoreSaveReply;
 import io.vas.api.v1.StoreStatReply;
 import io.vas.api.v1.StoreVerifyReply;
 import io.vas.api.v1.StoredSnapshot;
+import java.nio.file.InvalidPathException;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
@@ -82,6 +83,9 @@ final class StoreCommand extends Verb {
   int execute() {
     final boolean isSave = action.equals(SAVE);
     final boolean isLoad = action.equals(LOAD);
+    if (arguments.contains("")) {
+      throw usage("store " + action + ": '' names nothing");
+    }
     if ((isSave || isLoad) && arguments.isEmpty()) {
       throw usage("store " + action + " takes a directory");
     }
@@ -109,7 +113,11 @@ final class StoreCommand extends Verb {
 
   /** The daemon has another working directory. */
   private String directory() {
-    return Path.of(arguments.get(0)).toAbsolutePath().normalize().toString();
+    try {
+      return Path.of(arguments.get(0)).toAbsolutePath().normalize().toString();
+    } catch (final InvalidPathException e) {
+      throw usage("'" + arguments.get(0) + "' is no directory: " + e.getReason());
+    }
   }
 
   private List<String> snapshots() {

@@ -12,7 +12,7 @@ import java.util.regex.Pattern;
  * How much the store may hold, and what is done when it is full: what the command line or else the
  * environment says. By default it is half of what is available, and then snapshots are refused.
  */
-final class StoreBudget {
+public final class StoreBudget {
   /** Environment variable: bytes, or a number with k, m, g or t for powers of 1024. */
   static final String VARIABLE = "VAS_STORE";
 
@@ -38,6 +38,24 @@ final class StoreBudget {
     return whenFull == null || whenFull.isEmpty()
         ? config
         : config.whenFull(FullPolicy.parse(whenFull));
+  }
+
+  /**
+   * Refuses what is not understood.
+   *
+   * @param size as on the command line; empty: the default.
+   * @param whenFull name of a policy; empty: the default.
+   * @throws InvalidRequestException if one of them means nothing.
+   */
+  public static void check(final String size, final String whenFull) {
+    if (!size.isEmpty()) {
+      final long understood = bytes(size);
+      assert understood >= 0;
+    }
+    if (!whenFull.isEmpty()) {
+      final FullPolicy understood = FullPolicy.parse(whenFull);
+      assert understood != null;
+    }
   }
 
   static long bytes(final String size) {

@@ -365,7 +365,7 @@ final class VasService extends VasGrpc.VasImplBase {
         },
         recorder -> {
           LOG.info("the client has gone: recording {} undone", recorder.getInstance());
-          engine().stopRecording(
+          engine.stopRecording(
               recorder.getInstance(), new CallTime(System.nanoTime(), DEFAULT_TIMEOUT));
         });
   }
@@ -431,12 +431,13 @@ final class VasService extends VasGrpc.VasImplBase {
           RequestRules.checkOptionalReference(request.getSnapshot(), "snapshot");
           return StoreVerifyUpdate.newBuilder()
               .setResult(
-                  engine().storeVerify(
-                      request.getSnapshot(),
-                      progressTo(
-                          stream,
-                          progress ->
-                              StoreVerifyUpdate.newBuilder().setProgress(progress).build())))
+                  engine()
+                      .storeVerify(
+                          request.getSnapshot(),
+                          progressTo(
+                              stream,
+                              progress ->
+                                  StoreVerifyUpdate.newBuilder().setProgress(progress).build())))
               .build();
         });
   }

@@ -14,6 +14,9 @@ import io.vas.core.StoreFullException;
 import io.vas.core.UnsupportedException;
 import java.io.FileOutputStream;
 import java.io.IOException;
+import java.io.OutputStream;
+import java.nio.channels.Channels;
+import java.nio.channels.Pipe;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
@@ -57,6 +60,29 @@ class MainTest {
 
   @ParameterizedTest
   @ValueSource(
+      strings = {"--help", "ps --help", "ps", "ps -q", "inspect web", "stats web", "check"})
+  void shouldEndSilentlyWhenNobodyReadsOn(final String line) throws IOException {
+    final Pipe pipe = Pipe.open();
+    pipe.source().close();
+    try (OutputStream closed = Channels.newOutputStream(pipe.sink())) {
+      final CommandLineRun ended =
+          CommandLineRun.into(new ResultStream(closed), state, line.split(" ", -1));
+      assertThat(ended.err()).isEmpty();
+      assertThat(ended.exitCode()).isEqualTo(141);
+    }
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"logs -f web", "exec web sleep 60", "ps"})
+  void shouldEndSilentlyWhenTold(final String line) {
+    final CommandLineRun ended =
+        CommandLineRun.endedBy(told -> new Thread(told).start(), state, line.split(" ", -1));
+    assertThat(ended.err()).isEmpty();
+    assertThat(ended.exitCode()).isEqualTo(130);
+  }
+
+  @ParameterizedTest
+  @ValueSource(
       strings = {
         "",
         "nonsense",
@@ -82,7 +108,11 @@ class MainTest {
         "snapshot web -t a:b:c",
         "stats web --watch=0",
         "stats --watch=often",
-        "daemon --stop --status"
+        "daemon --stop --status",
+        "daemon --store-size abc",
+        "daemon --store-full abc",
+        "run -d --name ab! -- ls",
+        "fork web -n 10 --name ab!"
       })
   void shouldAnswerWrongUsageInOneLineWithExitCode2(final String line) {
     assertThat(run(line.isEmpty() ? new String[0] : line.split(" ", -1))).isEqualTo(2);
@@ -105,6 +135,87 @@ class MainTest {
   void shouldNameWhatDoesNotExist(final String line) {
     assertThat(run(line.split(" ", -1))).isEqualTo(1);
     assertThat(errors()).contains("'nobody'").hasLineCount(1);
+  }
+
+  @ParameterizedTest
+  @ValueSource(
+      strings = {
+        "run -d --name= -- ls",
+        "run -d -w  -- ls",
+        "exec -w  web ls",
+        "fork web --name ",
+        "debug --print web --name ",
+        "snapshot web -t ",
+        "rollback web ",
+        "record web -d --keep ",
+        "stats ",
+        "store verify ",
+        "store save ",
+        "daemon --store-size ",
+        "daemon --store-full "
+      })
+  void shouldNotTakeWhatIsEmptyForLeftOut(final String line) {
+    assertThat(run(line.split(" ", -1))).isEqualTo(2);
+    assertThat(errors()).startsWith("vas").containsAnyOf("it is empty", "''").hasLineCount(1);
+    assertThat(output()).isEmpty();
+  }
+
+  @ParameterizedTest
+  @ValueSource(
+      strings = {
+        "run -d --name %s -- ls",
+        "run -d -w %s -- ls",
+        "run -d -e =%s -- ls",
+        "exec web %s",
+        "exec %s ls",
+        "fork %s",
+        "fork web --name %s",
+        "snapshot %s",
+        "snapshot web -t %s",
+        "snapshot web -t a:%s",
+        "rollback web %s",
+        "store verify %s",
+        "stop %s",
+        "stop -t %s web",
+        "diff %s %s",
+        "timeline %s",
+        "%s"
+      })
+  void shouldSayInOneShortLineWhatIsWrongWithLongWords(final String line) {
+    final String[] words = line.replace("%s", "\u00e4".repeat(10_000)).split(" ", -1);
+    assertThat(run(words)).isBetween(1, 2);
+    assertThat(errors()).startsWith("vas").hasLineCount(1).hasSizeLessThan(600);
+    assertThat(errors()).doesNotContain("http2", "INTERNAL");
+  }
+
+  @ParameterizedTest
+  @ValueSource(
+      strings = {
+        "run -d --name %s -- ls",
+        "run -d -w %s -- ls",
+        "exec web %s",
+        "inspect %s",
+        "fork web --name %s",
+        "snapshot web -t %s",
+        "stop -t %s web",
+        "kill -s %s web",
+        "%s"
+      })
+  void shouldShowControlCharactersEscaped(final String line) {
+    final String[] words = line.replace("%s", "no\nbody\u001b[1m").split(" ", -1);
+    assertThat(run(words)).isBetween(1, 2);
+    assertThat(errors()).startsWith("vas").hasLineCount(1).contains("body\\u001b[1m");
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"stop", "kill", "pause", "unpause"})
+  void shouldNameEachInstanceThatDoesNotExistAndDoTheOthers(final String verb) {
+    assertThat(run(verb, "nobody", "web", "noone")).isEqualTo(1);
+    assertThat(errors().lines())
+        .satisfiesExactly(
+            first -> assertThat(first).startsWith("vas " + verb + ": ").contains("'nobody'"),
+            second -> assertThat(second).startsWith("vas " + verb + ": ").contains("'noone'"));
+    assertThat(output()).isEqualTo("web\n");
   }
 
   @ParameterizedTest
