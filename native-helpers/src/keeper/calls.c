@@ -24,12 +24,6 @@
 #define NEVER UINT64_MAX
 #define WAITS_MAX 1024
 
-struct wait {
-  pid_t tid;
-  uint32_t mark;
-  uint64_t deadline_nanos;
-};
-
 static struct wait *find_wait(const struct instance *instance, pid_t tid, uint32_t mark) {
   for (size_t i = 0; mark != 0 && i < instance->wait_count; i++)
     if (instance->waits[i].tid == tid && instance->waits[i].mark == mark)

@@ -11,11 +11,6 @@
 
 #define ERESTART_RESTARTBLOCK 516 /* linux/errno.h; seen by tracers only */
 
-struct continued_call {
-  pid_t tid;
-  uint64_t number, instruction, stack;
-};
-
 static bool is_continued(const struct user_regs_struct *registers) {
   return (long)registers->orig_rax >= 0 && (long)registers->rax == -ERESTART_RESTARTBLOCK;
 }

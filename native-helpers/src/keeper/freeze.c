@@ -695,12 +695,9 @@ static int attempt(struct freeze *freeze, const struct pages_config *config, uin
   }
 }
 
-/* Cuts of all instances are told apart. */
-static uint64_t new_cut(void) {
-  static uint64_t last;
+uint64_t last_cut;
 
-  return __atomic_add_fetch(&last, 1, __ATOMIC_RELAXED);
-}
+static uint64_t new_cut(void) { return __atomic_add_fetch(&last_cut, 1, __ATOMIC_RELAXED); }
 
 void freeze_run(struct instance *instance, struct freeze_job *job) {
   struct freeze freeze = {.instance = instance, .job = job, .stage = VAS_FREEZE_PREPARE, .stage_start = now_nanos()};

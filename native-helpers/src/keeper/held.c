@@ -90,6 +90,14 @@ int held_drop(uint64_t id) {
   return error;
 }
 
+void held_each(void (*use)(void *context, uint64_t id, int fd), void *context) {
+  pthread_mutex_lock(&lock);
+  for (size_t i = 0; i < slot_count; i++)
+    if (slots[i].fd >= 0)
+      use(context, slots[i].id, slots[i].fd);
+  pthread_mutex_unlock(&lock);
+}
+
 void held_drop_all(uint8_t highest_byte) {
   pthread_mutex_lock(&lock);
   for (size_t i = 0; i < slot_count; i++)

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #define WARDEN_STACK (512UL << 10)
+#define PARK_SECONDS 3
 #define LATE_MILLIS 1 /* so much longer a task may stand still that could not be let go on with the others */
 
 static pthread_mutex_t registry_lock = PTHREAD_MUTEX_INITIALIZER;
@@ -84,6 +85,39 @@ static void dispose(struct instance *instance) {
   free(instance);
 }
 
+/* Wardens, and how many of them do nothing because they were told to. */
+static pthread_mutex_t duty_lock = PTHREAD_MUTEX_INITIALIZER;
+static pthread_cond_t duty_changed = PTHREAD_COND_INITIALIZER;
+static size_t on_duty, parked;
+static bool parking, is_restless;
+
+static void go_off_duty(void) {
+  pthread_mutex_lock(&duty_lock);
+  on_duty--;
+  pthread_cond_broadcast(&duty_changed);
+  pthread_mutex_unlock(&duty_lock);
+}
+
+void instance_park(struct instance *instance) {
+  uint64_t deadline = now_nanos() + PARK_SECONDS * 1000000000ULL;
+
+  /* What could not be let go after a freeze. */
+  for (unsigned round = 0; instance->late.count > 0 && now_nanos() < deadline; round++) {
+    instance_serve(instance);
+    pause_before_retry(round);
+  }
+  bool rests = !instance->paused && instance->late.count == 0 && instance->event_count == 0 && instance->report == NULL;
+  pthread_mutex_lock(&duty_lock);
+  parked++;
+  is_restless |= !rests;
+  pthread_cond_broadcast(&duty_changed);
+  while (parking)
+    pthread_cond_wait(&duty_changed, &duty_lock);
+  parked--;
+  pthread_cond_broadcast(&duty_changed);
+  pthread_mutex_unlock(&duty_lock);
+}
+
 static void end_instance(struct instance *instance) {
   siginfo_t info = {0};
   struct vas_exited exited = {0};
@@ -95,12 +129,14 @@ static void end_instance(struct instance *instance) {
   uint64_t id = instance->id; /* the last that it had */
   for (struct freeze_job *job = instance->jobs, *next; job != NULL; job = next) {
     next = job->next;
-    answer(&job->header, -ESRCH, VAS_FREEZE_PREPARE, NULL, 0, -1);
+    if (job->header.type < JOB_LEFT_ALONE)
+      answer(&job->header, -ESRCH, VAS_FREEZE_PREPARE, NULL, 0, -1);
     freeze_job_free(job);
   }
   dispose(instance);
   /* Told last: whoever hears of it finds nothing left. */
   send_event(VAS_EXITED, id, &exited, sizeof(exited));
+  go_off_duty();
 }
 
 void instance_serve(struct instance *instance) {
@@ -217,6 +253,9 @@ void instance_begin(struct instance *instance) {
   pthread_mutex_lock(&registry_lock);
   instance->next = registry;
   registry = instance;
+  pthread_mutex_lock(&duty_lock);
+  on_duty++;
+  pthread_mutex_unlock(&duty_lock);
   /* Under the lock: the warden may end the instance as soon as it is on duty. */
   set_step(instance, INSTANCE_BEGUN);
   pthread_mutex_unlock(&registry_lock);
@@ -268,13 +307,60 @@ int instance_post(uint64_t id, struct freeze_job *job) {
   return instance == NULL ? -ESRCH : 0;
 }
 
-void instances_left_alone(void) {
+/* Nobody waits for it: these jobs are told apart by their type. */
+static int post_to_all(uint32_t type) {
+  int error = 0;
+
   pthread_mutex_lock(&registry_lock);
-  for (struct instance *instance = registry; instance != NULL; instance = instance->next) {
+  for (struct instance *instance = registry; instance != NULL && error >= 0; instance = instance->next) {
     struct freeze_job *job = calloc(1, sizeof(*job));
-    if (job != NULL) /* or else its deadline lets it go */
+    if (job != NULL) {
+      job->header.type = type;
       post(instance, job);
+    } else
+      error = -ENOMEM;
   }
+  pthread_mutex_unlock(&registry_lock);
+  return error;
+}
+
+void instances_left_alone(void) {
+  post_to_all(JOB_LEFT_ALONE); /* where there is no memory for it the deadline lets it go */
+}
+
+int wardens_park(void) {
+  struct timespec deadline;
+
+  pthread_mutex_lock(&duty_lock);
+  parking = true;
+  is_restless = false;
+  pthread_mutex_unlock(&duty_lock);
+  int error = post_to_all(JOB_PARK);
+  clock_gettime(CLOCK_REALTIME, &deadline);
+  deadline.tv_sec += 2 * PARK_SECONDS;
+  pthread_mutex_lock(&duty_lock);
+  while (error >= 0 && parked < on_duty && !is_restless)
+    if (pthread_cond_timedwait(&duty_changed, &duty_lock, &deadline) != 0)
+      error = -EBUSY;
+  if (is_restless)
+    error = -EBUSY;
+  pthread_mutex_unlock(&duty_lock);
+  return error;
+}
+
+void wardens_release(void) {
+  pthread_mutex_lock(&duty_lock);
+  parking = false;
+  pthread_cond_broadcast(&duty_changed);
+  while (parked > 0)
+    pthread_cond_wait(&duty_changed, &duty_lock);
+  pthread_mutex_unlock(&duty_lock);
+}
+
+void instances_each(void (*use)(void *context, const struct instance *instance), void *context) {
+  pthread_mutex_lock(&registry_lock);
+  for (struct instance *instance = registry; instance != NULL; instance = instance->next)
+    use(context, instance);
   pthread_mutex_unlock(&registry_lock);
 }
 

@@ -51,6 +51,7 @@ int held_put(uint64_t id, int fd); /* takes fd over */
 int held_get(uint64_t id);         /* -ENOENT */
 int held_drop(uint64_t id);
 void held_drop_all(uint8_t highest_byte);
+void held_each(void (*use)(void *context, uint64_t id, int fd), void *context);
 
 /* ---- counts.c: what the guard has done ---- */
 
@@ -83,12 +84,21 @@ struct guarded {
 };
 
 struct guard_event;
-struct continued_call;
-
 struct freeze_job;
 struct ptrace_rseq_configuration;
 
-struct wait;
+/* continued.c: a call that a task was stopped in before */
+struct continued_call {
+  pid_t tid;
+  uint64_t number, instruction, stack;
+};
+
+/* calls.c: a call that was made again, and that a timeout ends */
+struct wait {
+  pid_t tid;
+  uint32_t mark;
+  uint64_t deadline_nanos;
+};
 
 struct task {
   pid_t pid, tid;
@@ -176,6 +186,15 @@ size_t instance_list(struct vas_listed *list, size_t capacity);
 void instances_left_alone(void);
 /* First tasks of the visitors of an instance. */
 size_t instance_visitors(uint64_t id, pid_t *pids, size_t capacity);
+void instances_each(void (*use)(void *context, const struct instance *instance), void *context);
+/*
+ * Lets every warden finish what it does, and then do nothing until wardens_release(), which is to follow in any case. -EBUSY if
+ * an instance stands still, or does not come to rest soon.
+ */
+int wardens_park(void);
+void wardens_release(void);
+/* The part of one warden, which has nothing else to do. */
+void instance_park(struct instance *instance);
 
 /* ---- spawn.c ---- */
 
@@ -213,7 +232,12 @@ struct spawn_value {
   int64_t value;
 };
 
+#define AIDES 2
+
 int aides_start(void);
+void aides_pids(pid_t pids[AIDES]);
+/* Of another program that ran in this process before. */
+void aides_end(const pid_t pids[AIDES]);
 /* Cloning, in two steps, so that the caller can do something in between. */
 int launcher_ask(const struct vas_spawn *spawn, int program, int report, int control, int visited_pidfd,
                  const struct spawn_value *values, uint32_t value_count);
@@ -434,7 +458,9 @@ int record_mapped_files(const struct plan *plan, struct pages *pages, struct rec
 
 /* ---- freeze.c ---- */
 
-#define JOB_LEFT_ALONE 0u /* a type of no message: of instances_left_alone() */
+/* Types of no message, whose jobs nobody waits for. */
+#define JOB_LEFT_ALONE 0x10000u /* of instances_left_alone() */
+#define JOB_PARK 0x10001u       /* of wardens_park() */
 
 struct freeze_job {
   struct vas_message header;
@@ -448,6 +474,7 @@ struct freeze_job {
 struct freeze_job *freeze_job_of(struct request *request);
 void freeze_job_free(struct freeze_job *job);
 void freeze_run(struct instance *instance, struct freeze_job *job);
+extern uint64_t last_cut; /* cuts of all instances are told apart */
 /* Runs a program in a stopped task, in an area at the given address. *report is what it left, also after a failure. */
 int run_in_task(struct instance *instance, const struct freezing *freezing, struct task *task,
                 const struct vas_program_header *program, uint64_t area, struct vas_report *report);
@@ -524,6 +551,17 @@ int compare_trees(int from, int to);
 
 /* Puts a paused instance back to what a table says. */
 void mend_run(struct instance *instance, struct freeze_job *job);
+
+/* ---- takeover.c ---- */
+
+/* Lets another keeper's program take over. Returns only if it does not. request: what that one answers. */
+int hand_over(const struct vas_message *request, int program, int listener, int connection, int followed,
+              char *const *arguments);
+/* Whether this is a program that only says, by its exit status, whether it could take over. */
+bool only_tries(int *status);
+/* Whether this is a program that has been handed over to, and must take over. */
+bool takes_over(void);
+int take_over(int *listener, int *connection, int *followed);
 
 /* ---- layout.c ---- */
 

@@ -230,6 +230,19 @@ int aides_start(void) {
   return error < 0 ? error : aide_start(&assistant);
 }
 
+void aides_pids(pid_t pids[AIDES]) {
+  pids[0] = launcher.pid;
+  pids[1] = assistant.pid;
+}
+
+void aides_end(const pid_t pids[AIDES]) {
+  for (int i = 0; i < AIDES; i++)
+    if (pids[i] > 0) {
+      kill(pids[i], SIGKILL);
+      TEMP_FAILURE_RETRY(waitpid(pids[i], NULL, 0));
+    }
+}
+
 static int aide_restart(struct aide *aide) {
   close_fd(&aide->socket);
   /* Once: after that the number may be another process's. */

@@ -98,6 +98,7 @@ int vas_print_layout(void) {
   CONSTANT(VAS_RENAME);
   CONSTANT(VAS_DROP_ALL);
   CONSTANT(VAS_MEND);
+  CONSTANT(VAS_REPLACE);
   CONSTANT(VAS_EXITED);
   FIELD(vas_message, type);
   FIELD(vas_message, length);

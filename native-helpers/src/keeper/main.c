@@ -2,6 +2,8 @@
  * vas-keeper SOCKET [LOG]   becomes the init of a new pid namespace and serves the daemon at SOCKET
  * vas-keeper --layout       prints the layouts that C and Java share
  *
+ * Another version of it takes over in the same process, see takeover.c.
+ *
  * VAS_ENDS_WITH=PID in the environment: it ends when that process has, in whatever way that ends.
  *
  * As the init of a pid namespace the keeper takes all instances with it when it ends: memory that nobody guards would
@@ -38,6 +40,8 @@ const uint8_t *executor_code;
 size_t executor_length;
 
 static pid_t host_pid_of_keeper;
+static int listener = -1, followed = -1;
+static char **arguments;
 
 static int serve_signal(struct instance *instance, void *context) {
   const struct vas_signal *body = context;
@@ -45,7 +49,7 @@ static int serve_signal(struct instance *instance, void *context) {
 }
 
 /* Returns false when the keeper is to end. */
-static bool serve(struct request *request) {
+static bool serve(int connection, struct request *request) {
   struct vas_message *header = &request->header;
   int status = -EBADMSG;
 
@@ -113,6 +117,10 @@ static bool serve(struct request *request) {
     answer(header, 0, 0, list, count * sizeof(list[0]), -1);
     return true;
   }
+  case VAS_REPLACE:
+    if (request->fd_count == 1)
+      status = hand_over(header, request->fds[0], listener, connection, followed, arguments);
+    break;
   case VAS_SHUTDOWN:
     answer(header, 0, 0, NULL, 0, -1);
     return false;
@@ -134,7 +142,7 @@ static bool serve_connection(int connection) {
       continue;
     if (got <= 0)
       break;
-    bool go_on = serve(&request);
+    bool go_on = serve(connection, &request);
     close_request_fds(&request);
     if (!go_on)
       return false;
@@ -204,7 +212,7 @@ static int start_following(int pidfd) {
   return errno == 0 ? 0 : -1;
 }
 
-static int keeper(int listener) {
+static int prepare(void) {
   struct rlimit files;
 
   executor_code = vas_executor_start;
@@ -238,15 +246,37 @@ static int keeper(int listener) {
     errno = -error;
     return fail("counts of the guard");
   }
+  return 0;
+}
+
+/* connection: of the daemon, or -1. */
+static int keeper(int connection) {
   for (;;) {
-    int connection = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
+    if (connection < 0)
+      connection = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
     if (connection < 0)
       continue;
     bool go_on = serve_connection(connection);
-    close(connection);
+    close_fd(&connection);
     if (!go_on)
       return 0;
   }
+}
+
+static int keeper_again(void) {
+  int connection = -1;
+
+  if (prepare() != 0)
+    return 1;
+  int error = take_over(&listener, &connection, &followed);
+  if (error < 0) {
+    errno = -error;
+    return fail("taking over");
+  }
+  if (followed >= 0 && start_following(followed) < 0)
+    return fail("following a process");
+  dprintf(STDERR_FILENO, "another version of the keeper has taken over\n");
+  return keeper(connection);
 }
 
 static int listen_at(const char *path) {
@@ -257,18 +287,18 @@ static int listen_at(const char *path) {
     return -1;
   }
   strcpy(address.sun_path, path);
-  int listener = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
-  if (listener < 0)
+  int made = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+  if (made < 0)
     return -1;
   unlink(path);
   mode_t old = umask(0177);
-  int bound = bind(listener, (struct sockaddr *)&address, sizeof(address));
+  int bound = bind(made, (struct sockaddr *)&address, sizeof(address));
   umask(old);
-  if (bound < 0 || listen(listener, 4) < 0) {
-    close_fd(&listener);
+  if (bound < 0 || listen(made, 4) < 0) {
+    close_fd(&made);
     return -1;
   }
-  return listener;
+  return made;
 }
 
 int main(int argc, char **argv) {
@@ -290,11 +320,17 @@ int main(int argc, char **argv) {
   host_proc_directory = open("/proc", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   if (host_proc_directory < 0)
     return fail("/proc");
-  const char *followed = getenv("VAS_ENDS_WITH");
-  int pidfd = followed == NULL ? -1 : (int)syscall(SYS_pidfd_open, atoi(followed), 0);
-  if (followed != NULL && pidfd < 0)
+  int status;
+  if (only_tries(&status))
+    return status;
+  arguments = argv;
+  if (takes_over())
+    return keeper_again();
+  const char *followed_pid = getenv("VAS_ENDS_WITH");
+  followed = followed_pid == NULL ? -1 : (int)syscall(SYS_pidfd_open, atoi(followed_pid), 0);
+  if (followed_pid != NULL && followed < 0)
     return fail("the process VAS_ENDS_WITH");
-  int listener = listen_at(argv[1]);
+  listener = listen_at(argv[1]);
   if (listener < 0)
     return fail(argv[1]);
   /* Signals of a terminal or a service manager are the daemon's business. */
@@ -319,7 +355,7 @@ int main(int argc, char **argv) {
   dup2(log >= 0 ? log : null, STDERR_FILENO);
   if (chdir("/") < 0)
     return fail("/");
-  if (pidfd >= 0 && start_following(pidfd) < 0)
+  if (followed >= 0 && start_following(followed) < 0)
     return fail("following a process");
-  return keeper(listener);
+  return prepare() == 0 ? keeper(-1) : 1;
 }

@@ -183,6 +183,10 @@ void pause_run(struct instance *instance, struct freeze_job *job) {
       resume_instance(instance);
     freeze_job_free(job);
     return;
+  case JOB_PARK:
+    freeze_job_free(job);
+    instance_park(instance);
+    return;
   }
   answer(&job->header, error, 0, NULL, 0, -1);
   freeze_job_free(job);

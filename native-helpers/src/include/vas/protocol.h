@@ -32,6 +32,7 @@ enum vas_message_type {
   VAS_RENAME = 13,  /* body: vas_rename; instance header.subject gets another id */
   VAS_DROP_ALL = 14, /* close all that is held under numbers whose highest byte is header.subject's */
   VAS_MEND = 15,    /* body: vas_mend; descriptors: table, then the files that runs name; a paused instance goes back */
+  VAS_REPLACE = 16, /* descriptor: the program of another keeper, which takes over and answers. VAS_HELLO and this one never change */
   VAS_EXITED = 64,  /* event, not asked for; body: vas_exited */
 };
 

@@ -45,6 +45,7 @@ import io.vas.core.instance.Instances.Start;
 import io.vas.core.keeper.FreezeMode;
 import io.vas.core.keeper.GuardCounts;
 import io.vas.core.keeper.Keeper;
+import io.vas.core.keeper.KeeperException;
 import io.vas.core.keeper.MendException;
 import io.vas.core.keeper.MendReply;
 import io.vas.core.keeper.SpawnReply;
@@ -264,12 +265,25 @@ public final class LocalEngine implements Engine {
     try {
       final Keeper found = Keeper.connect(directory.resolve(Keeper.SOCKET));
       LOG.info("found the keeper of an earlier daemon, pid {}", found.pid());
+      renew(found);
       return Optional.of(found);
     } catch (final LinuxException e) {
       if (e.errno() != Errno.ENOENT && e.errno() != Errno.ECONNREFUSED) {
         throw e;
       }
       return Optional.empty();
+    }
+  }
+
+  private static void renew(final Keeper keeper) {
+    if (keeper.isOfThisBuild()) {
+      return;
+    }
+    try {
+      keeper.replace();
+      LOG.info("this build's keeper has taken over");
+    } catch (final KeeperException e) {
+      LOG.warn("the keeper goes on with the program of another build: {}", e.getMessage());
     }
   }
 

@@ -77,6 +77,7 @@ import static io.vas.core.keeper.KeeperProtocolDescriptor.PROTOCOL_VERSION;
 import static io.vas.core.keeper.KeeperProtocolDescriptor.RENAME;
 import static io.vas.core.keeper.KeeperProtocolDescriptor.RENAME_ID_OFFSET;
 import static io.vas.core.keeper.KeeperProtocolDescriptor.RENAME_LENGTH;
+import static io.vas.core.keeper.KeeperProtocolDescriptor.REPLACE;
 import static io.vas.core.keeper.KeeperProtocolDescriptor.RESUME;
 import static io.vas.core.keeper.KeeperProtocolDescriptor.SHUTDOWN;
 import static io.vas.core.keeper.KeeperProtocolDescriptor.SIGNAL;
@@ -120,6 +121,7 @@ import io.vas.core.linux.Fd;
 import io.vas.core.linux.FileIo;
 import io.vas.core.linux.LinuxException;
 import io.vas.core.linux.MemFd;
+import io.vas.core.linux.OpenFlags;
 import io.vas.core.linux.Pidfd;
 import io.vas.core.linux.SeqPacketSocket;
 import io.vas.core.program.Program;
@@ -166,6 +168,9 @@ public final class Keeper implements AutoCloseable {
   private static final Duration PATIENCE = Duration.ofSeconds(30);
 
   private static final Duration START_TIME = Duration.ofSeconds(10);
+
+  /** What its instances do may have to come to an end first. */
+  private static final Duration REPLACE_TIME = Duration.ofSeconds(20);
 
   /** A child must not inherit a restartable sequence that the keeper's C library registered. */
   private static final String TUNABLES = "glibc.pthread.rseq=0";
@@ -254,7 +259,7 @@ public final class Keeper implements AutoCloseable {
    * @param socket its socket.
    * @return the connection.
    * @throws LinuxException ENOENT or ECONNREFUSED if there is none.
-   * @throws KeeperException if it is of another version.
+   * @throws KeeperException if it is of another version, and can not be replaced now.
    */
   public static Keeper connect(final Path socket) {
     final Keeper keeper = new Keeper(SeqPacketSocket.connect(socket.toString()), socket);
@@ -269,16 +274,74 @@ public final class Keeper implements AutoCloseable {
   }
 
   private void greet() {
+    final int version = hello();
+    if (version == PROTOCOL_VERSION) {
+      return;
+    }
+    final String problem =
+        "the keeper at " + path + " speaks version " + version + ", not " + PROTOCOL_VERSION;
+    try {
+      replace();
+    } catch (final KeeperException e) {
+      throw new KeeperException(problem + ": " + e.getMessage(), e);
+    }
+    if (hello() != PROTOCOL_VERSION) {
+      throw new KeeperException(problem, Errno.EPROTO.number());
+    }
+  }
+
+  /** The version that it speaks. */
+  private int hello() {
     final UnsafeBuffer body = new UnsafeBuffer(new byte[HELLO_LENGTH]);
     body.putInt(HELLO_VERSION_OFFSET, PROTOCOL_VERSION, LITTLE_ENDIAN);
     final Answer answer = ask(HELLO, 0, body, List.of(), Duration.ZERO);
-    final int version = answer.body.getInt(HELLO_VERSION_OFFSET, LITTLE_ENDIAN);
-    if (version != PROTOCOL_VERSION) {
-      throw new KeeperException(
-          "the keeper at " + path + " speaks version " + version + ", not " + PROTOCOL_VERSION,
-          Errno.EPROTO.number());
-    }
     pid = answer.body.getInt(HELLO_PID_OFFSET, LITTLE_ENDIAN);
+    return answer.body.getInt(HELLO_VERSION_OFFSET, LITTLE_ENDIAN);
+  }
+
+  /**
+   * Whether it runs the program that this build has.
+   *
+   * @return false also where that can't be told.
+   */
+  public boolean isOfThisBuild() {
+    try {
+      return Files.mismatch(Path.of("/proc", Integer.toString(pid), "exe"), NativeBinaries.keeper())
+          < 0;
+    } catch (final IOException e) {
+      return false;
+    }
+  }
+
+  /**
+   * Let this build's program take over. The keeper stays the same process, with its instances and
+   * what it holds; they do not notice.
+   *
+   * @throws KeeperException if it does not; then all is as it was.
+   */
+  public void replace() {
+    replace(NativeBinaries.keeper());
+  }
+
+  /**
+   * The same with another program.
+   *
+   * @param program the file of a keeper.
+   * @throws KeeperException if it does not take over; then all is as it was.
+   */
+  void replace(final Path program) {
+    try (Fd file = Fd.open(program.toString(), OpenFlags.O_RDONLY)) {
+      final Answer answer = ask(REPLACE, 0, null, List.of(file), REPLACE_TIME);
+      if (answer.status == -Errno.EBUSY.number()) {
+        throw new KeeperException(
+            "the keeper can not be replaced while an instance is paused", Errno.EBUSY.number());
+      }
+      if (answer.status != 0) {
+        throw new KeeperException(
+            "the keeper can not be replaced by " + program + ": " + Errno.describe(-answer.status),
+            -answer.status);
+      }
+    }
   }
 
   /**

@@ -246,6 +246,12 @@ public final class KeeperProtocolDescriptor {
    */
   public static final int MEND = 15;
 
+  /**
+   * Descriptor: the program of another keeper, which takes over and answers. {@link #HELLO} and
+   * this one never change.
+   */
+  public static final int REPLACE = 16;
+
   /** Event, not asked for; body: vas_exited. */
   public static final int EXITED = 64;
 

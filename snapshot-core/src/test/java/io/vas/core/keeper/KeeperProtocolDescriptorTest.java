@@ -49,6 +49,7 @@ class KeeperProtocolDescriptorTest {
           entry("VAS_RENAME", "RENAME"),
           entry("VAS_DROP_ALL", "DROP_ALL"),
           entry("VAS_MEND", "MEND"),
+          entry("VAS_REPLACE", "REPLACE"),
           entry("VAS_EXITED", "EXITED"),
           entry("VAS_HELD_", "HELD_"),
           entry("VAS_PARAM_", "PARAM_"),

@@ -8,6 +8,9 @@ import io.vas.core.testing.VictimInstance;
 import io.vas.core.testing.VictimSnapshot;
 import java.nio.file.Path;
 import java.util.Random;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicBoolean;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.RepeatedTest;
@@ -63,6 +66,26 @@ class MemoryOracleTest {
   @RepeatedTest(3)
   void shouldBehaveAlikeByMapAndByCopyWithARandomSeed() {
     compare(Long.getLong("oracle.seed", new Random().nextLong() >>> 1));
+  }
+
+  @Test
+  void shouldBehaveAlikeWhileTheKeeperIsReplaced() throws Exception {
+    final AtomicBoolean done = new AtomicBoolean();
+    final CompletableFuture<Integer> times =
+        CompletableFuture.supplyAsync(
+            () -> {
+              int count = 0;
+              for (; !done.get(); count++) {
+                host.keeper().replace();
+              }
+              return count;
+            });
+    try {
+      compare(new Random().nextLong() >>> 1);
+    } finally {
+      done.set(true);
+    }
+    assertThat(times.get(30, TimeUnit.SECONDS)).isGreaterThan(2);
   }
 
   @Tag("soak")
