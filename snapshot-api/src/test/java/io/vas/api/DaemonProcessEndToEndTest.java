@@ -100,6 +100,35 @@ class DaemonProcessEndToEndTest extends DaemonProcessTest {
   }
 
   @Test
+  void shouldRestartWithoutEndingInstances() throws Exception {
+    assertThat(vas("run", "-d", "--name", "web", "--", "sleep", "1000").exitCode()).isZero();
+    assertThat(vas("snapshot", "web", "-t", "web:first").exitCode()).isZero();
+    assertThat(vas("fork", "web:first", "--name", "fork").exitCode()).isZero();
+    final DaemonInfo before;
+    final List<InstanceInfo> instances;
+    try (VasClient client = VasClient.connect(state)) {
+      before = client.info();
+      instances = client.ps(false);
+    }
+    assertThat(vas("daemon", "--restart", "--stop").exitCode()).isEqualTo(2);
+    assertThat(vas("daemon", "--restart", "--store-size", "1g").exitCode()).isEqualTo(2);
+
+    done("daemon", "--restart");
+
+    try (VasClient client = VasClient.connect(state)) {
+      assertThat(client.info().getPid()).isNotEqualTo(before.getPid());
+      assertThat(client.info().getKeeperPid()).isEqualTo(before.getKeeperPid());
+      assertThat(client.ps(false))
+          .extracting(InstanceInfo::getPid)
+          .containsExactlyElementsOf(instances.stream().map(InstanceInfo::getPid).toList());
+    }
+    assertThat(done("exec", "fork", "--", "echo", "still here").out()).isEqualTo("still here\n");
+    done("fork", "web:first");
+    done("daemon", "--stop");
+    assertThat(vas("daemon", "--restart").err()).contains("no daemon");
+  }
+
+  @Test
   void shouldFindItsSnapshotsAgainAfterTheDaemonWasKilled() throws Exception {
     assertThat(vas("run", "-d", "--name", "web", "--", "sleep", "1000").exitCode()).isZero();
     assertThat(vas("snapshot", "web", "-t", "web:kept").exitCode()).isZero();

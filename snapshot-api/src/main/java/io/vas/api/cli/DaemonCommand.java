@@ -13,6 +13,7 @@ import java.util.Optional;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
+import java.util.stream.Stream;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Option;
 
@@ -24,12 +25,26 @@ import picocli.CommandLine.Option;
           + " VAS_STATE names, /run/vas by default; there is one daemon for each such directory.",
       "When it is ended by --stop, SIGTERM or Ctrl-C, all instances and snapshots end with it."
     },
-    footer = {"", "Example:", "  vas daemon --status", "  VAS_STATE=/run/vas-test vas daemon"})
+    footer = {
+      "",
+      "Example:",
+      "  vas daemon --status",
+      "  vas daemon --restart",
+      "  VAS_STATE=/run/vas-test vas daemon"
+    })
 final class DaemonCommand extends Verb {
   private static final int END_SECONDS = 60;
 
   @Option(names = "--stop", description = "End the running daemon, its instances and snapshots.")
   private boolean stop;
+
+  @Option(
+      names = "--restart",
+      description = {
+        "End the running daemon, but not its instances and snapshots, and start one of this build,"
+            + " which takes them over, as does its keeper. Commands that run are cut off."
+      })
+  private boolean restart;
 
   @Option(names = "--status", description = "Say who serves, and how full the store is.")
   private boolean status;
@@ -72,17 +87,34 @@ final class DaemonCommand extends Verb {
 
   @Override
   int execute() throws InterruptedException {
-    if (stop && status) {
-      throw usage("--stop and --status exclude each other");
+    if (Stream.of(stop, status, restart).filter(given -> given).count() > 1) {
+      throw usage("--stop, --status and --restart exclude each other");
     }
-    if ((stop || status) && !(storeSize + storeFull + group).isEmpty()) {
+    if ((stop || status || restart) && !(storeSize + storeFull + group).isEmpty()) {
       throw usage("--store-size, --store-full and --group are for the daemon that is started");
     }
     final StateDirectory state = console().state().get();
     if (stop) {
       return stop(state);
     }
-    return status ? status(state) : serve(state);
+    if (restart) {
+      restart(state);
+    }
+    return status || restart ? status(state) : serve(state);
+  }
+
+  /** As if it had died: what it has acknowledged is there for the next one. */
+  private void restart(final StateDirectory state) throws InterruptedException {
+    if (!OwnUser.isRoot()) {
+      throw new ForbiddenException("only root can restart the daemon");
+    }
+    final int pid;
+    try (VasClient client = VasClient.connect(state)) {
+      pid = client.info().getPid();
+    }
+    ProcessHandle.of(pid).ifPresent(ProcessHandle::destroyForcibly);
+    awaitEnd(pid);
+    VasClient.connectOrStart(state).close();
   }
 
   private int serve(final StateDirectory state) throws InterruptedException {
