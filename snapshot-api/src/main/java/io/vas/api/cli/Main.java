@@ -72,11 +72,15 @@ public final class Main implements Runnable {
   }
 
   /**
-   * Those that are often run without any argument. Then there is nothing to parse, and picocli,
-   * whose classes can't be archived, would take as long as all the rest.
+   * Those that are often run without any argument, or are waited for. Then there is nothing to
+   * parse, and picocli, whose classes can't be archived, would take as long as all the rest.
    */
   private static final Map<String, Function<Console, Verb>> BARE =
-      Map.of("ps", PsCommand::new, "snapshots", SnapshotsCommand::new, "stats", StatsCommand::new);
+      Map.of(
+          "ps", PsCommand::new,
+          "snapshots", SnapshotsCommand::new,
+          "stats", StatsCommand::new,
+          "daemon", DaemonCommand::new);
 
   /** As a shell says it of a command that SIGPIPE has ended. */
   private static final int BROKEN_PIPE = 141;
@@ -108,11 +112,17 @@ public final class Main implements Runnable {
    * @param args verb, options and operands.
    */
   public static void main(final String[] args) {
-    if (!isDaemon(args)) {
+    final boolean training = System.getenv("VAS_TRAINING") != null;
+    if (isDaemon(args)) {
+      if (training) {
+        DaemonTraining.run();
+        return;
+      }
+    } else {
       beShort();
-    }
-    if (System.getenv("VAS_TRAINING") != null) {
-      Training.run();
+      if (training) {
+        Training.run();
+      }
     }
     final Console console = Console.ofProcess();
     final int code = run(console, args);
