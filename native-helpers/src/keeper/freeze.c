@@ -38,6 +38,7 @@ struct freeze {
   uint32_t stage;
   uint64_t stage_start;
   bool stuck; /* a task could not be stopped */
+  bool filled; /* an attempt may have written to the regions */
   uint64_t base; /* the cut that unchanged pages are told by, or 0 */
   /* The area that programs run in, in the task and here. */
   uint8_t *area;
@@ -620,9 +621,10 @@ static int prepare_freeze(struct freeze *freeze, const struct pages_config *conf
   pages_close(freeze->pages);
   freeze->pages = NULL;
   freeze->result.rounds = 0;
-  /* What an attempt before has left. */
-  for (int i = 0; i < 2 && error >= 0 && !own.record_only; i++)
+  /* What an attempt before has left. The first one gets files that read as zero, and may have memory already. */
+  for (int i = 0; i < 2 && error >= 0 && freeze->filled && !own.record_only; i++)
     error = ftruncate(own.regions[i], 0) < 0 ? -errno : 0;
+  freeze->filled = true;
   if (error < 0 || (error = pages_open(&freeze->pages, &own)) < 0)
     return error;
   if (live && !instance->paused)

@@ -5,6 +5,7 @@ import io.vas.core.linux.Errno;
 import io.vas.core.linux.LinuxException;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 import java.util.function.LongSupplier;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -112,6 +113,19 @@ final class Budget {
     reservations.add(reservation);
     setLimits();
     return reservation;
+  }
+
+  /**
+   * Set bytes aside that nobody needs, if nothing is set aside and there is much more.
+   *
+   * @param needed bytes.
+   * @param spare bytes that stay free besides.
+   * @return the claim, to be closed; empty if it is not the time for it.
+   */
+  synchronized Optional<Reservation> reserveSpare(final long needed, final long spare) {
+    return reservations.isEmpty() && needed + spare <= free()
+        ? Optional.of(reserve("spare memory", needed, needed, () -> 0))
+        : Optional.empty();
   }
 
   /** How many bytes are missing for so many; 0 if they fit. */

@@ -38,6 +38,9 @@ public final class Draft implements PageSink, AutoCloseable {
   private final List<PageChange> changes = new ArrayList<>();
   private final Set<Contents> sharedWith = new HashSet<>();
 
+  /** Somebody has begun to fill it. */
+  private boolean begun;
+
   private State state = State.OPEN;
 
   private enum State {
@@ -159,6 +162,10 @@ public final class Draft implements PageSink, AutoCloseable {
   @Override
   public synchronized void clear() {
     changes.clear();
+    if (begun) {
+      regions.values().forEach(file -> FileIo.truncate(file.readWrite(), 0));
+    }
+    begun = true;
   }
 
   @Override

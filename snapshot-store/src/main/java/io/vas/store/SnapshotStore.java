@@ -34,6 +34,8 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.atomic.AtomicLong;
 import java.util.function.LongConsumer;
 import java.util.function.LongSupplier;
 import java.util.function.Predicate;
@@ -83,6 +85,7 @@ public final class SnapshotStore implements AutoCloseable {
   private final SnapshotPages pages;
   private final BackgroundChecksums checksums;
   private final BackgroundLayouts layouts = new BackgroundLayouts(this);
+  private final WarmSpace warm;
 
   /** Removed by a former daemon, which had uses of them; each is held by this map, by layout. */
   private final Map<String, Entry> removedBefore = new HashMap<>();
@@ -124,6 +127,7 @@ public final class SnapshotStore implements AutoCloseable {
           recovery.budget());
       budget.setLimits();
       checksums = new BackgroundChecksums(checker());
+      warm = new WarmSpace(mounts, pages, budget);
     } catch (final RuntimeException e) {
       pages.close();
       journal.close();
@@ -317,7 +321,7 @@ public final class SnapshotStore implements AutoCloseable {
    */
   public Draft draft(final SnapshotRequest request) {
     final SnapshotId id;
-    final int number;
+    int number;
     final List<SharedLayer> baseLayers;
     synchronized (lock) {
       checkOpen();
@@ -327,15 +331,27 @@ public final class SnapshotStore implements AutoCloseable {
       number = pages.beginDraft();
       baseLayers.forEach(SharedLayer::retain);
     }
-    final Map<RegionKind, RegionFile> regions = new EnumMap<>(RegionKind.class);
+    // Looked at by whoever sets limits meanwhile.
+    final Map<RegionKind, RegionFile> regions = new ConcurrentHashMap<>();
+    final AtomicLong before = new AtomicLong();
     final Map<RegionKind, DeviceNumber> devices = new EnumMap<>(RegionKind.class);
     Reservation reservation = null;
     try {
+      // Its pages need not fall where there is memory already, so that does not count as spent.
+      reservation = reserve(request, () -> Math.max(0, Draft.usedBytes(regions) - before.get()));
+      final Optional<WarmSpace.Space> ready = warm.take(request.memoryBytes());
+      if (ready.isPresent()) {
+        pages.endDraft(number);
+        number = ready.get().number();
+        before.set(ready.get().bytes());
+        regions.put(RegionKind.HUGE, ready.get().file());
+      }
       for (final RegionKind kind : RegionKind.values()) {
-        regions.put(kind, mounts.createFile(kind, number));
+        if (!regions.containsKey(kind)) {
+          regions.put(kind, mounts.createFile(kind, number));
+        }
         devices.put(kind, mounts.device(kind));
       }
-      reservation = reserve(request, regions);
       final Layer layer = layers.take();
       final Draft draft =
           new Draft(this, id, request, number, regions, devices, reservation, layer, baseLayers);
@@ -358,27 +374,33 @@ public final class SnapshotStore implements AutoCloseable {
     }
   }
 
-  private Reservation reserve(
-      final SnapshotRequest request, final Map<RegionKind, RegionFile> regions) {
+  private Reservation reserve(final SnapshotRequest request, final LongSupplier spent) {
     final String what = "the snapshot of " + request.instance();
     final long needed = request.memoryBytes() + request.layerBytes();
     final long most = request.mostBytes() + request.layerBytes();
+    if (budget.missing(most) > 0) {
+      warm.giveUp();
+    }
     try {
-      return budget.reserve(what, needed, most, () -> Draft.usedBytes(regions));
+      return budget.reserve(what, needed, most, spent);
     } catch (final StoreFullException e) {
+      if (warm.giveUp() > 0) {
+        // More was written since.
+        return reserve(request, spent);
+      }
       if (whenFull != FullPolicy.EVICT) {
         throw e;
       }
       if (!makeRoom(needed)) {
         throw new StoreFullException(e.getMessage() + "; what may be evicted is not as much", e);
       }
-      return budget.reserve(what, needed, most, () -> Draft.usedBytes(regions));
+      return budget.reserve(what, needed, most, spent);
     }
   }
 
   /** Whether there is room now: what can be evicted is, but only if it is enough. */
   private boolean makeRoom(final long needed) {
-    long missing = budget.missing(needed);
+    long missing = missing(needed);
     while (missing > 0) {
       final List<Entry> victims = victims(missing);
       long evicted = 0;
@@ -390,9 +412,15 @@ public final class SnapshotStore implements AutoCloseable {
       if (evicted == 0) {
         return false;
       }
-      missing = budget.missing(needed);
+      missing = missing(needed);
     }
     return true;
+  }
+
+  /** What is missing for so many bytes after all is given up that need not be kept. */
+  private long missing(final long needed) {
+    final long missing = budget.missing(needed);
+    return missing > 0 && warm.giveUp() > 0 ? budget.missing(needed) : missing;
   }
 
   /** Some that hold so much together; none if there are not enough. */
@@ -442,7 +470,7 @@ public final class SnapshotStore implements AutoCloseable {
       remove(entry);
       told = owner;
     }
-    release(entry.contents());
+    free(entry.contents());
     told.evicted(entry.snapshot());
     LOG.info("evicted snapshot {}: the store is full", entry.snapshot().id());
     return true;
@@ -496,6 +524,9 @@ public final class SnapshotStore implements AutoCloseable {
       final byte[] image,
       final SnapshotFacts facts,
       final Optional<Layout> layout) {
+    if (budget.usedBytes() > budget.bytes()) {
+      warm.giveUp();
+    }
     budget.check("the snapshot of " + draft.request().instance());
     final Optional<SharedImage> base = retainImage(draft.request().parent());
     try {
@@ -577,13 +608,12 @@ public final class SnapshotStore implements AutoCloseable {
       try {
         if (layout.isPresent()) {
           layout.get().describe(pages, spaces);
-        } else {
-          draft
-              .regions()
-              .forEach(
-                  (kind, file) ->
-                      pages.trim(file.readWrite(), draft.regionNumber(), kind, changes, spaces));
         }
+        draft
+            .regions()
+            .forEach(
+                (kind, file) ->
+                    pages.trim(file.readWrite(), draft.regionNumber(), kind, changes, spaces));
         draft.regions().values().forEach(mounts::seal);
         final SnapshotSpace space =
             new SnapshotSpace(
@@ -757,7 +787,7 @@ public final class SnapshotStore implements AutoCloseable {
 
   /** Whether so much more would leave room for what is more important. */
   boolean hasRoomFor(final long bytes) {
-    return budget.missing(bytes + budget.bytes() / SPARE_SHARE) == 0;
+    return missing(bytes + budget.bytes() / SPARE_SHARE) == 0;
   }
 
   /** As {@link SnapshotPages#collect}, of contents that somebody holds. */
@@ -1015,15 +1045,20 @@ public final class SnapshotStore implements AutoCloseable {
   }
 
   void release(final Contents contents) {
+    warm.freed(free(contents));
+  }
+
+  /** Returns how much memory with huge pages has gone back to the system. */
+  private long free(final Contents contents) {
     final List<SharedLayer> unused;
     synchronized (lock) {
       if (!contents.release() || !living.remove(contents)) {
-        return;
+        return 0;
       }
       replaced.remove(contents);
       checksums.awaitEnd(contents);
       if (closed) {
-        return;
+        return 0;
       }
       if (journal.free(contents)) {
         images.forget(contents.image());
@@ -1032,9 +1067,12 @@ public final class SnapshotStore implements AutoCloseable {
       pages.release(contents.spaces());
       unused = contents.sharedLayers().stream().filter(SharedLayer::release).toList();
     }
+    final long before = mounts.usedBytes(RegionKind.HUGE);
     freePages();
+    final long freed = before - mounts.usedBytes(RegionKind.HUGE);
     unused.forEach(layer -> removeLayer(layer.name()));
     setLimits();
+    return freed;
   }
 
   private void removeLayer(final String name) {
@@ -1137,6 +1175,7 @@ public final class SnapshotStore implements AutoCloseable {
    * @return how much that was.
    */
   public StoreGarbage collectGarbage() {
+    final long warmBytes = warm.giveUp();
     synchronized (lock) {
       checkOpen();
       final long pagesBefore = pageBytes();
@@ -1154,7 +1193,8 @@ public final class SnapshotStore implements AutoCloseable {
       return new StoreGarbage(
           Math.max(0, pagesBefore - pageBytes()),
           Math.max(0, layersBefore - layers.usedBytes()),
-          Math.max(0, metadataBefore - places.metadataBytes()));
+          Math.max(0, metadataBefore - places.metadataBytes()),
+          warmBytes);
     }
   }
 
@@ -1186,7 +1226,7 @@ public final class SnapshotStore implements AutoCloseable {
               .toList();
       drafted = drafts.stream().mapToLong(Draft::usedBytes).sum();
     }
-    final long used = budget.usedBytes();
+    final long used = warm.usedBesides();
     // Images are in the journal, which has room of its own.
     final long listed =
         entries.stream()
@@ -1196,8 +1236,9 @@ public final class SnapshotStore implements AutoCloseable {
         budget.bytes(),
         whenFull,
         used,
-        budget.reservedBytes(),
+        warm.reservedBesides(),
         Math.max(0, used - listed - drafted),
+        warm.bytes(),
         places.metadataBytes(),
         mounts.hasHugePages(),
         mounts.isLimitedByKernel(),
@@ -1206,12 +1247,12 @@ public final class SnapshotStore implements AutoCloseable {
   }
 
   /**
-   * What it holds.
+   * What it holds, but for what is kept warm.
    *
    * @return bytes.
    */
   public long usedBytes() {
-    return budget.usedBytes();
+    return warm.usedBesides();
   }
 
   /**
@@ -1220,7 +1261,7 @@ public final class SnapshotStore implements AutoCloseable {
    * @return bytes.
    */
   public long reservedBytes() {
-    return budget.reservedBytes();
+    return warm.reservedBesides();
   }
 
   /**
@@ -1274,6 +1315,7 @@ public final class SnapshotStore implements AutoCloseable {
    */
   public void leave() {
     layouts.close();
+    warm.close();
     synchronized (lock) {
       if (closed) {
         return;

@@ -12,6 +12,8 @@ import java.util.Optional;
  * @param reservedBytes what is set aside for snapshots that are being taken.
  * @param removedBytes part of what it holds: of removed snapshots, what instances or other
  *     snapshots still use.
+ * @param warmBytes memory that is kept written for the next snapshot, and is given up first: not
+ *     part of what it holds.
  * @param metadataBytes what the journal and the tables of pages take besides.
  * @param hugePages whether there are huge pages behind the regions.
  * @param limitedByKernel whether the kernel enforces the budget, not only the store.
@@ -24,6 +26,7 @@ public record StoreStatus(
     long usedBytes,
     long reservedBytes,
     long removedBytes,
+    long warmBytes,
     long metadataBytes,
     boolean hugePages,
     boolean limitedByKernel,

@@ -261,11 +261,13 @@ final class StoreCommand extends Verb {
           Json.object(
               "freed_page_bytes", freed.getFreedPageBytes(),
               "freed_layer_bytes", freed.getFreedLayerBytes(),
-              "freed_metadata_bytes", freed.getFreedMetadataBytes()));
+              "freed_metadata_bytes", freed.getFreedMetadataBytes(),
+              "freed_warm_bytes", freed.getFreedWarmBytes()));
     } else {
       print("pages     " + Texts.size(freed.getFreedPageBytes()));
       print("layers    " + Texts.size(freed.getFreedLayerBytes()));
       print("metadata  " + Texts.size(freed.getFreedMetadataBytes()));
+      print("kept warm " + Texts.size(freed.getFreedWarmBytes()));
     }
     return 0;
   }
@@ -290,6 +292,7 @@ final class StoreCommand extends Verb {
         "used_bytes", stat.getUsedBytes(),
         "reserved_bytes", stat.getReservedBytes(),
         "removed_bytes", stat.getRemovedBytes(),
+        "warm_bytes", stat.getWarmBytes(),
         "metadata_bytes", stat.getMetadataBytes(),
         "huge_pages", stat.getHugePages(),
         "limited_by_kernel", stat.getLimitedByKernel(),
@@ -315,6 +318,7 @@ final class StoreCommand extends Verb {
     print("used      " + Texts.size(stat.getUsedBytes()));
     print("reserved  " + Texts.size(stat.getReservedBytes()));
     print("removed   " + Texts.size(stat.getRemovedBytes()));
+    print("kept warm " + Texts.size(stat.getWarmBytes()));
     print("metadata  " + Texts.size(stat.getMetadataBytes()));
     print("pages     " + (stat.getHugePages() ? "huge" : "4 KiB"));
     stat.getLimitationsList().forEach(this::print);

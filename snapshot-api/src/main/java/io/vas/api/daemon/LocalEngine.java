@@ -990,6 +990,7 @@ public final class LocalEngine implements Engine {
         .setFreedPageBytes(garbage.pageBytes())
         .setFreedLayerBytes(garbage.layerBytes())
         .setFreedMetadataBytes(garbage.metadataBytes())
+        .setFreedWarmBytes(garbage.warmBytes())
         .build();
   }
 

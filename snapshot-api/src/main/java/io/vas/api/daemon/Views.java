@@ -159,6 +159,7 @@ final class Views {
             .setUsedBytes(status.usedBytes())
             .setReservedBytes(status.reservedBytes())
             .setRemovedBytes(status.removedBytes())
+            .setWarmBytes(status.warmBytes())
             .setMetadataBytes(status.metadataBytes())
             .setHugePages(status.hugePages())
             .setLimitedByKernel(status.limitedByKernel())

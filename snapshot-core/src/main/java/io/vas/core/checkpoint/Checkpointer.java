@@ -14,7 +14,6 @@ import io.vas.core.keeper.Params;
 import io.vas.core.linux.DeviceNumber;
 import io.vas.core.linux.Errno;
 import io.vas.core.linux.Fd;
-import io.vas.core.linux.FileIo;
 import io.vas.core.linux.FileStatus;
 import io.vas.core.linux.MappedMemory;
 import io.vas.core.linux.MemFd;
@@ -210,9 +209,6 @@ public final class Checkpointer {
     final Subject instance = asked.instance();
     final PageSink sink = asked.sink();
     sink.clear();
-    for (final RegionKind kind : RegionKind.values()) {
-      FileIo.truncate(sink.region(kind), 0);
-    }
     try (Fd planFile =
             MemFd.of(
                 "vas-plan", by.bytes(sink.device(RegionKind.HUGE), sink.device(RegionKind.SMALL)));

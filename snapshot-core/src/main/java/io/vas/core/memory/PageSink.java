@@ -11,7 +11,8 @@ import io.vas.core.linux.Fd;
  */
 public interface PageSink {
   /**
-   * An empty file that takes pages. Whoever writes makes it as large as needed.
+   * A file that takes pages and reads as zero until then. It may have memory already. Whoever
+   * writes makes it as large as needed.
    *
    * @param kind which of the two.
    * @return a descriptor for reading and writing that belongs to the sink.
@@ -27,7 +28,10 @@ public interface PageSink {
    */
   DeviceNumber device(RegionKind kind);
 
-  /** Forget what was stored, shared and dropped so far: another attempt begins. */
+  /**
+   * Forget what was stored, shared and dropped so far, and what was written to the files: an
+   * attempt begins.
+   */
   void clear();
 
   /**

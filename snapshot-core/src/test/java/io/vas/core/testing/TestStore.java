@@ -143,6 +143,7 @@ public final class TestStore implements AutoCloseable {
     @Override
     public void clear() {
       spaces.clear();
+      files.values().forEach(file -> FileIo.truncate(file.readWrite(), 0));
     }
 
     @Override
