@@ -135,6 +135,7 @@ public final class Main implements Runnable {
     return words.indexOf("daemon") == 0
         && !words.contains("--stop")
         && !words.contains("--status")
+        && !words.contains("--restart")
         && !words.contains("--help");
   }
 
