@@ -160,7 +160,10 @@ final class Snapshots implements AutoCloseable {
           store.publish(
               draft,
               image,
-              new SnapshotFacts(checkpoint.frozenNanos() / 1000, time.elapsedMicros(), "map"));
+              new SnapshotFacts(
+                  (checkpoint.frozenNanos() + checkpoint.otherFrozenNanos()) / 1000,
+                  time.elapsedMicros(),
+                  "map"));
       latest.put(instance.id(), snapshot.id());
       if (checkpoint.cut() != 0) {
         cuts.put(instance.id(), new Cut(checkpoint.cut(), snapshot.id()));
