@@ -116,7 +116,7 @@ class ProcessesTest {
     assertThat(Capability.NET_ADMIN.capName()).isEqualTo("CAP_NET_ADMIN");
     assertThatExceptionOfType(InvalidRequestException.class)
         .isThrownBy(() -> Capability.parse("CAP_FLY"))
-        .withMessage("there is no capability CAP_FLY");
+        .withMessage("there is no capability 'CAP_FLY'; expected is one such as NET_ADMIN, or ALL");
   }
 
   @Test
