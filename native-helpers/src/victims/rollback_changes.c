@@ -6,9 +6,14 @@
 #include "victim.h"
 
 #include <fcntl.h>
+#include <netinet/in.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 
 #define PAGE 4096UL
 #define PAGES 1024
@@ -18,6 +23,8 @@ static uint8_t global[8 * PAGE];
 static uint8_t *block;
 static void *heap_end;
 static int file, pipes[2];
+static int same, directory, null, counter, watcher; /* same: another number of file */
+static int descriptors;
 static pthread_t helper;
 static int helper_runs, helper_may_end;
 static void *extra;
@@ -53,8 +60,39 @@ static void on_signal(int number) { (void)number; }
 
 static int count_tasks(void) {
   struct stat status;
-  MUST(stat("/proc/self/task", &status));
-  return (int)status.st_nlink - 2;
+  return stat("/proc/self/task", &status) < 0 ? -errno : (int)status.st_nlink - 2;
+}
+
+static int count_descriptors(void) {
+  int count = 0;
+  for (int fd = 0; fd < 1000; fd++)
+    count += fcntl(fd, F_GETFD) >= 0;
+  return count;
+}
+
+static void check_descriptors(void) {
+  struct stat one, other;
+  struct epoll_event event = {0};
+  uint64_t count = 0;
+
+  EXPECT_EQUAL("descriptors", descriptors, count_descriptors());
+  EXPECT_EQUAL("position", 3, lseek(file, 0, SEEK_CUR));
+  EXPECT(lseek(file, 4, SEEK_SET) == 4 && lseek(same, 0, SEEK_CUR) == 4 && lseek(same, 3, SEEK_SET) == 3,
+         "the file's numbers are not of the same open file");
+  EXPECT_EQUAL("close-on-exec of the file", 0, fcntl(file, F_GETFD));
+  EXPECT_EQUAL("close-on-exec of its other number", FD_CLOEXEC, fcntl(same, F_GETFD));
+  EXPECT_EQUAL("close-on-exec of the directory", FD_CLOEXEC, fcntl(directory, F_GETFD));
+  EXPECT(fstat(directory, &one) == 0 && stat("/rollback", &other) == 0 && one.st_ino == other.st_ino,
+         "the directory is another one");
+  EXPECT(fstat(file, &one) == 0 && stat("/rollback/read", &other) == 0 && one.st_ino == other.st_ino,
+         "the file is another one");
+  EXPECT(write(null, "gone", 4) == 4 && (fcntl(null, F_GETFL) & (O_ACCMODE | O_APPEND)) == (O_WRONLY | O_APPEND),
+         "/dev/null is something else");
+  EXPECT(read(counter, &count, sizeof(count)) == sizeof(count) && count == 7 && read(counter, &count, sizeof(count)) < 0,
+         "the eventfd had %lu", (unsigned long)count);
+  count = 7;
+  EXPECT(write(counter, &count, sizeof(count)) == sizeof(count), "the eventfd can't be written to");
+  EXPECT(epoll_wait(watcher, &event, 1, 0) == 1 && event.data.u64 == 42, "the pipe is not watched");
 }
 
 /* Nothing is opened once a failure has been told: whoever was told may go back, which would find it open. */
@@ -90,8 +128,9 @@ static void check(void) {
   expect_filled("block", block, 64);
   EXPECT(sbrk(0) == heap_end, "the heap ends at %p, not at %p", sbrk(0), heap_end);
   EXPECT_EQUAL("tasks", 2, count_tasks());
-  EXPECT_EQUAL("position", 3, lseek(file, 0, SEEK_CUR));
-  EXPECT(fcntl(file + 20, F_GETFD) < 0, "a descriptor was opened");
+  check_descriptors();
+  if (victim_failed)
+    return;
   ioctl(pipes[0], FIONREAD, &queued);
   EXPECT_EQUAL("bytes in the pipe", 5, queued);
   EXPECT(read(pipes[0], path, 5) == 5 && memcmp(path, "hello", 5) == 0 && write(pipes[1], "hello", 5) == 5,
@@ -185,9 +224,83 @@ static void change_signals(void) {
 
 static void change_open(void) { MUST(dup2(file, file + 20)); }
 
+/* All the time a lock is held that closing any of the file's descriptors would give up. */
+static void change_open_locked(void) { change_open(); }
+
+static void change_chroot(void) { MUST(chroot("/rollback")); }
+
+static void change_open_others(void) {
+  struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK), .sin_port = htons(7777)};
+  int ends[2], listener = socket(AF_INET, SOCK_STREAM, 0), client = socket(AF_INET, SOCK_STREAM, 0);
+  struct epoll_event event = {.events = EPOLLIN};
+
+  MUST(pipe(ends));
+  MUST(epoll_ctl(watcher, EPOLL_CTL_ADD, ends[0], &event));
+  MUST(socketpair(AF_UNIX, SOCK_STREAM, 0, ends));
+  MUST(open("/rollback/read", O_RDONLY));
+  MUST(eventfd(0, 0));
+  /* If a connection stayed behind, the port could not be had again. */
+  MUST(bind(listener, (struct sockaddr *)&address, sizeof(address)));
+  MUST(listen(listener, 1));
+  MUST(connect(client, (struct sockaddr *)&address, sizeof(address)));
+  int server = accept(listener, NULL, NULL);
+  MUST(server);
+  MUST(write(server, "unread", 6));
+  MUST(dup2(open("/rollback", O_RDONLY), 900));
+}
+
 static void change_close(void) {
+  close(file);
+  close(same);
+  close(directory);
+  close(null);
+  close(counter);
+}
+
+static void change_close_pipe(void) {
   close(pipes[0]);
   signal(SIGPIPE, SIG_IGN);
+}
+
+static void change_dup(void) {
+  MUST(dup2(directory, directory + 20));
+  MUST(dup2(file, file + 20));
+  MUST(dup2(pipes[0], pipes[0] + 20));
+  close(directory);
+  close(file);
+  close(same);
+  close(pipes[0]);
+}
+
+static void exchange(int one, int other) {
+  int between = dup(one);
+  MUST(between);
+  MUST(dup2(other, one));
+  MUST(dup2(between, other));
+  close(between);
+}
+
+static void change_swap(void) {
+  exchange(file, pipes[0]);
+  exchange(directory, null);
+  exchange(null, counter);
+  MUST(lseek(same, 5, SEEK_SET));
+}
+
+/* Numbers are used again for files that were not there, and for files that were. */
+static void change_reuse(void) {
+  int other = open("/rollback/kept", O_RDONLY);
+  MUST(other);
+  MUST(dup2(other, directory));
+  MUST(dup2(other, file));
+  MUST(dup2(pipes[1], null));
+  MUST(dup2(file, counter));
+}
+
+static void change_cloexec(void) {
+  MUST(fcntl(file, F_SETFD, FD_CLOEXEC));
+  MUST(fcntl(same, F_SETFD, 0));
+  MUST(fcntl(directory, F_SETFD, 0));
 }
 
 static void change_thread_start(void) {
@@ -231,7 +344,15 @@ static const struct {
                {"pipe", change_pipe},
                {"signals", change_signals},
                {"open", change_open},
+               {"open-others", change_open_others},
+               {"open-locked", change_open_locked},
+               {"chroot", change_chroot},
                {"close", change_close},
+               {"close-pipe", change_close_pipe},
+               {"dup", change_dup},
+               {"swap", change_swap},
+               {"reuse", change_reuse},
+               {"cloexec", change_cloexec},
                {"thread-start", change_thread_start},
                {"thread-end", change_thread_end},
                {"fork", change_fork},
@@ -281,6 +402,19 @@ int main(int argc, char **argv) {
   MUST(lseek(file, 3, SEEK_SET));
   MUST(pipe(pipes));
   MUST(write(pipes[1], "hello", 5));
+  same = fcntl(file, F_DUPFD_CLOEXEC, 0);
+  directory = open("/rollback", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  null = open("/dev/null", O_WRONLY | O_APPEND);
+  counter = eventfd(7, EFD_NONBLOCK);
+  watcher = epoll_create1(0);
+  struct epoll_event event = {.events = EPOLLIN, .data.u64 = 42};
+  MUST(epoll_ctl(watcher, EPOLL_CTL_ADD, pipes[0], &event));
+  MUST(same < 0 || directory < 0 || null < 0 || counter < 0 ? -1 : 0);
+  descriptors = count_descriptors();
+  if (change == change_open_locked) {
+    const struct flock lock = {.l_type = F_RDLCK};
+    MUST(fcntl(file, F_SETLK, &lock));
+  }
   signal(SIGHUP, on_signal);
   umask(0027);
   MUST(-pthread_create(&helper, NULL, help, NULL));

@@ -10,7 +10,6 @@ import io.vas.core.image.FileImage;
 import io.vas.core.image.Image;
 import io.vas.core.image.PathFileImage;
 import io.vas.core.image.PipeImage;
-import io.vas.core.image.ProcessImage;
 import io.vas.core.image.TcpSocketImage;
 import io.vas.core.image.UdpSocketImage;
 import io.vas.core.image.UnixSocketImage;
@@ -20,25 +19,23 @@ import io.vas.core.program.SystemCall;
 import io.vas.core.program.Value;
 import java.util.Comparator;
 import java.util.HashMap;
-import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.Set;
-import java.util.TreeSet;
+import java.util.Optional;
 
 /**
- * How the open files of an instance differ from those of a snapshot, as far as the same open files
- * can be brought back to what they were: positions, and what is in pipes and eventfds.
+ * How the open files of an instance differ from those of a snapshot, as far as they can be brought
+ * back to what they were: positions, and what is in pipes and eventfds.
  */
 final class FileDifference {
   private static final String RESOURCE = "descriptors";
-  private static final String REGULAR_FILE = "regular file";
+  static final String REGULAR_FILE = "regular file";
   private static final String PIPE = "pipe";
-  private static final String EVENT_FD = "eventfd";
-  private static final String EPOLL = "epoll";
-  private static final String TCP_SOCKET = "tcp socket";
-  private static final String UNIX_SOCKET = "unix socket";
-  private static final String UDP_SOCKET = "udp socket";
+  static final String EVENT_FD = "eventfd";
+  static final String EPOLL = "epoll";
+  static final String TCP_SOCKET = "tcp socket";
+  static final String UNIX_SOCKET = "unix socket";
+  static final String UDP_SOCKET = "udp socket";
 
   private final ProgramBuilder program;
   private final Image target;
@@ -57,41 +54,57 @@ final class FileDifference {
    * @throws NotInPlaceException if there is more than can be mended.
    */
   void mend(final boolean keepsConnections) throws InvalidProtocolBufferException {
-    final Map<Integer, DescriptorImage> before = descriptors(target.getProcesses(0));
-    final Map<Integer, DescriptorImage> now = descriptors(current.getProcesses(0));
-    if (!before.keySet().equals(now.keySet())) {
-      final Set<Integer> closed = new TreeSet<>(before.keySet());
-      closed.removeAll(now.keySet());
-      final Set<Integer> opened = new TreeSet<>(now.keySet());
-      opened.removeAll(before.keySet());
-      throw new NotInPlaceException(
-          "descriptors were opened or closed: opened " + opened + ", closed " + closed);
+    if (hasOthers(target) || hasOthers(current)) {
+      throw new NotInPlaceException("there are files that no descriptor refers to");
     }
-    final Map<Integer, Integer> files = new HashMap<>();
-    for (final DescriptorImage descriptor : before.values()) {
-      final DescriptorImage other = now.get(descriptor.getNumber());
-      final Integer same = files.putIfAbsent(descriptor.getFile(), other.getFile());
-      if ((same != null && same != other.getFile())
-          || descriptor.getCloseOnExec() != other.getCloseOnExec()) {
-        throw new NotInPlaceException(
-            "descriptor " + descriptor.getNumber() + " refers to another file");
-      }
-    }
-    if (files.values().stream().distinct().count() != files.size()
-        || target.getFilesCount() != files.size()
-        || current.getFilesCount() != files.size()) {
-      throw new NotInPlaceException("descriptors refer to other files");
-    }
-    final Map<Integer, FileImage> currentFiles = new HashMap<>();
-    current.getFilesList().forEach(file -> currentFiles.put(file.getId(), file));
+    final KeptFiles kept = new KeptFiles(target, current);
+    new DescriptorDifference(program, target, current, kept).mend();
     final Inodes inodes = new Inodes();
     for (final FileImage file : target.getFilesList()) {
       if (!keepsConnections && isConnectedOutside(file)) {
         throw new NotInPlaceException(
             "the connection of descriptor " + number(file) + " to the outside is to be reset");
       }
-      mend(file, currentFiles.get(files.get(file.getId())), inodes);
+      final Optional<FileImage> now = kept.find(file.getId());
+      if (now.isPresent()) {
+        mend(file, now.get(), inodes);
+      }
     }
+  }
+
+  private static boolean hasOthers(final Image image) {
+    return image.getFilesCount()
+        != image.getProcesses(0).getDescriptorsList().stream()
+            .map(DescriptorImage::getFile)
+            .distinct()
+            .count();
+  }
+
+  /** Whether two files of a kind may be ends of the same pipe, or are no pipe's at all. */
+  static boolean isSamePipe(final FileImage before, final FileImage now, final Inodes inodes)
+      throws InvalidProtocolBufferException {
+    return !before.getKind().equals(PIPE)
+        || inodes.match(
+            PipeImage.parseFrom(before.getState()).getInode(),
+            PipeImage.parseFrom(now.getState()).getInode());
+  }
+
+  /** Whether a file can be made the same as another of its kind. */
+  static boolean mayBeMended(final FileImage before, final FileImage now, final Inodes inodes)
+      throws InvalidProtocolBufferException {
+    return switch (before.getKind()) {
+      case REGULAR_FILE ->
+          withoutPosition(PathFileImage.parseFrom(before.getState()))
+              .equals(withoutPosition(PathFileImage.parseFrom(now.getState())));
+      case EVENT_FD ->
+          withoutCount(EventFdImage.parseFrom(before.getState()))
+              .equals(withoutCount(EventFdImage.parseFrom(now.getState())));
+      case PIPE ->
+          withoutContents(PipeImage.parseFrom(before.getState()))
+                  .equals(withoutContents(PipeImage.parseFrom(now.getState())))
+              && isSamePipe(before, now, inodes);
+      default -> false;
+    };
   }
 
   private static boolean isConnectedOutside(final FileImage file)
@@ -105,21 +118,20 @@ final class FileDifference {
     };
   }
 
-  private static Map<Integer, DescriptorImage> descriptors(final ProcessImage process) {
-    final Map<Integer, DescriptorImage> descriptors = new LinkedHashMap<>();
-    process.getDescriptorsList().forEach(image -> descriptors.put(image.getNumber(), image));
-    return descriptors;
-  }
-
   /** Files made anew in a fork have other numbers, but the same ones refer to the same file. */
-  private static final class Inodes {
+  static final class Inodes {
     private final Map<Long, Long> currentByTarget = new HashMap<>();
     private final Map<Long, Long> targetByCurrent = new HashMap<>();
 
+    /** Keeps in mind that they are the same, unless it is known that they are not. */
     boolean match(final long before, final long now) {
-      final Long known = currentByTarget.putIfAbsent(before, now);
-      final Long knownBack = targetByCurrent.putIfAbsent(now, before);
-      return (known == null || known == now) && (knownBack == null || knownBack == before);
+      if (currentByTarget.getOrDefault(before, now) != now
+          || targetByCurrent.getOrDefault(now, before) != before) {
+        return false;
+      }
+      currentByTarget.put(before, now);
+      targetByCurrent.put(now, before);
+      return true;
     }
   }
 
@@ -180,10 +192,7 @@ final class FileDifference {
       throws InvalidProtocolBufferException {
     final PathFileImage wanted = PathFileImage.parseFrom(before.getState());
     final PathFileImage there = PathFileImage.parseFrom(now.getState());
-    if (!wanted.toBuilder()
-        .setPosition(0)
-        .build()
-        .equals(there.toBuilder().setPosition(0).build())) {
+    if (!withoutPosition(wanted).equals(withoutPosition(there))) {
       return false;
     }
     final int number = number(before);
@@ -239,6 +248,14 @@ final class FileDifference {
     return true;
   }
 
+  private static PathFileImage withoutPosition(final PathFileImage file) {
+    return file.toBuilder().clearPosition().build();
+  }
+
+  private static EventFdImage withoutCount(final EventFdImage counter) {
+    return counter.toBuilder().clearCount().build();
+  }
+
   private static PipeImage withoutContents(final PipeImage pipe) {
     return pipe.toBuilder().clearInode().clearContents().clearPackets().build();
   }
@@ -261,8 +278,7 @@ final class FileDifference {
       throws InvalidProtocolBufferException {
     final EventFdImage wanted = EventFdImage.parseFrom(before.getState());
     final EventFdImage there = EventFdImage.parseFrom(now.getState());
-    if (!wanted.toBuilder().clearCount().build().equals(there.toBuilder().clearCount().build())
-        || wanted.getSemaphore()) {
+    if (!withoutCount(wanted).equals(withoutCount(there)) || wanted.getSemaphore()) {
       return false;
     }
     final int number = number(before);

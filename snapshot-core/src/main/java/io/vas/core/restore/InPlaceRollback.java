@@ -59,7 +59,7 @@ public final class InPlaceRollback {
           "signal actions",
           "interval timers",
           "resource limits",
-          "directories");
+          OpensFiles.DIRECTORIES);
 
   /** The same of a task. */
   private static final Set<String> TASK_SETTABLE =
@@ -262,9 +262,14 @@ public final class InPlaceRollback {
     final ProcessImage now = current.getProcesses(0);
     final ProgramBuilder program = new ProgramBuilder();
     final PageSpaceFiles files = PageSpaceFiles.of(wanted.pages(), before);
-    final MemoryDifference memory =
-        new MemoryDifference(program, before.getMemory(), now.getMemory(), files);
     try {
+      final MemoryDifference memory =
+          new MemoryDifference(
+              program,
+              before.getMemory(),
+              now.getMemory(),
+              files,
+              OpensFiles.byPath(now) && OpensFiles.withoutLocks(before));
       new FileDifference(program, target, current).mend(wanted.keepsConnections());
       mendProcess(program, target, before, now);
       final List<MendRequest.Task> tasks = tasks(program, target, before, now, found.keeperTids());
@@ -305,6 +310,10 @@ public final class InPlaceRollback {
     for (final ProcessResource resource : Resources.process()) {
       final String kind = resource.kind();
       if (differs(kind, wanted, there, SETTABLE)) {
+        if (kind.equals(OpensFiles.DIRECTORIES)
+            && !(OpensFiles.byPath(before) && OpensFiles.byPath(now))) {
+          throw new NotInPlaceException("its root directory is not the instance's");
+        }
         program.resource(kind);
         resource.restore(
             wanted.get(kind), new Restoring(program, target, before.getTasks(0), kind));

@@ -54,6 +54,7 @@ final class MemoryDifference {
   private final MemoryImage target;
   private final MemoryImage current;
   private final PageSpaceFiles files;
+  private final boolean opensFiles;
 
   /** What a mapping is at an address. Two that are equal behave the same. */
   private record Mapping(
@@ -91,7 +92,9 @@ final class MemoryDifference {
       final ProgramBuilder program,
       final MemoryImage target,
       final MemoryImage current,
-      final PageSpaceFiles files) {
+      final PageSpaceFiles files,
+      final boolean opensFiles) {
+    this.opensFiles = opensFiles;
     this.program = program;
     this.target = target;
     this.current = current;
@@ -236,6 +239,10 @@ final class MemoryDifference {
       final String name) {
     final boolean hasFile = vma.getBacking() == Backing.FILE;
     Object file = -1;
+    if (hasFile && !opensFiles) {
+      throw new NotInPlaceException(
+          "mapping " + name + " has gone, and chroot or record locks forbid to open its file");
+    }
     if (hasFile) {
       file =
           program.call(

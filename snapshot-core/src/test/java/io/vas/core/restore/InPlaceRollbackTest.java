@@ -14,6 +14,8 @@ import io.vas.core.testing.LeakCheck;
 import io.vas.core.testing.VictimHost;
 import io.vas.core.testing.VictimInstance;
 import io.vas.core.testing.VictimSnapshot;
+import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -21,6 +23,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -79,7 +82,14 @@ class InPlaceRollbackTest {
         "zap",
         "position",
         "pipe",
-        "signals"
+        "signals",
+        "open",
+        "open-others",
+        "close",
+        "dup",
+        "swap",
+        "reuse",
+        "cloexec"
       })
   void shouldUndoInPlaceWhatAVictimHasChanged(final String what) {
     try (VictimInstance victim = host.run(VICTIM, what)) {
@@ -102,6 +112,8 @@ class InPlaceRollbackTest {
 
   private void undoTwice(final VictimInstance victim, final VictimSnapshot snapshot) {
     final int pid = victim.pid();
+    victim.expectOk();
+    final List<Integer> had = had(pid);
     for (int i = 0; i < 2; i++) {
       change(victim);
       assertThat(rollBack(victim, snapshot).frozenNanos()).isPositive();
@@ -110,10 +122,25 @@ class InPlaceRollbackTest {
       victim.expectOk();
     }
     assertThat(victim.pid()).isEqualTo(pid);
+    assertThat(had(pid)).isEqualTo(had);
+  }
+
+  /** How many descriptors and threads a process has. */
+  private static List<Integer> had(final int pid) {
+    return Stream.of("fd", "task").map(name -> count(Path.of("/proc/" + pid, name))).toList();
+  }
+
+  private static int count(final Path directory) {
+    try (Stream<Path> list = Files.list(directory)) {
+      return (int) list.count();
+    } catch (final IOException e) {
+      throw new UncheckedIOException(e);
+    }
   }
 
   @ParameterizedTest
-  @ValueSource(strings = {"open", "close", "thread-start", "thread-end", "fork", "files"})
+  @ValueSource(
+      strings = {"close-pipe", "open-locked", "thread-start", "thread-end", "fork", "files"})
   void shouldLeaveAVictimAsItIsThatCanNotBePutBackInPlace(final String what) {
     try (VictimInstance victim = host.run(VICTIM, what);
         VictimSnapshot snapshot = victim.snapshot()) {
@@ -145,13 +172,28 @@ class InPlaceRollbackTest {
     }
   }
 
+  private VictimInstance runPrivileged(final String what) {
+    return host.run(
+        new RunSpec(
+            VICTIM, List.of(VictimHost.victim(VICTIM), what), Map.of(), "/", Set.of(), true));
+  }
+
+  /** Paths would mean other files. */
+  @Test
+  void shouldNotGoBackToAnotherRootDirectory() {
+    try (VictimInstance victim = runPrivileged("chroot");
+        VictimSnapshot snapshot = victim.snapshot()) {
+      change(victim);
+      assertThatExceptionOfType(NotInPlaceException.class)
+          .isThrownBy(() -> rollBack(victim, snapshot))
+          .withMessageContaining("root directory");
+    }
+  }
+
   /** Of which nothing is recorded while it stands still. */
   @Test
   void shouldSeeANewNamespaceForChildren() {
-    final RunSpec spec =
-        new RunSpec(
-            VICTIM, List.of(VictimHost.victim(VICTIM), "namespace"), Map.of(), "/", Set.of(), true);
-    try (VictimInstance victim = host.run(spec);
+    try (VictimInstance victim = runPrivileged("namespace");
         VictimSnapshot snapshot = victim.snapshot()) {
       while (rollback.repeats() == 0) {
         rollBack(victim, snapshot);
