@@ -262,6 +262,9 @@ void thaw_tasks(struct freezing *freezing);
 void thaw_late(struct instance *instance);
 /* The first half of that: everything is as it was before the freeze, and still stopped. */
 void settle_tasks(struct freezing *freezing);
+/* Kills a process whose tasks are stopped. To be followed by hear_of_ends(), when all are killed: one may wait for another. */
+int kill_stopped(struct freezing *freezing, pid_t pid);
+int hear_of_ends(struct freezing *freezing, uint64_t deadline_nanos);
 /* Lets a restored task run its program to the end, which is rt_sigreturn, and stops it there. */
 int finish_restore(struct task *task);
 int fetch_registers(struct task *task);

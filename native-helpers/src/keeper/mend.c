@@ -2,7 +2,7 @@
  * A rollback in place: a paused instance's tasks, as they are, get back what a snapshot says.
  *
  * What has to be done was found out before, and is in a table: a program of system calls that mends mappings, descriptors and
- * the like, run in the first thread; what every page of every private mapping is to be; each thread's registers. Here the
+ * the like, run in the first thread when the tasks have ended that are not to be there; what every page of every private mapping is to be; each thread's registers. Here the
  * pages that differ are found and written.
  *
  * Which differ: the table says where each page's bytes lie (file and offset). A page that a mapping takes from there itself is
@@ -42,6 +42,7 @@ struct mend {
   const uint8_t *table;
   size_t table_length;
   const struct vas_mend_run *runs;
+  const struct vas_mend_end *ends;
   struct file files[FILES_MAX];
   struct vas_mended result;
   uint32_t stage;
@@ -78,11 +79,13 @@ static int open_table(struct mend *mend, const struct freeze_job *job) {
     mend->table = NULL;
     return -errno;
   }
+  uint64_t ends_end = request->first_end + (uint64_t)request->end_count * sizeof(struct vas_mend_end);
   uint64_t runs_end = request->first_run + (uint64_t)request->run_count * sizeof(struct vas_mend_run);
-  if (runs_end > mend->table_length || request->first_task > mend->table_length ||
+  if (runs_end > mend->table_length || ends_end > mend->table_length || request->first_task > mend->table_length ||
       request->program_offset + sizeof(struct vas_program_header) > mend->table_length)
     return -EBADMSG;
   mend->runs = (const void *)(mend->table + request->first_run);
+  mend->ends = (const void *)(mend->table + request->first_end);
   for (uint32_t i = 0; i < request->file_count; i++) {
     struct file *file = &mend->files[i];
     file->fd = job->fds[1 + i];
@@ -106,7 +109,15 @@ static struct task *find(struct mend *mend, pid_t tid) {
   return NULL;
 }
 
-/* The tasks of the table are those that there are. */
+/* Whether a task is not to be there, and how it ends. */
+static bool is_to_end(const struct mend *mend, const struct task *task, uint32_t kind) {
+  for (uint32_t i = 0; i < mend->request->end_count; i++)
+    if (mend->ends[i].kind == kind && mend->ends[i].tid == (kind == VAS_MEND_KILL ? task->pid : task->tid))
+      return !task->gone && !task->visitor;
+  return false;
+}
+
+/* The tasks of the table are those that there are, but for those that are to end. */
 static int check_tasks(struct mend *mend) {
   const struct vas_mend_task *wanted = (const void *)(mend->table + mend->request->first_task);
   uint32_t there = 0;
@@ -118,8 +129,10 @@ static int check_tasks(struct mend *mend) {
     if (find(mend, wanted->tid) == NULL)
       return -ESTALE;
   }
-  for (size_t i = 0; i < mend->freezing.count; i++)
-    there += !mend->freezing.tasks[i].gone && !mend->freezing.tasks[i].visitor;
+  for (size_t i = 0; i < mend->freezing.count; i++) {
+    const struct task *task = &mend->freezing.tasks[i];
+    there += !task->gone && !task->visitor && !is_to_end(mend, task, VAS_MEND_EXIT) && !is_to_end(mend, task, VAS_MEND_KILL);
+  }
   return there == mend->request->task_count ? 0 : -ESTALE;
 }
 
@@ -432,6 +445,41 @@ static int mend_tasks(struct mend *mend) {
   return 0;
 }
 
+/*
+ * A thread that ends would write to memory, by its robust list and clear_child_tid, and might wait at a page for the guard,
+ * which is served by nobody while we wait. So the kernel is to forget both: it writes nothing, and wakes nobody.
+ */
+static int end_thread(struct mend *mend, struct task *task) {
+  static const struct {
+    long number;
+    uint64_t args[6];
+  } calls[] = {{SYS_set_robust_list, {0, 24 /* struct robust_list_head */}}, {SYS_set_tid_address, {0}}, {SYS_exit, {0}}};
+
+  for (size_t i = 0; i < sizeof(calls) / sizeof(calls[0]); i++) {
+    long result = 0;
+    int error = task_syscall(task, mend->instruction, calls[i].number, calls[i].args, &result);
+    if (error < 0 || result < 0)
+      return task->gone && calls[i].number == SYS_exit ? 0 : error < 0 ? error : (int)result;
+  }
+  return -EPROTO;
+}
+
+/* Processes first: some may share the memory, or be waited for in the kernel. When this returns, all have been heard of. */
+static int end_tasks(struct mend *mend) {
+  struct freezing *freezing = &mend->freezing;
+  int error = 0;
+
+  for (size_t i = 0; i < freezing->count && error >= 0; i++)
+    if (is_to_end(mend, &freezing->tasks[i], VAS_MEND_KILL))
+      error = kill_stopped(freezing, freezing->tasks[i].pid);
+  if (error >= 0)
+    error = hear_of_ends(freezing, freezing->deadline_nanos);
+  for (size_t i = 0; i < freezing->count && error >= 0; i++)
+    if (is_to_end(mend, &freezing->tasks[i], VAS_MEND_EXIT))
+      error = end_thread(mend, &freezing->tasks[i]);
+  return error;
+}
+
 /* ---- the whole ---- */
 
 static int apply(struct mend *mend) {
@@ -442,7 +490,7 @@ static int apply(struct mend *mend) {
    * on a failure leaves it neither what it was nor what it is to be: it stays paused, and the daemon rolls it forward, by
    * putting a fork of the snapshot in its place.
    */
-  if ((error = enter(mend, VAS_MEND_PROGRAM)) < 0)
+  if ((error = enter(mend, VAS_MEND_PROGRAM)) < 0 || (error = end_tasks(mend)) < 0)
     return error;
   if (mend->request->program_offset != 0) {
     struct vas_report report = {0};

@@ -105,7 +105,7 @@ bool task_has_ended(const struct task *task) {
  * A task that died while it was traced keeps its process from being reaped until its tracer has heard of it. One task may
  * wait for the others to be heard of: the last of a pid namespace's first process takes the namespace down.
  */
-static void hear_of_ends(struct freezing *freezing, uint64_t deadline_nanos) {
+int hear_of_ends(struct freezing *freezing, uint64_t deadline_nanos) {
   bool left = true;
 
   for (unsigned round = 0; left && now_nanos() < deadline_nanos; round++) {
@@ -119,6 +119,16 @@ static void hear_of_ends(struct freezing *freezing, uint64_t deadline_nanos) {
     if (left)
       pause_before_retry(round);
   }
+  return left ? -ETIMEDOUT : 0;
+}
+
+int kill_stopped(struct freezing *freezing, pid_t pid) {
+  if (kill(pid, SIGKILL) < 0 && errno != ESRCH)
+    return -errno;
+  for (size_t i = 0; i < freezing->count; i++)
+    if (freezing->tasks[i].pid == pid && !freezing->tasks[i].gone)
+      freezing->tasks[i].gone = freezing->tasks[i].dying = true;
+  return 0;
 }
 
 /* What stands behind the name in /proc/PID/task/TID/stat; NULL, and errno, if it can't be read. The text is the caller's. */

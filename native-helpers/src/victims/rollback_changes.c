@@ -128,6 +128,7 @@ static void check(void) {
   expect_filled("block", block, 64);
   EXPECT(sbrk(0) == heap_end, "the heap ends at %p, not at %p", sbrk(0), heap_end);
   EXPECT_EQUAL("tasks", 2, count_tasks());
+  EXPECT_EQUAL("helper", 1, helper_runs);
   check_descriptors();
   if (victim_failed)
     return;
@@ -308,6 +309,41 @@ static void change_thread_start(void) {
   MUST(-pthread_create(&thread, NULL, help, NULL));
 }
 
+static pthread_mutex_t robust;
+
+static void *hold(void *unused) {
+  (void)unused;
+  pthread_mutex_lock(&robust);
+  __atomic_add_fetch(&helper_runs, 1, __ATOMIC_SEQ_CST);
+  while (!__atomic_load_n(&helper_may_end, __ATOMIC_SEQ_CST))
+    pause();
+  return NULL;
+}
+
+static void *compute(void *unused) {
+  volatile uint64_t steps = 0;
+  (void)unused;
+  __atomic_add_fetch(&helper_runs, 1, __ATOMIC_SEQ_CST);
+  while (!__atomic_load_n(&helper_may_end, __ATOMIC_SEQ_CST))
+    steps++;
+  return NULL;
+}
+
+/* Threads that hold a robust mutex, wait for it, and compute. */
+static void change_threads(void) {
+  static void *(*const jobs[])(void *) = {hold, hold, compute};
+  pthread_mutexattr_t attributes;
+  pthread_mutexattr_init(&attributes);
+  pthread_mutexattr_setrobust(&attributes, PTHREAD_MUTEX_ROBUST);
+  pthread_mutex_init(&robust, &attributes);
+  for (size_t i = 0; i < sizeof(jobs) / sizeof(jobs[0]); i++) {
+    pthread_t thread;
+    MUST(-pthread_create(&thread, NULL, jobs[i], NULL));
+  }
+  while (__atomic_load_n(&helper_runs, __ATOMIC_SEQ_CST) < 3)
+    usleep(100);
+}
+
 static void change_thread_end(void) {
   helper_may_end = 1;
   pthread_join(helper, NULL);
@@ -354,6 +390,7 @@ static const struct {
                {"reuse", change_reuse},
                {"cloexec", change_cloexec},
                {"thread-start", change_thread_start},
+               {"threads", change_threads},
                {"thread-end", change_thread_end},
                {"fork", change_fork},
                {"files", change_files},

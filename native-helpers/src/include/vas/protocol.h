@@ -10,7 +10,7 @@
 
 #include <stdint.h>
 
-#define VAS_PROTOCOL_VERSION 4u
+#define VAS_PROTOCOL_VERSION 5u
 #define VAS_MESSAGE_MAX 65536
 #define VAS_MESSAGE_FDS_MAX 240
 
@@ -263,6 +263,8 @@ struct vas_mend {
   uint64_t area;           /* where that program may lie: free before and after it */
   uint32_t stays;          /* 1: it is paused afterwards */
   uint32_t file_count;
+  uint32_t first_end; /* before all else is mended */
+  uint32_t end_count;
 };
 
 /* What a thread goes on with. Behind it: xstate_length bytes of the standard XSAVE format. */
@@ -271,6 +273,17 @@ struct vas_mend_task {
   uint32_t xstate_length; /* a multiple of 8 */
   uint64_t mask;
   uint64_t registers[27]; /* struct user_regs_struct */
+};
+
+enum vas_mend_end_kind {
+  VAS_MEND_EXIT = 0, /* a thread of the first process */
+  VAS_MEND_KILL = 1, /* another process */
+};
+
+/* A task that is not to be there. */
+struct vas_mend_end {
+  int32_t tid; /* as the keeper's /proc sees it */
+  uint32_t kind; /* enum vas_mend_end_kind */
 };
 
 enum vas_mend_kind {

@@ -50,8 +50,10 @@ import static io.vas.core.keeper.KeeperProtocolDescriptor.MENDED_FROZEN_NANOS_OF
 import static io.vas.core.keeper.KeeperProtocolDescriptor.MENDED_PAGES_OFFSET;
 import static io.vas.core.keeper.KeeperProtocolDescriptor.MENDED_STAGE_NANOS_OFFSET;
 import static io.vas.core.keeper.KeeperProtocolDescriptor.MEND_AREA_OFFSET;
+import static io.vas.core.keeper.KeeperProtocolDescriptor.MEND_END_COUNT_OFFSET;
 import static io.vas.core.keeper.KeeperProtocolDescriptor.MEND_FAULT_STAGE_OFFSET;
 import static io.vas.core.keeper.KeeperProtocolDescriptor.MEND_FILE_COUNT_OFFSET;
+import static io.vas.core.keeper.KeeperProtocolDescriptor.MEND_FIRST_END_OFFSET;
 import static io.vas.core.keeper.KeeperProtocolDescriptor.MEND_FIRST_RUN_OFFSET;
 import static io.vas.core.keeper.KeeperProtocolDescriptor.MEND_FIRST_TASK_OFFSET;
 import static io.vas.core.keeper.KeeperProtocolDescriptor.MEND_LENGTH;
@@ -691,6 +693,8 @@ public final class Keeper implements AutoCloseable {
     body.putLong(MEND_AREA_OFFSET, request.area, LITTLE_ENDIAN);
     body.putInt(MEND_STAYS_OFFSET, request.stays ? 1 : 0, LITTLE_ENDIAN);
     body.putInt(MEND_FILE_COUNT_OFFSET, request.files.size(), LITTLE_ENDIAN);
+    body.putInt(MEND_FIRST_END_OFFSET, request.endOffset, LITTLE_ENDIAN);
+    body.putInt(MEND_END_COUNT_OFFSET, request.endCount, LITTLE_ENDIAN);
     try (Fd table = MemFd.create("vas-mend", request.length(), 0)) {
       final ByteBuffer bytes = ByteBuffer.allocateDirect(request.length());
       request.table.getBytes(0, bytes, request.length());

@@ -184,7 +184,7 @@ package io.vas.core.keeper;
  */
 public final class KeeperProtocolDescriptor {
   /** See protocol.h. */
-  public static final int PROTOCOL_VERSION = 4;
+  public static final int PROTOCOL_VERSION = 5;
 
   /** See protocol.h. */
   public static final int MESSAGE_MAX = 65536;
@@ -717,8 +717,14 @@ public final class KeeperProtocolDescriptor {
   /** u32. */
   public static final int MEND_FILE_COUNT_OFFSET = MEND_STAYS_OFFSET + Integer.BYTES;
 
+  /** u32: before all else is mended. */
+  public static final int MEND_FIRST_END_OFFSET = MEND_FILE_COUNT_OFFSET + Integer.BYTES;
+
+  /** u32. */
+  public static final int MEND_END_COUNT_OFFSET = MEND_FIRST_END_OFFSET + Integer.BYTES;
+
   /** Bytes of a struct vas_mend. */
-  public static final int MEND_LENGTH = MEND_FILE_COUNT_OFFSET + Integer.BYTES;
+  public static final int MEND_LENGTH = MEND_END_COUNT_OFFSET + Integer.BYTES;
 
   // ---- struct vas_mend_task
 
@@ -736,6 +742,25 @@ public final class KeeperProtocolDescriptor {
 
   /** Bytes of a struct vas_mend_task. */
   public static final int MEND_TASK_LENGTH = MEND_TASK_REGISTERS_OFFSET + 27 * Long.BYTES;
+
+  // ---- enum vas_mend_end_kind
+
+  /** A thread of the first process. */
+  public static final int MEND_EXIT = 0;
+
+  /** Another process. */
+  public static final int MEND_KILL = 1;
+
+  // ---- struct vas_mend_end
+
+  /** s32: as the keeper's /proc sees it. */
+  public static final int MEND_END_TID_OFFSET = 0;
+
+  /** u32: enum vas_mend_end_kind. */
+  public static final int MEND_END_KIND_OFFSET = MEND_END_TID_OFFSET + Integer.BYTES;
+
+  /** Bytes of a struct vas_mend_end. */
+  public static final int MEND_END_LENGTH = MEND_END_KIND_OFFSET + Integer.BYTES;
 
   // ---- enum vas_mend_kind
 

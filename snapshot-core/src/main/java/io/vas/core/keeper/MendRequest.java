@@ -1,5 +1,8 @@
 package io.vas.core.keeper;
 
+import static io.vas.core.keeper.KeeperProtocolDescriptor.MEND_END_KIND_OFFSET;
+import static io.vas.core.keeper.KeeperProtocolDescriptor.MEND_END_LENGTH;
+import static io.vas.core.keeper.KeeperProtocolDescriptor.MEND_END_TID_OFFSET;
 import static io.vas.core.keeper.KeeperProtocolDescriptor.MEND_RUN_FILE_OFFSET;
 import static io.vas.core.keeper.KeeperProtocolDescriptor.MEND_RUN_KIND_OFFSET;
 import static io.vas.core.keeper.KeeperProtocolDescriptor.MEND_RUN_LENGTH;
@@ -49,6 +52,8 @@ public final class MendRequest {
   final ExpandableArrayBuffer table = new ExpandableArrayBuffer(65536);
   int taskOffset;
   int taskCount;
+  int endOffset;
+  int endCount;
   int runOffset;
   int runCount;
   Optional<Program> program = Optional.empty();
@@ -81,6 +86,15 @@ public final class MendRequest {
   public record Task(int tid, ByteString registers, ByteString xstate, long mask) {}
 
   /**
+   * A task that is not to be there.
+   *
+   * @param tid as the keeper sees it.
+   * @param isProcess whether it is another process, with all its threads, not a thread of the first
+   *     one.
+   */
+  public record End(int tid, boolean isProcess) {}
+
+  /**
    * Pages that are to be of one kind.
    *
    * @param start address of the first.
@@ -108,6 +122,27 @@ public final class MendRequest {
       table.putBytes(length + MEND_TASK_REGISTERS_OFFSET, task.registers().toByteArray());
       table.putBytes(length + MEND_TASK_LENGTH, task.xstate().toByteArray());
       length += MEND_TASK_LENGTH + padded;
+      table.checkLimit(length);
+    }
+    return this;
+  }
+
+  /**
+   * All threads and processes that are not to be there. They end before all else is mended.
+   *
+   * @param ends of the tasks that the instance has besides {@link #tasks}.
+   * @return this.
+   */
+  public MendRequest ends(final List<End> ends) {
+    endOffset = length;
+    endCount = ends.size();
+    for (final End end : ends) {
+      table.putInt(length + MEND_END_TID_OFFSET, end.tid(), LITTLE_ENDIAN);
+      table.putInt(
+          length + MEND_END_KIND_OFFSET,
+          end.isProcess() ? KeeperProtocolDescriptor.MEND_KILL : KeeperProtocolDescriptor.MEND_EXIT,
+          LITTLE_ENDIAN);
+      length += MEND_END_LENGTH;
       table.checkLimit(length);
     }
     return this;

@@ -272,10 +272,18 @@ public final class InPlaceRollback {
               OpensFiles.byPath(now) && OpensFiles.withoutLocks(before));
       new FileDifference(program, target, current).mend(wanted.keepsConnections());
       mendProcess(program, target, before, now);
-      final List<MendRequest.Task> tasks = tasks(program, target, before, now, found.keeperTids());
+      final Map<Integer, Integer> keeperTids = found.keeperTids();
+      final List<MendRequest.Task> tasks = tasks(program, target, before, now, keeperTids);
+      final List<MendRequest.End> ends = new ArrayList<>();
+      keeperTids.values().stream()
+          .filter(tid -> tasks.stream().noneMatch(task -> task.tid() == tid))
+          .forEach(tid -> ends.add(new MendRequest.End(tid, false)));
       memory.mend();
       final MendRequest request =
-          new MendRequest(instance.id(), files.descriptors()).tasks(tasks).runs(memory.runs());
+          new MendRequest(instance.id(), files.descriptors())
+              .tasks(tasks)
+              .ends(ends)
+              .runs(memory.runs());
       if (program.stepCount() > 0) {
         program.end();
         request.program(program.build(), freeArea(before, now));
@@ -342,7 +350,7 @@ public final class InPlaceRollback {
           target,
           task,
           wanted,
-          pieces(there.remove(task.getTid()).getPiecesList()),
+          pieces(there.get(task.getTid()).getPiecesList()),
           isLeader ? TASK_SETTABLE : Set.of());
       final RegistersState registers = RegistersState.parseFrom(wanted.get(Registers.KIND));
       tasks.add(
@@ -351,9 +359,6 @@ public final class InPlaceRollback {
               registers.getGeneral(),
               registers.getXstate(),
               registers.getSignalMask()));
-    }
-    if (!there.isEmpty()) {
-      throw new NotInPlaceException("there are new threads: " + there.keySet());
     }
     return tasks;
   }

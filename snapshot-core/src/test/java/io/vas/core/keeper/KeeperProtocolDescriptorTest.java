@@ -28,6 +28,7 @@ class KeeperProtocolDescriptorTest {
           entry("vas_frozen", "FROZEN_"),
           entry("vas_mend", "MEND_"),
           entry("vas_mend_task", "MEND_TASK_"),
+          entry("vas_mend_end", "MEND_END_"),
           entry("vas_mend_run", "MEND_RUN_"),
           entry("vas_mended", "MENDED_"));
   private static final Map<String, String> MESSAGE_CONSTANTS =
