@@ -58,6 +58,9 @@ static void *help(void *unused) {
 
 static void on_signal(int number) { (void)number; }
 
+static int child_signals;
+static void on_child(int number) { child_signals += number == SIGCHLD; }
+
 static int count_tasks(void) {
   struct stat status;
   return stat("/proc/self/task", &status) < 0 ? -errno : (int)status.st_nlink - 2;
@@ -111,6 +114,7 @@ static void expect_file(const char *path, const char *text) {
 
 static void check(void) {
   struct sigaction action;
+  sigset_t pending;
   char path[32];
   int queued = 0;
 
@@ -141,6 +145,10 @@ static void check(void) {
   mode_t mask = umask(0027);
   EXPECT_EQUAL("umask", 0027, mask);
   EXPECT(child == 0, "there is a child");
+  EXPECT(waitpid(-1, NULL, WNOHANG | __WALL) < 0 && errno == ECHILD, "there is a child that nobody knows of");
+  EXPECT_EQUAL("signals of children", 0, child_signals);
+  sigpending(&pending);
+  EXPECT(!sigismember(&pending, SIGCHLD), "a signal of a child waits");
   expect_file("/rollback/kept", "kept");
   expect_file("/rollback/deleted", "deleted");
   EXPECT(access("/rollback/new", F_OK) < 0, "there is a new file");
@@ -232,7 +240,7 @@ static void change_chroot(void) { MUST(chroot("/rollback")); }
 
 static void change_open_others(void) {
   struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK), .sin_port = htons(7777)};
-  int ends[2], listener = socket(AF_INET, SOCK_STREAM, 0), client = socket(AF_INET, SOCK_STREAM, 0);
+  int ends[2], listener = socket(AF_INET, SOCK_STREAM, 0);
   struct epoll_event event = {.events = EPOLLIN};
 
   MUST(pipe(ends));
@@ -242,11 +250,15 @@ static void change_open_others(void) {
   MUST(eventfd(0, 0));
   /* If a connection stayed behind, the port could not be had again. */
   MUST(bind(listener, (struct sockaddr *)&address, sizeof(address)));
-  MUST(listen(listener, 1));
-  MUST(connect(client, (struct sockaddr *)&address, sizeof(address)));
-  int server = accept(listener, NULL, NULL);
-  MUST(server);
-  MUST(write(server, "unread", 6));
+  MUST(listen(listener, 2));
+  for (int i = 0; i < 2; i++) { /* whichever end is closed first */
+    int client = socket(AF_INET, SOCK_STREAM, 0);
+    MUST(connect(client, (struct sockaddr *)&address, sizeof(address)));
+    int server = accept(listener, NULL, NULL);
+    MUST(server);
+    MUST(dup2(i == 0 ? client : server, 901 + i));
+    close(i == 0 ? client : server);
+  }
   MUST(dup2(open("/rollback", O_RDONLY), 900));
 }
 
@@ -357,6 +369,47 @@ static void change_fork(void) {
       pause();
 }
 
+/* A child with a thread and a child of its own, which outlives its parent, and one that nobody waits for. */
+static void change_forks(void) {
+  child = fork();
+  MUST(child);
+  if (child == 0) {
+    change_thread_start();
+    if (fork() == 0 && fork() != 0)
+      _exit(0);
+    for (;;)
+      pause();
+  }
+  pid_t ended = fork();
+  MUST(ended);
+  if (ended == 0)
+    _exit(3);
+  siginfo_t info;
+  MUST(waitid(P_PID, (id_t)ended, &info, WEXITED | WNOWAIT));
+}
+
+/* By a thread that is not to be there, either. */
+static void *fork_and_pause(void *unused) {
+  (void)unused;
+  change_fork();
+  for (;;)
+    pause();
+  return NULL;
+}
+
+static void change_fork_in_thread(void) {
+  pthread_t thread;
+  MUST(-pthread_create(&thread, NULL, fork_and_pause, NULL));
+  while (__atomic_load_n(&child, __ATOMIC_SEQ_CST) == 0)
+    usleep(100);
+}
+
+/* All the time SIGCHLD is blocked: one that came would stay. */
+static void change_fork_blocked(void) { change_fork(); }
+
+/* All the time SIGCHLD is ignored: children are not waited for. */
+static void change_fork_ignored(void) { change_fork(); }
+
 static void change_files(void) {
   put_file("/rollback/kept", "other");
   MUST(unlink("/rollback/deleted"));
@@ -393,6 +446,10 @@ static const struct {
                {"threads", change_threads},
                {"thread-end", change_thread_end},
                {"fork", change_fork},
+               {"forks", change_forks},
+               {"fork-in-thread", change_fork_in_thread},
+               {"fork-blocked", change_fork_blocked},
+               {"fork-ignored", change_fork_ignored},
                {"files", change_files},
                {"namespace", change_namespace}};
 
@@ -413,7 +470,11 @@ int main(int argc, char **argv) {
   sigemptyset(&questions);
   sigaddset(&questions, SIGUSR1);
   sigaddset(&questions, SIGUSR2);
+  signal(SIGCHLD, change == change_fork_ignored ? SIG_IGN : on_child);
+  if (change == change_fork_blocked)
+    sigaddset(&questions, SIGCHLD);
   pthread_sigmask(SIG_BLOCK, &questions, NULL);
+  sigdelset(&questions, SIGCHLD);
   area = map(PAGES);
   fill(area, PAGES);
   map(1);
@@ -462,7 +523,10 @@ int main(int argc, char **argv) {
   heap_end = sbrk(0);
   victim_say("ready");
   for (;;) {
-    if (sigwaitinfo(&questions, NULL) == SIGUSR2) {
+    int question = sigwaitinfo(&questions, NULL);
+    if (question < 0)
+      continue; /* after SIGCHLD */
+    if (question == SIGUSR2) {
       change();
       victim_say("changed");
       continue;

@@ -129,7 +129,7 @@ class RollbackTest extends CommandLineTest {
       final Struct back = rollback("victim", snapshot);
 
       assertThat(back.getFieldsOrThrow("in_place").getBoolValue())
-          .isEqualTo(!Set.of("thread-end", "fork", "files").contains(what));
+          .isEqualTo(!Set.of("thread-end", "files").contains(what));
       for (int j = 2; j <= 3; j++) {
         assertThat(vas("kill", "-s", "USR1", "victim").exitCode()).isZero();
         expectAnswers(lines + j, "ok");

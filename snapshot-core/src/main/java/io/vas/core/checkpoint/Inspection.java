@@ -4,11 +4,17 @@ import io.vas.core.UnsupportedException;
 import io.vas.core.image.Image;
 import io.vas.core.linux.Fd;
 import io.vas.core.linux.MappedMemory;
+import io.vas.core.linux.ProcStat;
+import io.vas.core.linux.Signals;
 import io.vas.core.resource.HostFacts;
 import io.vas.core.resource.PlanOutdatedException;
+import io.vas.core.resource.ProcessRecord;
+import io.vas.core.resource.TaskRecord;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 import org.agrona.DirectBuffer;
 import org.agrona.concurrent.UnsafeBuffer;
 
@@ -61,7 +67,7 @@ public final class Inspection implements AutoCloseable {
   }
 
   /**
-   * Interpret it.
+   * Interpret its first process.
    *
    * @return an image, in which only VMAs and objects are known of memory; VMAs that map a region
    *     are what they stand for.
@@ -80,6 +86,43 @@ public final class Inspection implements AutoCloseable {
    */
   public Map<Integer, Integer> keeperTids() {
     return record().keeperTids();
+  }
+
+  /**
+   * All its processes but the first, which are to be killed: they are in no image.
+   *
+   * @return as the keeper numbers them.
+   * @throws UnsupportedException if the end of one would be told by something else than SIGCHLD.
+   */
+  public Set<Integer> descendants() {
+    record()
+        .otherProcesses()
+        .forEach(
+            (pid, process) -> {
+              final DirectBuffer stat = process.file("stat");
+              if (stat.capacity() == 0 || ProcStat.parse(stat).exitSignal() != Signals.SIGCHLD) {
+                throw new UnsupportedException(
+                    instance.pid(), "child process", "its end is told in a way of its own");
+              }
+            });
+    return Set.copyOf(record().otherProcesses().keySet());
+  }
+
+  /**
+   * How many processes its first will be the parent of at most, when {@link #descendants()} have
+   * been killed: those, and all that have ended that nobody has waited for.
+   *
+   * @return 0 or more.
+   */
+  public int mostToWaitFor() {
+    final Set<String> pids = new HashSet<>();
+    for (final ProcessRecord process : record().processes()) {
+      for (final TaskRecord task : process.tasks()) {
+        pids.addAll(List.of(task.text(Interpretation.CHILDREN).trim().split("\\s+", -1)));
+      }
+    }
+    pids.remove("");
+    return pids.size();
   }
 
   /**

@@ -401,6 +401,17 @@ final class InstanceRecord {
     return numbers;
   }
 
+  /**
+   * The processes but the first.
+   *
+   * @return by the numbers that the keeper has for them.
+   */
+  Map<Integer, RecordedProcess> otherProcesses() {
+    final Map<Integer, RecordedProcess> others = new HashMap<>(byPid);
+    others.values().remove(processes.get(0));
+    return others;
+  }
+
   /** A process of the record. */
   final class RecordedProcess implements ProcessRecord {
     private final int knownOuterPid;

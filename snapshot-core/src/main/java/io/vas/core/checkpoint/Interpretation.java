@@ -47,7 +47,10 @@ import org.agrona.DirectBuffer;
 /** From a record to an image. */
 final class Interpretation implements CaptureContext {
   private static final String KERNEL = Machine.current().kernelRelease();
-  private static final String CHILDREN = "children";
+
+  /** Of a task: the processes that it is the parent of. */
+  static final String CHILDREN = "children";
+
   private static final List<String> EMPTY_DIRECTORIES = List.of("dev/mqueue");
   private static final int DIRECTORY_BUFFER = 1024;
   private static final int PAGE = 4096;
@@ -118,9 +121,11 @@ final class Interpretation implements CaptureContext {
   }
 
   Image image() {
+    refuseChildren();
     return image(UnaryOperator.identity());
   }
 
+  /** Of the first process alone: what others there are is for whoever asks to see to. */
   Image imageWithoutPages() {
     return image(this::withInheritedFiles);
   }
@@ -166,7 +171,7 @@ final class Interpretation implements CaptureContext {
             .setKernel(KERNEL)
             .addPieces(SandboxPiece.of(instance.sandbox()))
             .addAllPieces(instance.pieces());
-    for (final ProcessRecord process : record.processes()) {
+    for (final ProcessRecord process : processes()) {
       image.addProcesses(process(process, image, change));
     }
     for (final StoredObject object : objects) {
@@ -177,12 +182,8 @@ final class Interpretation implements CaptureContext {
     return image.build();
   }
 
-  private void refuseWhatHasNoResource() {
+  private void refuseChildren() {
     final ProcessRecord root = record.processes().get(0);
-    if (root.file("stat").capacity() == 0) {
-      throw new UnsupportedException(
-          instance.pid(), "main thread", "it has exited, while others have not");
-    }
     for (final TaskRecord task : root.tasks()) {
       if (!task.text(CHILDREN).isBlank()) {
         throw unsupported(
@@ -195,6 +196,14 @@ final class Interpretation implements CaptureContext {
     }
     if (record.processes().size() > 1) {
       throw unsupported(root, "child process", "only instances of one process can be snapshotted");
+    }
+  }
+
+  private void refuseWhatHasNoResource() {
+    final ProcessRecord root = record.processes().get(0);
+    if (root.file("stat").capacity() == 0) {
+      throw new UnsupportedException(
+          instance.pid(), "main thread", "it has exited, while others have not");
     }
     for (final String directory : EMPTY_DIRECTORIES) {
       if (record.program().result("files: list " + directory) > EMPTY_DIRECTORY_LENGTH) {
@@ -309,7 +318,7 @@ final class Interpretation implements CaptureContext {
 
   @Override
   public List<ProcessRecord> processes() {
-    return List.copyOf(record.processes());
+    return List.of(record.processes().get(0));
   }
 
   @Override

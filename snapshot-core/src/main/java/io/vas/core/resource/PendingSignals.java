@@ -5,9 +5,13 @@ import static java.nio.ByteOrder.LITTLE_ENDIAN;
 import com.google.protobuf.ByteString;
 import com.google.protobuf.InvalidProtocolBufferException;
 import com.google.protobuf.Message;
+import io.vas.core.image.Piece;
+import io.vas.core.image.ProcessImage;
 import io.vas.core.linux.ProcStatus;
 import io.vas.core.program.ProgramBuilder;
 import io.vas.core.program.SystemCall;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.Optional;
 
 /**
@@ -29,6 +33,27 @@ public final class PendingSignals implements TaskResource {
   static long duringPrograms(final TaskRecord task) {
     Recorded.result(task.program(), KIND + ": read");
     return task.program().data(KIND).getLong(0, LITTLE_ENDIAN);
+  }
+
+  /**
+   * Whether a signal waits for a process or for any of its tasks.
+   *
+   * @param process its image.
+   * @param signal the signal's number.
+   * @return true if it is in any queue.
+   * @throws InvalidProtocolBufferException if a state is none of a queue.
+   */
+  public static boolean hold(final ProcessImage process, final int signal)
+      throws InvalidProtocolBufferException {
+    final List<Piece> pieces = new ArrayList<>(process.getPiecesList());
+    process.getTasksList().forEach(task -> pieces.addAll(task.getPiecesList()));
+    for (final Piece piece : pieces) {
+      if ((piece.getKind().equals(KIND) || piece.getKind().equals(SharedPendingSignals.KIND))
+          && SignalQueue.waiting(piece.getState()).stream().anyMatch(w -> w.signal() == signal)) {
+        return true;
+      }
+    }
+    return false;
   }
 
   @Override

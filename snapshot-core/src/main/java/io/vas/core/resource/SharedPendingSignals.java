@@ -14,12 +14,14 @@ import java.util.Optional;
  * fork.
  */
 public final class SharedPendingSignals implements ProcessResource {
+  static final String KIND = "pending signals of the process";
+
   /** The kind. */
   public SharedPendingSignals() {}
 
   @Override
   public String kind() {
-    return "pending signals of the process";
+    return KIND;
   }
 
   @Override

@@ -270,11 +270,11 @@ public final class InPlaceRollback {
               now.getMemory(),
               files,
               OpensFiles.byPath(now) && OpensFiles.withoutLocks(before));
+      final List<MendRequest.End> ends = new ArrayList<>(Descendants.end(program, found, before));
       new FileDifference(program, target, current).mend(wanted.keepsConnections());
       mendProcess(program, target, before, now);
       final Map<Integer, Integer> keeperTids = found.keeperTids();
       final List<MendRequest.Task> tasks = tasks(program, target, before, now, keeperTids);
-      final List<MendRequest.End> ends = new ArrayList<>();
       keeperTids.values().stream()
           .filter(tid -> tasks.stream().noneMatch(task -> task.tid() == tid))
           .forEach(tid -> ends.add(new MendRequest.End(tid, false)));
