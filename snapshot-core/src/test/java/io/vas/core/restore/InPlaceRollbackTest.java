@@ -23,6 +23,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
+import java.util.concurrent.locks.LockSupport;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
@@ -40,6 +41,8 @@ class InPlaceRollbackTest {
 
   /** Longer than a keeper that opened a file for each would get on with. */
   private static final int CHAIN = 60;
+
+  private static final int ROUNDS = Integer.getInteger("vas.rounds", 30);
 
   private static final String VICTIM = "rollback_changes";
 
@@ -143,6 +146,41 @@ class InPlaceRollbackTest {
     } catch (final IOException e) {
       throw new UncheckedIOException(e);
     }
+  }
+
+  /** The keeper has descriptors for children that were forked of guarded memory. */
+  @ParameterizedTest
+  @ValueSource(strings = {"open-others", "reuse", "threads", "forks"})
+  void shouldLeaveNothingBehindHoweverOftenItIsDone(final String what) {
+    try (VictimInstance first = host.run(VICTIM, what);
+        VictimSnapshot snapshot = first.snapshot();
+        VictimInstance victim = snapshot.fork(MemoryStrategy.MAP)) {
+      final List<Integer> before = new ArrayList<>();
+      for (int i = 0; i < ROUNDS; i++) {
+        change(victim);
+        rollBack(victim, snapshot);
+        victim.expectOk();
+        if (i == 1) {
+          before.addAll(hadWithKeeper(victim.pid(), List.of()));
+        }
+      }
+      assertThat(hadWithKeeper(victim.pid(), before)).isEqualTo(before);
+    }
+  }
+
+  /** The keeper closes what came with a request when it has answered. */
+  private List<Integer> hadWithKeeper(final int pid, final List<Integer> expected) {
+    List<Integer> last = List.of();
+    for (int i = 0; i < 100; i++) {
+      final List<Integer> now = new ArrayList<>(had(pid));
+      now.addAll(had(host.keeper().pid()));
+      if (now.equals(expected) || (expected.isEmpty() && now.equals(last))) {
+        return now;
+      }
+      last = now;
+      LockSupport.parkNanos(10_000_000);
+    }
+    return last;
   }
 
   @ParameterizedTest
