@@ -32,6 +32,7 @@
 
 struct guard_event {
   size_t guarded;
+  size_t child; /* of UFFD_EVENT_FORK: the place of the address space that was made */
   struct uffd_msg message;
 };
 
@@ -40,12 +41,53 @@ void guard_give_up(struct instance *instance, int error) {
   kill(instance->pid, SIGKILL); /* old bytes would be worse than an end */
 }
 
-static int remember(struct instance *instance, size_t guarded, const struct uffd_msg *message) {
-  struct guard_event *moved = realloc(instance->events, (instance->event_count + 1) * sizeof(*moved));
+static bool has_event(const struct instance *instance, size_t guarded) {
+  for (size_t i = 0; i < instance->event_count; i++)
+    if (instance->events[i].guarded == guarded)
+      return true;
+  return false;
+}
+
+/* A place for an address space of which it is not known yet which process lives in it. */
+static int add_space(struct instance *instance, int fd, size_t *place) {
+  for (*place = 1; *place < instance->guarded_count; (*place)++) {
+    /* Reuse the place of a child that has ended. */
+    struct guarded *guarded = &instance->guarded[*place];
+    char name[32];
+    snprintf(name, sizeof(name), "%d", guarded->pid);
+    if (guarded->pid != 0 && faccessat(proc_directory, name, F_OK, 0) < 0 && !has_event(instance, *place)) {
+      close_fd(&guarded->fd);
+      *guarded = (struct guarded){fd, 0};
+      return 0;
+    }
+  }
+  struct guarded *moved = realloc(instance->guarded, (instance->guarded_count + 1) * sizeof(*moved));
   if (moved == NULL)
     return -ENOMEM;
-  instance->events = moved;
-  instance->events[instance->event_count++] = (struct guard_event){guarded, *message};
+  instance->guarded = moved;
+  *place = instance->guarded_count++;
+  instance->guarded[*place] = (struct guarded){fd, 0};
+  return 0;
+}
+
+/*
+ * What lives in an address space that a fork made has its events read at once: a child that forks or zaps before it is stopped
+ * waits for that, and what was read of its parent is settled when all have stopped.
+ */
+static int remember(struct instance *instance, size_t guarded, const struct uffd_msg *message) {
+  size_t child = 0;
+  int error = 0;
+  struct guard_event *moved = realloc(instance->events, (instance->event_count + 1) * sizeof(*moved));
+  if (moved != NULL)
+    instance->events = moved;
+  if (message->event == UFFD_EVENT_FORK) {
+    int fd = (int)message->arg.fork.ufd;
+    if (moved == NULL || (error = add_space(instance, fd, &child)) < 0)
+      close(fd);
+  }
+  if (moved == NULL || error < 0)
+    return -ENOMEM;
+  instance->events[instance->event_count++] = (struct guard_event){guarded, child, *message};
   return 0;
 }
 
@@ -282,28 +324,14 @@ static pid_t forked_child(struct freezing *freezing, pid_t pid) {
   return found;
 }
 
-static int guard_child(struct instance *instance, struct freezing *freezing, size_t parent, int fd) {
-  pid_t child = forked_child(freezing, instance->guarded[parent].pid);
-  if (child < 0) {
-    close(fd);
-    return -ESRCH;
-  }
-  for (size_t i = 1; i < instance->guarded_count; i++) {
-    /* Reuse the place of a child that has ended. */
-    char name[32];
-    snprintf(name, sizeof(name), "%d", instance->guarded[i].pid);
-    if (faccessat(proc_directory, name, F_OK, 0) < 0) {
-      close(instance->guarded[i].fd);
-      instance->guarded[i] = (struct guarded){fd, child};
-      return 0;
-    }
-  }
-  struct guarded *moved = realloc(instance->guarded, (instance->guarded_count + 1) * sizeof(*moved));
-  if (moved == NULL)
-    return -ENOMEM;
-  instance->guarded = moved;
-  instance->guarded[instance->guarded_count++] = (struct guarded){fd, child};
-  return 0;
+static int settle_fork(struct instance *instance, struct freezing *freezing, const struct guard_event *event) {
+  struct guarded *guarded = &instance->guarded[event->child];
+
+  guarded->pid = forked_child(freezing, instance->guarded[event->guarded].pid);
+  if (guarded->pid >= 0)
+    return 0;
+  close_fd(&guarded->fd);
+  return -ESRCH;
 }
 
 int guard_settle(struct instance *instance, struct freezing *freezing) {
@@ -326,7 +354,7 @@ int guard_settle(struct instance *instance, struct freezing *freezing) {
         guard_count(&guard_counts->zaps);
       break;
     case UFFD_EVENT_FORK:
-      error = guard_child(instance, freezing, event->guarded, (int)message->arg.fork.ufd);
+      error = settle_fork(instance, freezing, event);
       if (error >= 0)
         guard_count(&guard_counts->children);
       break;

@@ -80,7 +80,7 @@ void send_event(uint32_t type, uint64_t subject, const void *body, size_t length
 
 struct guarded {
   int fd;    /* userfaultfd of the address space */
-  pid_t pid; /* a process that lives in it */
+  pid_t pid; /* a process that lives in it; 0: not known until events are settled */
 };
 
 struct guard_event;

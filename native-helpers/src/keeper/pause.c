@@ -72,7 +72,11 @@ int freeze_instance(struct instance *instance, struct freezing *freezing) {
   roots[0] = instance->pid;
   size_t root_count = 1 + instance_visitors(instance->id, roots + 1, 255);
   int error = freeze_tasks(freezing, roots, root_count, 1, guard_drain, instance);
-  return error < 0 || (error = guard_settle(instance, freezing)) < 0 ? error : finish_restores(instance, freezing);
+  /* Also where a task has not stopped: what the others waited for has been read. */
+  int settled = guard_settle(instance, freezing);
+  if (error < 0 && settled < 0)
+    guard_give_up(instance, settled);
+  return error < 0 || (error = settled) < 0 ? error : finish_restores(instance, freezing);
 }
 
 void thaw_instance(struct instance *instance, struct freezing *freezing) {
