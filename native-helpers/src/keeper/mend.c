@@ -164,9 +164,12 @@ static int check(struct mend *mend, const struct freeze_job *job) {
     return -errno;
   }
   madvise(mend->buffer, CHUNK, MADV_DONTFORK);
-  for (size_t i = 0; i < mend->freezing.count; i++)
-    if (!mend->freezing.tasks[i].gone && (error = fetch_registers(&mend->freezing.tasks[i])) < 0)
+  for (size_t i = 0; i < mend->freezing.count; i++) {
+    struct task *task = &mend->freezing.tasks[i];
+    /* Whoever is to be killed may have been by somebody else. */
+    if (!task->gone && !is_to_end(mend, task, VAS_MEND_KILL) && (error = fetch_registers(task)) < 0)
       return error;
+  }
   return 0;
 }
 
