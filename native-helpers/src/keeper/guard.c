@@ -29,6 +29,7 @@
 
 #define STOP_LIMIT 5000000000u /* ns; a task that does not stop by then is stuck in the kernel */
 #define FILL HUGE_PAGE         /* zeros given at once to a task that comes upon a hole */
+#define ZAP_LIMIT 300000000u /* ns; a zap of many gigabytes */
 
 struct guard_event {
   size_t guarded;
@@ -368,6 +369,28 @@ int guard_settle(struct instance *instance, struct freezing *freezing) {
   }
   instance->event_count = 0;
   return error;
+}
+
+/* Whether a task that has not stopped runs: one that waits for a child or a device sleeps, one that zaps memory does not. */
+static bool one_runs(const struct freezing *freezing) {
+  for (size_t i = 0; i < freezing->count; i++) {
+    const struct task *task = &freezing->tasks[i];
+    if (!task->stopped && !task->gone && task_state(task->pid, task->tid) == 'R')
+      return true;
+  }
+  return false;
+}
+
+/*
+ * Whoever zaps memory has gone on since its event was read, and stops when that is done. Before, zeros would be put where the
+ * old pages still are, and be zapped with them.
+ */
+int guard_settle_rest(struct instance *instance, struct freezing *freezing) {
+  uint64_t deadline = now_nanos() + ZAP_LIMIT;
+
+  for (unsigned round = 0; instance->event_count > 0 && one_runs(freezing) && now_nanos() < deadline; round++)
+    pause_before_retry(ROUNDS_UNTIL_LOOK + round);
+  return guard_settle(instance, freezing);
 }
 
 /* While one process is held: events of other address spaces have to wait until theirs are held. */

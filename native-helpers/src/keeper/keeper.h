@@ -517,6 +517,8 @@ void guard_give_up(struct instance *instance, int error);
 int guard_drain(void *instance, struct freezing *freezing);
 /* When all tasks are stopped: does what the drained events ask for. */
 int guard_settle(struct instance *instance, struct freezing *freezing);
+/* The same after a stop that failed. */
+int guard_settle_rest(struct instance *instance, struct freezing *freezing);
 
 /* ---- notify.c ---- */
 

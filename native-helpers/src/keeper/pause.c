@@ -73,7 +73,7 @@ int freeze_instance(struct instance *instance, struct freezing *freezing) {
   size_t root_count = 1 + instance_visitors(instance->id, roots + 1, 255);
   int error = freeze_tasks(freezing, roots, root_count, 1, guard_drain, instance);
   /* Also where a task has not stopped: what the others waited for has been read. */
-  int settled = guard_settle(instance, freezing);
+  int settled = error < 0 ? guard_settle_rest(instance, freezing) : guard_settle(instance, freezing);
   if (error < 0 && settled < 0)
     guard_give_up(instance, settled);
   return error < 0 || (error = settled) < 0 ? error : finish_restores(instance, freezing);
