@@ -336,7 +336,8 @@ public final class Keeper implements AutoCloseable {
       final Answer answer = ask(REPLACE, 0, null, List.of(file), REPLACE_TIME);
       if (answer.status == -Errno.EBUSY.number()) {
         throw new KeeperException(
-            "the keeper can not be replaced while an instance is paused", Errno.EBUSY.number());
+            "the keeper can not be replaced while an instance is paused or being snapshotted",
+            Errno.EBUSY.number());
       }
       if (answer.status != 0) {
         throw new KeeperException(
