@@ -1,6 +1,7 @@
 package io.vas.api.daemon;
 
 import com.google.protobuf.InvalidProtocolBufferException;
+import io.vas.core.ConflictException;
 import io.vas.core.VasException;
 import io.vas.core.image.Image;
 import io.vas.core.memory.MemoryStrategy;
@@ -33,6 +34,7 @@ final class CompiledSnapshots implements AutoCloseable {
   private final Map<Key, Compiled> compiled = new LinkedHashMap<>(16, 0.75f, true);
 
   private long steps;
+  private boolean closed;
 
   private record Key(String snapshot, MemoryStrategy strategy) {}
 
@@ -95,6 +97,9 @@ final class CompiledSnapshots implements AutoCloseable {
    * @throws io.vas.core.NotFoundException if there is no such snapshot.
    */
   synchronized Compiled get(final String reference, final MemoryStrategy strategy) {
+    if (closed) {
+      throw new ConflictException("the daemon is ending");
+    }
     final Snapshot snapshot = store.get(reference);
     final Key key = new Key(snapshot.id(), strategy);
     Compiled found = compiled.get(key);
@@ -204,6 +209,7 @@ final class CompiledSnapshots implements AutoCloseable {
 
   @Override
   public synchronized void close() {
+    closed = true;
     compiled.values().forEach(Compiled::release);
     compiled.clear();
   }

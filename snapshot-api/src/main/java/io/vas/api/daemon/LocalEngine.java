@@ -796,16 +796,14 @@ public final class LocalEngine implements Engine {
       previous.release().run();
       return;
     }
-    final var unused =
-        instance
-            .exit()
-            .whenComplete(
-                (code, error) -> {
-                  final Origin last = origins.remove(instance.id());
-                  if (last != null) {
-                    last.release().run();
-                  }
-                });
+    final var unused = instance.exit().whenComplete((code, error) -> releaseOrigin(instance.id()));
+  }
+
+  private void releaseOrigin(final long instance) {
+    final Origin last = origins.remove(instance);
+    if (last != null) {
+      last.release().run();
+    }
   }
 
   @Override
@@ -1037,6 +1035,8 @@ public final class LocalEngine implements Engine {
         if (endsInstances) {
           instances.clear();
         }
+        // Not every end is heard of.
+        origins.keySet().forEach(this::releaseOrigin);
       } finally {
         counters.close();
       }
