@@ -4,6 +4,7 @@ import java.io.FileNotFoundException;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.UncheckedIOException;
+import java.nio.file.DirectoryStream;
 import java.nio.file.Files;
 import java.nio.file.LinkOption;
 import java.nio.file.Path;
@@ -29,6 +30,9 @@ public final class NativeBinaries {
 
   private static final FileAttribute<Set<PosixFilePermission>> OWNER_ONLY =
       PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rwx------"));
+
+  /** Of a directory's name; behind it the number of the process that made it. */
+  private static final String PREFIX = "vas-natives-";
 
   private NativeBinaries() {}
 
@@ -101,29 +105,50 @@ public final class NativeBinaries {
     }
   }
 
+  /**
+   * Removes what processes extracted that were killed.
+   *
+   * @param temporary the directory in which directories were made.
+   * @throws IOException if it can not be read.
+   */
+  static void removeLeftBehind(final Path temporary) throws IOException {
+    try (DirectoryStream<Path> found = Files.newDirectoryStream(temporary, PREFIX + "*-*")) {
+      for (final Path dir : found) {
+        final String pid = dir.getFileName().toString().substring(PREFIX.length()).split("-", 2)[0];
+        if (Files.isDirectory(dir, LinkOption.NOFOLLOW_LINKS)
+            && pid.matches("[0-9]{1,9}")
+            && ProcessHandle.of(Long.parseLong(pid)).isEmpty()) {
+          delete(dir, dir.resolve(KEEPER));
+        }
+      }
+    }
+  }
+
+  private static void delete(final Path dir, final Path file) {
+    try {
+      Files.deleteIfExists(file);
+      if (Files.isDirectory(dir, LinkOption.NOFOLLOW_LINKS)) {
+        Files.delete(dir);
+      }
+    } catch (final IOException e) {
+      System.err.println("vas: cannot delete " + dir + ": " + e.getMessage());
+    }
+  }
+
   /** Extracted once per JVM, when first asked for. */
   private static final class Extracted {
     static final Path KEEPER_PATH = extract();
 
     private static Path extract() {
       try {
-        final Path dir = Files.createTempDirectory("vas-natives-", OWNER_ONLY);
+        removeLeftBehind(Path.of(System.getProperty("java.io.tmpdir")));
+        final String prefix = PREFIX + ProcessHandle.current().pid() + "-";
+        final Path dir = Files.createTempDirectory(prefix, OWNER_ONLY);
         final Path file = extractKeeper(dir);
         Runtime.getRuntime().addShutdownHook(new Thread(() -> delete(dir, file), "vas-natives"));
         return file;
       } catch (final IOException e) {
         throw new UncheckedIOException(e);
-      }
-    }
-
-    private static void delete(final Path dir, final Path file) {
-      try {
-        Files.deleteIfExists(file);
-        if (Files.isDirectory(dir, LinkOption.NOFOLLOW_LINKS)) {
-          Files.delete(dir);
-        }
-      } catch (final IOException e) {
-        System.err.println("vas: cannot delete " + dir + ": " + e.getMessage());
       }
     }
   }

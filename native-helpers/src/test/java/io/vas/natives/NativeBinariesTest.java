@@ -42,6 +42,23 @@ class NativeBinariesTest {
   }
 
   @Test
+  void shouldRemoveWhatKilledProcessesHaveLeft(@TempDir final Path dir) throws Exception {
+    final Process process = new ProcessBuilder("true").start();
+    process.waitFor();
+    final Path left = Files.createDirectory(dir.resolve("vas-natives-" + process.pid() + "-1"));
+    NativeBinaries.extractKeeper(left);
+    final Path used =
+        Files.createDirectory(dir.resolve("vas-natives-" + ProcessHandle.current().pid() + "-1"));
+    final Path other = Files.createDirectory(dir.resolve("vas-natives-1a-1"));
+
+    NativeBinaries.removeLeftBehind(dir);
+
+    assertThat(left).doesNotExist();
+    assertThat(used).exists();
+    assertThat(other).exists();
+  }
+
+  @Test
   void shouldGiveExecutorAsFlatCode() {
     final byte[] code = NativeBinaries.executor();
 
