@@ -29,7 +29,8 @@
 
 #define STOP_LIMIT 5000000000u /* ns; a task that does not stop by then is stuck in the kernel */
 #define FILL HUGE_PAGE         /* zeros given at once to a task that comes upon a hole */
-#define ZAP_LIMIT 300000000u /* ns; a zap of many gigabytes */
+#define ZAP_LIMIT 300000000u   /* ns; a zap of many gigabytes */
+#define DESERTION_LIMIT 100000000u /* ns */
 
 struct guard_event {
   size_t guarded;
@@ -325,14 +326,29 @@ static pid_t forked_child(struct freezing *freezing, pid_t pid) {
   return found;
 }
 
+/* Whether nobody lives in an address space any more. */
+static bool is_deserted(int fd) {
+  struct uffdio_writeprotect nothing = {.range = {PAGE, PAGE}}; /* where nothing of ours is mapped */
+
+  return ioctl(fd, UFFDIO_WRITEPROTECT, &nothing) < 0 && errno == ESRCH;
+}
+
 static int settle_fork(struct instance *instance, struct freezing *freezing, const struct guard_event *event) {
   struct guarded *guarded = &instance->guarded[event->child];
+  uint64_t deadline = now_nanos() + DESERTION_LIMIT;
+  bool deserted = false;
 
-  guarded->pid = forked_child(freezing, instance->guarded[event->guarded].pid);
+  /* One that has ended already, and that nobody waits for, has left its memory; who looks at that may keep it for a moment. */
+  for (unsigned round = 0;; round++) {
+    guarded->pid = forked_child(freezing, instance->guarded[event->guarded].pid);
+    if (guarded->pid >= 0 || (deserted = is_deserted(guarded->fd)) || now_nanos() > deadline)
+      break;
+    pause_before_retry(round);
+  }
   if (guarded->pid >= 0)
     return 0;
   close_fd(&guarded->fd);
-  return -ESRCH;
+  return deserted ? 0 : -ESRCH;
 }
 
 int guard_settle(struct instance *instance, struct freezing *freezing) {

@@ -536,29 +536,31 @@ public final class MemoryRestore {
    * keeper serves it, so this comes last of what touches the memory.
    *
    * @param guard the number where the userfaultfd was left.
+   * @param area where the executor's own memory is, which nobody guards.
    */
-  public void registerGuard(final int guard) {
+  public void registerGuard(final int guard, final long area) {
     program.resource(RESOURCE);
     final UserfaultSteps userfaults = new UserfaultSteps(program, Value.of(guard));
-    for (final PageRuns.Run range : guardedRanges()) {
+    for (final PageRuns.Run range : guardedRanges(area)) {
       userfaults.register(
           "guard " + Long.toHexString(range.start()) + "-" + Long.toHexString(range.end()), range);
     }
   }
 
   /** Each call costs 10 us, so what has nothing but guarded memory and free space in it is one. */
-  private List<PageRuns.Run> guardedRanges() {
+  private List<PageRuns.Run> guardedRanges(final long area) {
     final List<PageRuns.Run> ranges = new ArrayList<>();
     long start = -1;
     long end = -1;
     for (final MemoryPlan.Entry entry : plan.entries()) {
+      final boolean crossesArea = end <= area && entry.vma().getStart() > area;
+      if (start >= 0 && (!entry.isGuarded() || crossesArea)) {
+        ranges.add(new PageRuns.Run(start, end - start));
+        start = -1;
+      }
       if (entry.isGuarded()) {
         start = start < 0 ? entry.vma().getStart() : start;
         end = entry.vma().getEnd();
-      }
-      if (start >= 0 && !entry.isGuarded()) {
-        ranges.add(new PageRuns.Run(start, end - start));
-        start = -1;
       }
     }
     if (start >= 0) {

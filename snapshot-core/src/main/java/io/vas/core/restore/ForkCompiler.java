@@ -424,7 +424,7 @@ public final class ForkCompiler {
                     Value.of(numbers.root()))
                 .kept());
     if (plan.needsGuard()) {
-      memoryRestore().registerGuard(numbers.guard());
+      memoryRestore().registerGuard(numbers.guard(), base);
       kept.add(Kept.userfaultfd(Value.of(numbers.guard())));
       kept.add(Kept.seccomp(Value.of(numbers.notifier())));
     }

@@ -129,6 +129,18 @@ class LiveSnapshotTest {
     }
   }
 
+  /** Where the executor's own memory lies between guarded ranges. */
+  @Test
+  void shouldTrackAForkThatHasMemoryBelowTheExecutor() {
+    try (VictimSnapshot first = host.run("mem_low").snapshot();
+        VictimInstance fork = first.fork(MemoryStrategy.MAP);
+        VictimSnapshot second = fork.snapshot()) {
+      assertThat(second.checkpoint().roundPages()).isNotEmpty();
+      fork.expectOk();
+      expectForkIsOk(second, MemoryStrategy.MAP);
+    }
+  }
+
   private static void snapshotBetweenChildren(final VictimInstance parent) {
     try {
       parent.snapshot().close();

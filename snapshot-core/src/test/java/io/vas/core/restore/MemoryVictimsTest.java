@@ -37,7 +37,16 @@ class MemoryVictimsTest {
   }
 
   @ParameterizedTest
-  @ValueSource(strings = {"mem_private", "mem_files", "mem_advice", "mem_stack", "mem_guards"})
+  @ValueSource(
+      strings = {
+        "mem_private",
+        "mem_files",
+        "mem_advice",
+        "mem_stack",
+        "mem_guards",
+        "mem_low",
+        "mem_forgotten"
+      })
   void shouldFindMemoryAsItWas(final String victim) {
     host.run(victim).expectToSurvive();
   }
