@@ -12,7 +12,9 @@
 #include <unistd.h>
 
 #define WARDEN_STACK (512UL << 10)
-#define PARK_SECONDS 3
+#define PARK_MILLIS 3000 /* for all to come to rest; meanwhile those that have serve their guards */
+#define STILL_MILLIS 500 /* for all to stop serving */
+#define PARK_ROUND_MILLIS 2
 #define LATE_MILLIS 1 /* so much longer a task may stand still that could not be let go on with the others */
 
 static pthread_mutex_t registry_lock = PTHREAD_MUTEX_INITIALIZER;
@@ -88,8 +90,23 @@ static void dispose(struct instance *instance) {
 /* Wardens, and how many of them do nothing because they were told to. */
 static pthread_mutex_t duty_lock = PTHREAD_MUTEX_INITIALIZER;
 static pthread_cond_t duty_changed = PTHREAD_COND_INITIALIZER;
-static size_t on_duty, parked;
-static bool parking, is_restless;
+static size_t on_duty, parked, still;
+static enum { NOT_PARKING, PARKING, PARKED } parking;
+static bool is_restless;
+
+/* Under the lock, waits for a change. */
+static void await_change(uint64_t millis) {
+  struct timespec until;
+
+  clock_gettime(CLOCK_REALTIME, &until);
+  until.tv_sec += (time_t)(millis / 1000);
+  until.tv_nsec += (long)(millis % 1000) * 1000000;
+  if (until.tv_nsec >= 1000000000) {
+    until.tv_sec++;
+    until.tv_nsec -= 1000000000;
+  }
+  pthread_cond_timedwait(&duty_changed, &duty_lock, &until);
+}
 
 static void go_off_duty(void) {
   pthread_mutex_lock(&duty_lock);
@@ -98,22 +115,33 @@ static void go_off_duty(void) {
   pthread_mutex_unlock(&duty_lock);
 }
 
-void instance_park(struct instance *instance) {
-  uint64_t deadline = now_nanos() + PARK_SECONDS * 1000000000ULL;
+static bool rests(const struct instance *instance) {
+  return !instance->paused && instance->late.count == 0 && instance->event_count == 0 && instance->report == NULL;
+}
 
-  /* What could not be let go after a freeze. */
-  for (unsigned round = 0; instance->late.count > 0 && now_nanos() < deadline; round++) {
-    instance_serve(instance);
-    pause_before_retry(round);
-  }
-  bool rests = !instance->paused && instance->late.count == 0 && instance->event_count == 0 && instance->report == NULL;
+void instance_park(struct instance *instance) {
   pthread_mutex_lock(&duty_lock);
-  parked++;
-  is_restless |= !rests;
+  is_restless |= instance->paused || instance->report != NULL;
+  for (bool counted = false; parking == PARKING;) {
+    /* What could not be let go after a freeze may be soon. */
+    if (!counted && rests(instance)) {
+      counted = true;
+      parked++;
+      pthread_cond_broadcast(&duty_changed);
+    }
+    await_change(PARK_ROUND_MILLIS);
+    if (parking == PARKING) {
+      pthread_mutex_unlock(&duty_lock);
+      instance_serve(instance);
+      pthread_mutex_lock(&duty_lock);
+    }
+  }
+  is_restless |= !rests(instance);
+  still++;
   pthread_cond_broadcast(&duty_changed);
-  while (parking)
+  while (parking == PARKED)
     pthread_cond_wait(&duty_changed, &duty_lock);
-  parked--;
+  still--;
   pthread_cond_broadcast(&duty_changed);
   pthread_mutex_unlock(&duty_lock);
 }
@@ -328,31 +356,39 @@ void instances_left_alone(void) {
   post_to_all(JOB_LEFT_ALONE); /* where there is no memory for it the deadline lets it go */
 }
 
-int wardens_park(void) {
-  struct timespec deadline;
+/* Under the lock, waits until as many are there as are on duty. */
+static int await_all(const size_t *there, uint64_t millis) {
+  uint64_t deadline = now_nanos() + millis * 1000000;
 
+  while (*there < on_duty && !is_restless && now_nanos() < deadline)
+    await_change(PARK_ROUND_MILLIS);
+  return *there < on_duty || is_restless ? -EBUSY : 0;
+}
+
+int wardens_park(void) {
   pthread_mutex_lock(&duty_lock);
-  parking = true;
+  parking = PARKING;
+  parked = 0;
   is_restless = false;
   pthread_mutex_unlock(&duty_lock);
   int error = post_to_all(JOB_PARK);
-  clock_gettime(CLOCK_REALTIME, &deadline);
-  deadline.tv_sec += 2 * PARK_SECONDS;
   pthread_mutex_lock(&duty_lock);
-  while (error >= 0 && parked < on_duty && !is_restless)
-    if (pthread_cond_timedwait(&duty_changed, &duty_lock, &deadline) != 0)
-      error = -EBUSY;
-  if (is_restless)
-    error = -EBUSY;
+  if (error >= 0)
+    error = await_all(&parked, PARK_MILLIS);
+  if (error >= 0) {
+    parking = PARKED;
+    pthread_cond_broadcast(&duty_changed);
+    error = await_all(&still, STILL_MILLIS);
+  }
   pthread_mutex_unlock(&duty_lock);
   return error;
 }
 
 void wardens_release(void) {
   pthread_mutex_lock(&duty_lock);
-  parking = false;
+  parking = NOT_PARKING;
   pthread_cond_broadcast(&duty_changed);
-  while (parked > 0)
+  while (still > 0)
     pthread_cond_wait(&duty_changed, &duty_lock);
   pthread_mutex_unlock(&duty_lock);
 }

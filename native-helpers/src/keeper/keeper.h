@@ -188,8 +188,8 @@ void instances_left_alone(void);
 size_t instance_visitors(uint64_t id, pid_t *pids, size_t capacity);
 void instances_each(void (*use)(void *context, const struct instance *instance), void *context);
 /*
- * Lets every warden finish what it does, and then do nothing until wardens_release(), which is to follow in any case. -EBUSY if
- * an instance stands still, or does not come to rest soon.
+ * Lets every warden finish what it does, and when all have, do nothing until wardens_release(), which is to follow in any case.
+ * -EBUSY if an instance stands still, or does not come to rest soon.
  */
 int wardens_park(void);
 void wardens_release(void);

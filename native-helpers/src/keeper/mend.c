@@ -1,9 +1,9 @@
 /*
  * A rollback in place: a paused instance's tasks, as they are, get back what a snapshot says.
  *
- * What has to be done was found out before, and is in a table: a program of system calls that mends mappings, descriptors and
- * the like, run in the first thread when the tasks have ended that are not to be there; what every page of every private mapping is to be; each thread's registers. Here the
- * pages that differ are found and written.
+ * What has to be done was found out before, and is in a table: the tasks that are not to be there, which end first; a program of
+ * system calls that mends mappings, descriptors and the like, run in the first thread; what every page of every private mapping
+ * is to be; each thread's registers. Here the pages that differ are found and written.
  *
  * Which differ: the table says where each page's bytes lie (file and offset). A page that a mapping takes from there itself is
  * right as long as it is not the process's own. All others are compared, or written.
@@ -27,6 +27,7 @@
 #define IOVS 64
 #define CHUNK (256UL << 10) /* compared at once, in the second-level cache */
 #define HALF_CHUNK (CHUNK / 2)
+#define END_LIMIT 2000000000u /* ns; a killed process that does not end by then is stuck in the kernel */
 
 struct file {
   int fd;
@@ -476,7 +477,7 @@ static int end_tasks(struct mend *mend) {
     if (is_to_end(mend, &freezing->tasks[i], VAS_MEND_KILL))
       error = kill_stopped(freezing, freezing->tasks[i].pid);
   if (error >= 0)
-    error = hear_of_ends(freezing, freezing->deadline_nanos);
+    error = hear_of_ends(freezing, now_nanos() + END_LIMIT);
   for (size_t i = 0; i < freezing->count && error >= 0; i++)
     if (is_to_end(mend, &freezing->tasks[i], VAS_MEND_EXIT))
       error = end_thread(mend, &freezing->tasks[i]);

@@ -79,6 +79,11 @@ static void put(FILE *file, uint32_t type, const void *entry, size_t length) {
   fwrite(entry, length, 1, file);
 }
 
+static void put_all(FILE *file, uint32_t type, const void *list, size_t count, size_t length) {
+  for (size_t i = 0; i < count; i++)
+    put(file, type, (const uint8_t *)list + i * length, length);
+}
+
 static void put_held(void *file, uint64_t id, int fd) {
   struct held_entry entry = {.id = id, .fd = fd};
 
@@ -111,12 +116,9 @@ static void put_instance(void *file, const struct instance *instance) {
 
   memcpy(entry.kept, instance->kept, sizeof(entry.kept));
   put(file, ENTRY_INSTANCE, &entry, sizeof(entry));
-  for (size_t i = 0; i < instance->guarded_count; i++)
-    put(file, ENTRY_GUARDED, &instance->guarded[i], sizeof(instance->guarded[i]));
-  for (size_t i = 0; i < instance->call_count; i++)
-    put(file, ENTRY_CALL, &instance->calls[i], sizeof(instance->calls[i]));
-  for (size_t i = 0; i < instance->wait_count; i++)
-    put(file, ENTRY_WAIT, &instance->waits[i], sizeof(instance->waits[i]));
+  put_all(file, ENTRY_GUARDED, instance->guarded, instance->guarded_count, sizeof(*instance->guarded));
+  put_all(file, ENTRY_CALL, instance->calls, instance->call_count, sizeof(*instance->calls));
+  put_all(file, ENTRY_WAIT, instance->waits, instance->wait_count, sizeof(*instance->waits));
 }
 
 static int write_state(const struct keeper_entry *keeper) {
