@@ -57,6 +57,18 @@ public interface DescriptorResource {
   void restore(ByteString state, DescriptorRestore restore) throws InvalidProtocolBufferException;
 
   /**
+   * Whether a file that was closed is what it was when it is restored alone, in a process that goes
+   * on.
+   *
+   * @param state what {@link #capture} returned.
+   * @return false if others had it, too, or it had what was given up with it.
+   * @throws InvalidProtocolBufferException if the state is not one of this kind.
+   */
+  default boolean canBeOpenedAgain(final ByteString state) throws InvalidProtocolBufferException {
+    return false;
+  }
+
+  /**
    * Emit the steps that need the other files: called for every file when all are at the numbers
    * that the process knows them by, and still at {@link DescriptorRestore#descriptor()}.
    *

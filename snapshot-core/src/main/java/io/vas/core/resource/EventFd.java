@@ -43,6 +43,11 @@ public final class EventFd implements DescriptorResource {
   }
 
   @Override
+  public boolean canBeOpenedAgain(final ByteString state) {
+    return true;
+  }
+
+  @Override
   public void restore(final ByteString state, final DescriptorRestore restore)
       throws InvalidProtocolBufferException {
     final EventFdImage image = EventFdImage.parseFrom(state);

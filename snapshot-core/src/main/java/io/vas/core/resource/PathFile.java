@@ -4,6 +4,8 @@ import static io.vas.core.linux.OpenFlags.AT_FDCWD;
 import static io.vas.core.linux.OpenFlags.O_CLOEXEC;
 import static io.vas.core.linux.OpenFlags.O_TMPFILE;
 
+import com.google.protobuf.ByteString;
+import com.google.protobuf.InvalidProtocolBufferException;
 import io.vas.core.VasException;
 import io.vas.core.image.FileLockKind;
 import io.vas.core.image.PathFileImage;
@@ -89,6 +91,11 @@ final class PathFile {
           SEEK_SET);
     }
     FileLocks.restore(image, restore);
+  }
+
+  /** Its locks were given up when it was closed, and others may have them. */
+  static boolean canBeOpenedAgain(final ByteString state) throws InvalidProtocolBufferException {
+    return PathFileImage.parseFrom(state).getLocksCount() == 0;
   }
 
   /** A path that opens the file that holds the contents of one without a name. */

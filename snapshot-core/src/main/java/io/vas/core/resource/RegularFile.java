@@ -29,6 +29,11 @@ public final class RegularFile implements DescriptorResource {
   }
 
   @Override
+  public boolean canBeOpenedAgain(final ByteString state) throws InvalidProtocolBufferException {
+    return PathFile.canBeOpenedAgain(state);
+  }
+
+  @Override
   public void restore(final ByteString state, final DescriptorRestore restore)
       throws InvalidProtocolBufferException {
     final PathFileImage image = PathFileImage.parseFrom(state);

@@ -5,7 +5,6 @@ import io.vas.core.image.DescriptorImage;
 import io.vas.core.image.FileImage;
 import io.vas.core.image.Image;
 import io.vas.core.image.LimitsState;
-import io.vas.core.image.PathFileImage;
 import io.vas.core.image.Piece;
 import io.vas.core.image.ProcessImage;
 import io.vas.core.linux.OpenFlags;
@@ -22,7 +21,6 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
-import java.util.Set;
 import java.util.TreeMap;
 
 /**
@@ -38,10 +36,6 @@ final class DescriptorDifference {
   private static final int F_SETFD = 2;
   private static final int SOL_SOCKET = 1;
   private static final int SO_LINGER = 13;
-
-  /** What a file is that is opened anew is all in its image. */
-  private static final Set<String> OPENED_AGAIN =
-      Set.of(FileDifference.REGULAR_FILE, "directory", "character device", FileDifference.EVENT_FD);
 
   private final ProgramBuilder program;
   private final Image target;
@@ -141,12 +135,16 @@ final class DescriptorDifference {
         .toList();
   }
 
-  /** Locks were given up when it was closed, and others may have them. */
   private boolean canBeOpenedAgain(final FileImage file) throws InvalidProtocolBufferException {
-    return OPENED_AGAIN.contains(file.getKind())
-        && (file.getKind().equals(FileDifference.EVENT_FD)
-            || (PathFileImage.parseFrom(file.getState()).getLocksCount() == 0
-                && OpensFiles.byPath(current.getProcesses(0))));
+    return kind(file).canBeOpenedAgain(file.getState())
+        && OpensFiles.byPath(current.getProcesses(0));
+  }
+
+  private static DescriptorResource kind(final FileImage file) {
+    return Resources.descriptor().stream()
+        .filter(resource -> resource.kind().equals(file.getKind()))
+        .findFirst()
+        .orElseThrow();
   }
 
   /** Of numbers: what is to be mended of limits is mended later. */
@@ -211,14 +209,9 @@ final class DescriptorDifference {
   private void openWhatWasClosed() throws InvalidProtocolBufferException {
     for (final FileImage file : target.getFilesList()) {
       if (waiting.containsKey(file.getId()) && kept.current(file.getId()).isEmpty()) {
-        final DescriptorResource kind =
-            Resources.descriptor().stream()
-                .filter(resource -> resource.kind().equals(file.getKind()))
-                .findFirst()
-                .orElseThrow();
         program.resource(
             "descriptor " + numbers(before, file.getId()) + " (" + file.getLink() + ")");
-        kind.restore(file.getState(), new Opening(file));
+        kind(file).restore(file.getState(), new Opening(file));
       }
     }
     program.resource(RESOURCE);

@@ -29,9 +29,9 @@ import java.util.Optional;
  */
 final class FileDifference {
   private static final String RESOURCE = "descriptors";
-  static final String REGULAR_FILE = "regular file";
+  private static final String REGULAR_FILE = "regular file";
   private static final String PIPE = "pipe";
-  static final String EVENT_FD = "eventfd";
+  private static final String EVENT_FD = "eventfd";
   static final String EPOLL = "epoll";
   static final String TCP_SOCKET = "tcp socket";
   static final String UNIX_SOCKET = "unix socket";
