@@ -50,15 +50,29 @@ static bool has_event(const struct instance *instance, size_t guarded) {
   return false;
 }
 
+/* Whether nobody lives in an address space any more. */
+static bool is_deserted(int fd) {
+  struct uffdio_writeprotect nothing = {.range = {PAGE, PAGE}}; /* where nothing of ours is mapped */
+
+  return ioctl(fd, UFFDIO_WRITEPROTECT, &nothing) < 0 && errno == ESRCH;
+}
+
+void guard_forget_deserted(struct instance *instance) {
+  for (size_t i = 1; i < instance->guarded_count; i++) {
+    struct guarded *guarded = &instance->guarded[i];
+    if (guarded->fd >= 0 && guarded->pid != 0 && !has_event(instance, i) && is_deserted(guarded->fd)) {
+      close_fd(&guarded->fd);
+      guarded->pid = -1; /* others may get its number */
+    }
+  }
+}
+
 /* A place for an address space of which it is not known yet which process lives in it. */
 static int add_space(struct instance *instance, int fd, size_t *place) {
+  guard_forget_deserted(instance);
   for (*place = 1; *place < instance->guarded_count; (*place)++) {
-    /* Reuse the place of a child that has ended. */
     struct guarded *guarded = &instance->guarded[*place];
-    char name[32];
-    snprintf(name, sizeof(name), "%d", guarded->pid);
-    if (guarded->pid != 0 && faccessat(proc_directory, name, F_OK, 0) < 0 && !has_event(instance, *place)) {
-      close_fd(&guarded->fd);
+    if (guarded->pid < 0 && !has_event(instance, *place)) {
       *guarded = (struct guarded){fd, 0};
       return 0;
     }
@@ -324,13 +338,6 @@ static pid_t forked_child(struct freezing *freezing, pid_t pid) {
     free(text);
   }
   return found;
-}
-
-/* Whether nobody lives in an address space any more. */
-static bool is_deserted(int fd) {
-  struct uffdio_writeprotect nothing = {.range = {PAGE, PAGE}}; /* where nothing of ours is mapped */
-
-  return ioctl(fd, UFFDIO_WRITEPROTECT, &nothing) < 0 && errno == ESRCH;
 }
 
 static int settle_fork(struct instance *instance, struct freezing *freezing, const struct guard_event *event) {

@@ -80,7 +80,7 @@ void send_event(uint32_t type, uint64_t subject, const void *body, size_t length
 
 struct guarded {
   int fd;    /* userfaultfd of the address space */
-  pid_t pid; /* a process that lives in it; 0: not known until events are settled */
+  pid_t pid; /* a process that lives in it; 0: not known until events are settled; -1: the place is free */
 };
 
 struct guard_event;
@@ -511,6 +511,8 @@ int guard_of(const struct instance *instance, pid_t pid);
 void guard_serve(struct instance *instance, size_t index);
 /* Stops all tasks of one guarded process, with its events settled. To be followed by thaw_tasks() in any case. */
 int guard_hold(struct instance *instance, pid_t pid, struct freezing *freezing);
+/* Closes what guarded the address spaces of children that have ended. */
+void guard_forget_deserted(struct instance *instance);
 /* Kills an instance whose memory cannot be guarded. */
 void guard_give_up(struct instance *instance, int error);
 /* While freezing: reads pending events so that their tasks can be stopped, and remembers them. */

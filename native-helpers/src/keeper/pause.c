@@ -82,6 +82,7 @@ int freeze_instance(struct instance *instance, struct freezing *freezing) {
 void thaw_instance(struct instance *instance, struct freezing *freezing) {
   settle_tasks(freezing);
   remember_calls(instance, freezing);
+  guard_forget_deserted(instance);
   if (!instance->paused) {
     thaw_tasks(freezing);
     return;

@@ -330,6 +330,10 @@ static int run(struct attempt *attempt, uint32_t *stage) {
   }
   if ((error = await_child(attempt, deadline, stage)) < 0)
     return error;
+  if (now_nanos() > deadline) {
+    *stage = VAS_SPAWN_DEADLINE; /* all went well meanwhile, but whoever asked has been promised otherwise */
+    return -ETIMEDOUT;
+  }
   memcpy(attempt->result.stamps, attempt->report->stamps, sizeof(attempt->result.stamps));
   if (spawn->mode == VAS_SPAWN_HOLD) {
     instance->report = attempt->report;
