@@ -182,7 +182,8 @@ static const uint8_t zeros[PAGE];
 struct range {
   struct mend *mend;
   const struct vma *vma;
-  int backing;   /* descriptor of the region that it maps, or -1 */
+  bool backed;   /* it maps a region */
+  int backing;   /* descriptor of that, or -1 as long as nobody needed it */
   uint32_t file; /* the table's file that it maps, or ~0 */
   uint32_t run;  /* the table's run that the next page is in */
   uint64_t at;
@@ -261,12 +262,22 @@ static int compare_own(struct range *range, uint64_t start, const uint8_t *bytes
   return 0;
 }
 
+static int open_backing(struct range *range) {
+  char name[80];
+
+  if (range->backing < 0) {
+    snprintf(name, sizeof(name), "%d/map_files/%lx-%lx", range->mend->instance->pid, range->vma->start, range->vma->end);
+    range->backing = openat(proc_directory, name, O_RDONLY | O_CLOEXEC);
+  }
+  return range->backing < 0 ? -errno : 0;
+}
+
 /* Pages that show another region's bytes. Holes of it are held by the guard: they are given zeros before they are written. */
 static int compare_backed(struct range *range, uint64_t start, const uint8_t *bytes, uint64_t length) {
   struct mend *mend = range->mend;
   int flushed = flush(mend);
 
-  if (flushed < 0)
+  if (flushed < 0 || (flushed = open_backing(range)) < 0)
     return flushed;
   /* Fewer pages than are written at once: none of them is written before its hole is known. */
   for (uint64_t done = 0; done < length; done += HALF_CHUNK) {
@@ -336,7 +347,7 @@ static int mend_piece(struct range *range, const struct vas_mend_run *run, uint6
   case VAS_MEND_GUARD:
     return 0;
   case VAS_MEND_MAPPED:
-    if (range->backing >= 0)
+    if (range->backed)
       return -ESTALE;
     return own ? zap(mend, start, end) : 0;
   case VAS_MEND_STORED:
@@ -353,7 +364,7 @@ static int mend_piece(struct range *range, const struct vas_mend_run *run, uint6
   if (run->kind == VAS_MEND_STORED && (error = file_bytes(&mend->files[run->file], offset, &bytes)) < 0)
     return error;
   if (!own) {
-    if (range->backing >= 0)
+    if (range->backed)
       return compare_backed(range, start, bytes, end - start);
     return bytes == NULL && range->vma->inode == 0 ? 0 : write_pages(mend, start, bytes, end - start);
   }
@@ -388,19 +399,13 @@ static int mend_own(void *context, uint64_t start, uint64_t end, enum page_kind 
 
 static int mend_vma(struct mend *mend, const struct vma *vma, uint32_t *run) {
   struct range range = {.mend = mend, .vma = vma, .backing = -1, .file = ~0u, .run = *run, .at = vma->start};
-  cleanup_close int backing = -1;
   const uint64_t *regions = mend->instance->region_device;
-  char name[80];
 
-  if (vma->inode != 0 && (vma->device == regions[0] || vma->device == regions[1])) {
-    snprintf(name, sizeof(name), "%d/map_files/%lx-%lx", mend->instance->pid, vma->start, vma->end);
-    range.backing = backing = openat(proc_directory, name, O_RDONLY | O_CLOEXEC);
-    if (backing < 0)
-      return -errno;
+  range.backed = vma->inode != 0 && (vma->device == regions[0] || vma->device == regions[1]);
+  if (range.backed)
     for (uint32_t i = 0; i < mend->request->file_count; i++)
       if (mend->files[i].inode == vma->inode && mend->files[i].device == vma->device)
         range.file = i;
-  }
   int error = scan_pages(mend->pagemap, vma, vma->start, vma->end, mend_own, &range);
   if (error >= 0)
     error = mend_until(&range, vma->end, false, PAGE_DATA);
@@ -408,6 +413,7 @@ static int mend_vma(struct mend *mend, const struct vma *vma, uint32_t *run) {
     error = flush(mend);
   mend->count = 0;
   *run = range.run;
+  close_fd(&range.backing);
   return error;
 }
 

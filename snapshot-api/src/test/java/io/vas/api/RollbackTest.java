@@ -142,6 +142,7 @@ class RollbackTest extends CommandLineTest {
     run("first", System.getProperty("vas.victims.dir") + "/rollback_counter", "block");
     final String before = snapshot("first");
     assertThat(vas("kill", "-s", "USR2", "first").exitCode()).isZero();
+    await(() -> vas("logs", "first").out().endsWith("\n1\n")); // or the fork would answer, too
     final String later = snapshot("first", "--mode", "stop");
     assertThat(vas("fork", later, "--name", "victim").exitCode()).isZero();
     assertThat(vas("kill", "-s", "USR1", "victim").exitCode()).isZero();

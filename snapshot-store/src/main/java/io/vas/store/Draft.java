@@ -1,7 +1,6 @@
 package io.vas.store;
 
 import io.vas.core.StoreFullException;
-import io.vas.core.linux.DeviceNumber;
 import io.vas.core.linux.Fd;
 import io.vas.core.linux.FileIo;
 import io.vas.core.linux.FileStatus;
@@ -31,7 +30,6 @@ public final class Draft implements PageSink, AutoCloseable {
   private final SnapshotRequest request;
   private final int region;
   private final Map<RegionKind, RegionFile> regions = new EnumMap<>(RegionKind.class);
-  private final Map<RegionKind, DeviceNumber> devices = new EnumMap<>(RegionKind.class);
   private final Reservation reservation;
   private final Layer layer;
   private final List<SharedLayer> baseLayers;
@@ -57,7 +55,6 @@ public final class Draft implements PageSink, AutoCloseable {
       final SnapshotRequest request,
       final int region,
       final Map<RegionKind, RegionFile> regions,
-      final Map<RegionKind, DeviceNumber> devices,
       final Reservation reservation,
       final Layer layer,
       final List<SharedLayer> baseLayers) {
@@ -66,7 +63,6 @@ public final class Draft implements PageSink, AutoCloseable {
     this.request = request;
     this.region = region;
     this.regions.putAll(regions);
-    this.devices.putAll(devices);
     this.reservation = reservation;
     this.layer = layer;
     this.baseLayers = baseLayers;
@@ -147,11 +143,6 @@ public final class Draft implements PageSink, AutoCloseable {
   @Override
   public Fd region(final RegionKind kind) {
     return regions.get(kind).readWrite();
-  }
-
-  @Override
-  public DeviceNumber device(final RegionKind kind) {
-    return devices.get(kind);
   }
 
   @Override

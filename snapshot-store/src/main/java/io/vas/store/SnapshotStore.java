@@ -26,7 +26,6 @@ import java.util.ArrayList;
 import java.util.BitSet;
 import java.util.Collection;
 import java.util.Comparator;
-import java.util.EnumMap;
 import java.util.HashMap;
 import java.util.HashSet;
 import java.util.LinkedHashSet;
@@ -334,7 +333,6 @@ public final class SnapshotStore implements AutoCloseable {
     // Looked at by whoever sets limits meanwhile.
     final Map<RegionKind, RegionFile> regions = new ConcurrentHashMap<>();
     final AtomicLong before = new AtomicLong();
-    final Map<RegionKind, DeviceNumber> devices = new EnumMap<>(RegionKind.class);
     Reservation reservation = null;
     try {
       // Its pages need not fall where there is memory already, so that does not count as spent.
@@ -350,11 +348,10 @@ public final class SnapshotStore implements AutoCloseable {
         if (!regions.containsKey(kind)) {
           regions.put(kind, mounts.createFile(kind, number));
         }
-        devices.put(kind, mounts.device(kind));
       }
       final Layer layer = layers.take();
       final Draft draft =
-          new Draft(this, id, request, number, regions, devices, reservation, layer, baseLayers);
+          new Draft(this, id, request, number, regions, reservation, layer, baseLayers);
       synchronized (lock) {
         drafts.add(draft);
       }
@@ -866,7 +863,13 @@ public final class SnapshotStore implements AutoCloseable {
     return layers.open(layer.name());
   }
 
-  DeviceNumber device(final RegionKind kind) {
+  /**
+   * The file system that all regions of a kind are on, by which mappings of them are recognised.
+   *
+   * @param kind which of the two.
+   * @return its st_dev.
+   */
+  public DeviceNumber device(final RegionKind kind) {
     return mounts.device(kind);
   }
 

@@ -1,7 +1,6 @@
 package io.vas.store;
 
 import io.vas.core.DamagedException;
-import io.vas.core.linux.DeviceNumber;
 import io.vas.core.linux.Fd;
 import io.vas.core.memory.Extent;
 import io.vas.core.memory.PageSource;
@@ -141,11 +140,6 @@ public final class SnapshotUse implements PageSource, AutoCloseable {
   @Override
   public RegionKind kind(final long file) {
     return PagePlace.kind(file);
-  }
-
-  @Override
-  public DeviceNumber device(final RegionKind kind) {
-    return store.device(kind);
   }
 
   @Override

@@ -7,6 +7,7 @@ import io.vas.core.image.Image;
 import io.vas.core.instance.Instance;
 import io.vas.core.instance.Instances;
 import io.vas.core.keeper.Keeper;
+import io.vas.core.memory.RegionKind;
 import io.vas.core.sandbox.RunSpec;
 import io.vas.natives.NativeBinaries;
 import io.vas.store.DescriptorHolder;
@@ -63,7 +64,8 @@ public class LiveInstance {
     try {
       instances = new Instances(state, keeper);
       store = SnapshotStore.open(new StoreConfig(state, BUDGET), DescriptorHolder.of(keeper));
-      checkpointer = new Checkpointer();
+      checkpointer =
+          new Checkpointer(store.device(RegionKind.HUGE), store.device(RegionKind.SMALL));
       instance = instances.run(RunSpec.of(command().toArray(String[]::new)), DEADLINE);
       TimeUnit.MILLISECONDS.sleep(SETTLE_MILLIS);
       if (instance.state() != Instance.State.RUNNING) {
@@ -107,6 +109,9 @@ public class LiveInstance {
     }
     if (store != null) {
       store.close();
+    }
+    if (checkpointer != null) {
+      checkpointer.close();
     }
     keeper.shutdown();
     Directories.delete(directory);

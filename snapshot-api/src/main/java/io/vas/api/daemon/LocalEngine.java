@@ -53,6 +53,7 @@ import io.vas.core.linux.Capability;
 import io.vas.core.linux.Errno;
 import io.vas.core.linux.LinuxException;
 import io.vas.core.memory.MemoryStrategy;
+import io.vas.core.memory.RegionKind;
 import io.vas.core.restore.ForkStage;
 import io.vas.core.restore.InPlaceRollback;
 import io.vas.core.restore.NotInPlaceException;
@@ -101,6 +102,7 @@ public final class LocalEngine implements Engine {
   private final Instances instances;
   private final SnapshotStore store;
   private final Snapshots snapshots;
+  private final Checkpointer checkpointer;
   private final InPlaceRollback inPlace;
   private final CompiledSnapshots compiled;
   private final Timelines timelines;
@@ -178,7 +180,7 @@ public final class LocalEngine implements Engine {
       }
       throw e;
     }
-    final Checkpointer checkpointer = new Checkpointer();
+    checkpointer = new Checkpointer(store.device(RegionKind.HUGE), store.device(RegionKind.SMALL));
     snapshots = new Snapshots(store, checkpointer);
     inPlace = new InPlaceRollback(checkpointer);
     compiled = new CompiledSnapshots(store);
@@ -864,11 +866,15 @@ public final class LocalEngine implements Engine {
       replace(instance, target, request, isCommitted, info, time);
     }
     snapshots.moveTo(instance.id(), info.getSnapshot());
-    LOG.info(
-        "instance {} is back at snapshot {}{}",
-        instance,
-        info.getSnapshot(),
-        info.getInPlace() ? " in place" : ", replaced: " + info.getReason());
+    if (info.getInPlace()) {
+      LOG.debug("instance {} is back at snapshot {} in place", instance, info.getSnapshot());
+    } else {
+      LOG.info(
+          "instance {} is back at snapshot {}, replaced: {}",
+          instance,
+          info.getSnapshot(),
+          info.getReason());
+    }
     return info.setTotalUs(time.elapsedMicros()).build();
   }
 
@@ -1038,6 +1044,7 @@ public final class LocalEngine implements Engine {
         // Not every end is heard of.
         origins.keySet().forEach(this::releaseOrigin);
       } finally {
+        checkpointer.close();
         counters.close();
       }
     }

@@ -4,6 +4,7 @@ import io.vas.core.DeadlineException;
 import io.vas.core.StoreFullException;
 import io.vas.core.UnsupportedException;
 import io.vas.core.VasException;
+import io.vas.core.checkpoint.RecordFiles.RecordFile;
 import io.vas.core.image.Image;
 import io.vas.core.keeper.FreezeException;
 import io.vas.core.keeper.FreezeMode;
@@ -15,7 +16,6 @@ import io.vas.core.linux.DeviceNumber;
 import io.vas.core.linux.Errno;
 import io.vas.core.linux.Fd;
 import io.vas.core.linux.FileStatus;
-import io.vas.core.linux.MappedMemory;
 import io.vas.core.linux.MemFd;
 import io.vas.core.memory.PageSink;
 import io.vas.core.memory.RegionKind;
@@ -36,9 +36,10 @@ import java.util.stream.Stream;
 
 /**
  * Takes snapshots: the keeper freezes an instance, records raw facts, copies its pages and lets it
- * go on; what was recorded is interpreted afterwards. Thread-safe.
+ * go on; what was recorded is interpreted afterwards. Thread-safe, but to be closed when nobody
+ * uses it any more.
  */
-public final class Checkpointer {
+public final class Checkpointer implements AutoCloseable {
   /** Raised when an older version would misunderstand an image. */
   public static final int IMAGE_VERSION = 2;
 
@@ -49,16 +50,23 @@ public final class Checkpointer {
 
   private static final int ATTEMPTS = 3;
 
-  private final DeviceNumber sharedMemory;
+  private final Plan.Devices devices;
   private final Plan livePlan;
   private final Plan stopPlan;
   private final Plan comparingPlan;
+  private final RecordFiles recordFiles = new RecordFiles();
   private UnaryOperator<FreezeRequest> changes = UnaryOperator.identity();
 
-  /** A checkpointer. */
-  public Checkpointer() {
+  /**
+   * A checkpointer for the snapshots of one store.
+   *
+   * @param huge the device of its regions with huge pages, by which mappings of them are
+   *     recognised.
+   * @param small that of its regions with small pages.
+   */
+  public Checkpointer(final DeviceNumber huge, final DeviceNumber small) {
     try (Fd probe = MemFd.create("vas-probe", 0, 0)) {
-      sharedMemory = FileStatus.of(probe).device();
+      devices = new Plan.Devices(FileStatus.of(probe).device(), huge, small);
     }
     livePlan = plan(new PlanBuilder(), false);
     stopPlan = plan(new PlanBuilder(), true);
@@ -66,13 +74,13 @@ public final class Checkpointer {
   }
 
   private Plan plan(final PlanBuilder builder, final boolean frozen) {
-    return Plan.ofAllResources(builder, sharedMemory, more -> planBesides(more, frozen));
+    return Plan.ofAllResources(builder, devices, more -> planBesides(more, frozen));
   }
 
   private Plan comparingPlan(final PlanBuilder builder) {
     return Plan.ofAllResources(
         builder,
-        sharedMemory,
+        devices,
         more -> {
           Interpretation.plan(more, true);
           more.instanceProgram().compareTrees(COMPARE_FILES, more.upper(), more.layer());
@@ -178,10 +186,10 @@ public final class Checkpointer {
    * The sink's files are used again: pages are written over, and what is not listed is not read.
    */
   private Checkpoint takeWithOwnPlan(final Take asked, final int attempts) {
-    try {
-      final Path process = Path.of("/proc", Integer.toString(asked.instance().pid()));
-      clear(asked.sink().layer());
-      return take(asked, plan(new PlanBuilder(process), true));
+    final Path process = Path.of("/proc", Integer.toString(asked.instance().pid()));
+    clear(asked.sink().layer());
+    try (Plan own = plan(new PlanBuilder(process), true)) {
+      return take(asked, own);
     } catch (final PlanOutdatedException e) {
       if (attempts == 1) {
         throw e;
@@ -209,35 +217,31 @@ public final class Checkpointer {
     final Subject instance = asked.instance();
     final PageSink sink = asked.sink();
     sink.clear();
-    try (Fd planFile =
-            MemFd.of(
-                "vas-plan", by.bytes(sink.device(RegionKind.HUGE), sink.device(RegionKind.SMALL)));
-        Fd recordFile = MemFd.create("vas-record", 0, 0)) {
-      final FreezeReply reply = freeze(asked, by, planFile, recordFile);
-      try (MappedMemory memory = MappedMemory.mapReadOnly(recordFile, 0, reply.recordLength())) {
-        final InstanceRecord record =
-            new InstanceRecord(by, memory, reply.recordLength(), instance.pid());
-        final Image image =
-            new Interpretation(
-                    instance,
-                    layersOf(instance, sink),
-                    Optional.of(new Pages(sink, asked.base(), reply.base() != 0)),
-                    record,
-                    reply.tracked(),
-                    new HostFacts())
-                .image();
-        return new Checkpoint(
-            image,
-            reply.frozenNanos(),
-            reply.pages(),
-            reply.stageNanos(),
-            reply.frozenPages(),
-            reply.objectPages(),
-            reply.otherNanos(),
-            reply.roundPages(),
-            reply.cut(),
-            reply.base() != 0);
-      }
+    try (RecordFile file = recordFiles.take()) {
+      final FreezeReply reply = freeze(asked, by, file.fd());
+      file.written(reply.recordLength());
+      final InstanceRecord record =
+          new InstanceRecord(by, file.memory(), file.length(), instance.pid());
+      final Image image =
+          new Interpretation(
+                  instance,
+                  layersOf(instance, sink),
+                  Optional.of(new Pages(sink, asked.base(), reply.base() != 0)),
+                  record,
+                  reply.tracked(),
+                  new HostFacts())
+              .image();
+      return new Checkpoint(
+          image,
+          reply.frozenNanos(),
+          reply.pages(),
+          reply.stageNanos(),
+          reply.frozenPages(),
+          reply.objectPages(),
+          reply.otherNanos(),
+          reply.roundPages(),
+          reply.cut(),
+          reply.base() != 0);
     }
   }
 
@@ -276,7 +280,9 @@ public final class Checkpointer {
       final List<Fd> layers,
       final Duration deadline) {
     final Path process = Path.of("/proc", Integer.toString(instance.pid()));
-    return inspect(instance, comparingPlan(new PlanBuilder(process)), layer, layers, deadline);
+    try (Plan own = comparingPlan(new PlanBuilder(process))) {
+      return inspect(instance, own, layer, layers, deadline);
+    }
   }
 
   private Inspection inspect(
@@ -285,13 +291,9 @@ public final class Checkpointer {
       final Optional<Fd> layer,
       final List<Fd> layers,
       final Duration deadline) {
-    final List<DeviceNumber> devices = new ArrayList<>();
-    for (final RegionKind kind : RegionKind.values()) {
-      devices.add(
-          instance.origin().map(origin -> origin.pages().device(kind)).orElse(DeviceNumber.of(0)));
-    }
-    try (Fd planFile = MemFd.of("vas-plan", by.bytes(devices.get(0), devices.get(1)));
-        Fd recordFile = MemFd.create("vas-record", 0, 0)) {
+    final Fd noRegion = by.file(); // nothing is written to it
+    final RecordFile file = recordFiles.take();
+    try {
       final Params params =
           Params.forFreeze(by.instanceProgram())
               .kept(PlanBuilder.UPPER, Sandbox.KEPT_UPPER)
@@ -305,27 +307,25 @@ public final class Checkpointer {
       final FreezeReply reply =
           freeze(
               instance,
-              new FreezeRequest(instance.id(), planFile, recordFile, planFile, planFile, deadline)
+              new FreezeRequest(instance.id(), by.file(), file.fd(), noRegion, noRegion, deadline)
                   .recordsOnly()
                   .keeps()
                   .params(params));
-      return new Inspection(
-          instance,
-          layers,
-          by,
-          MappedMemory.mapReadOnly(recordFile, 0, reply.recordLength()),
-          reply.tracked());
+      file.written(reply.recordLength());
+      return new Inspection(instance, layers, by, file, reply.tracked());
+    } catch (final RuntimeException e) {
+      file.close();
+      throw e;
     }
   }
 
-  private FreezeReply freeze(
-      final Take asked, final Plan by, final Fd planFile, final Fd recordFile) {
+  private FreezeReply freeze(final Take asked, final Plan by, final Fd recordFile) {
     final Subject instance = asked.instance();
     final PageSink sink = asked.sink();
     final FreezeRequest request =
         new FreezeRequest(
                 instance.id(),
-                planFile,
+                by.file(),
                 recordFile,
                 sink.region(RegionKind.HUGE),
                 sink.region(RegionKind.SMALL),
@@ -369,5 +369,13 @@ public final class Checkpointer {
     layers.add(sink.layer());
     instance.origin().ifPresent(origin -> layers.addAll(origin.pages().layers()));
     return layers;
+  }
+
+  @Override
+  public void close() {
+    livePlan.close();
+    stopPlan.close();
+    comparingPlan.close();
+    recordFiles.close();
   }
 }

@@ -1,9 +1,9 @@
 package io.vas.core.checkpoint;
 
 import io.vas.core.UnsupportedException;
+import io.vas.core.checkpoint.RecordFiles.RecordFile;
 import io.vas.core.image.Image;
 import io.vas.core.linux.Fd;
-import io.vas.core.linux.MappedMemory;
 import io.vas.core.linux.ProcStat;
 import io.vas.core.linux.Signals;
 import io.vas.core.resource.HostFacts;
@@ -26,7 +26,7 @@ public final class Inspection implements AutoCloseable {
   private final Subject instance;
   private final List<Fd> layers;
   private final Plan plan;
-  private final MappedMemory memory;
+  private final RecordFile file;
   private final boolean isTracked;
   private final HostFacts host = new HostFacts();
   private InstanceRecord record;
@@ -37,19 +37,19 @@ public final class Inspection implements AutoCloseable {
    * @param instance of which.
    * @param layers its layers, as far as they are known, the uppermost first.
    * @param plan by which the record was made.
-   * @param memory the record, which is unmapped with this.
+   * @param file the record, which is closed with this.
    * @param isTracked whether the keeper tracks its writes.
    */
   Inspection(
       final Subject instance,
       final List<Fd> layers,
       final Plan plan,
-      final MappedMemory memory,
+      final RecordFile file,
       final boolean isTracked) {
     this.instance = instance;
     this.layers = layers;
     this.plan = plan;
-    this.memory = memory;
+    this.file = file;
     this.isTracked = isTracked;
   }
 
@@ -141,12 +141,27 @@ public final class Inspection implements AutoCloseable {
    * @return a copy; empty if it is too long.
    */
   public Optional<Known> remember(final int mostBytes) {
-    if (memory.length() > mostBytes) {
+    return remember(mostBytes, host);
+  }
+
+  /**
+   * Keep what was found in place of what is like it: what goes on counting may not have since.
+   *
+   * @param earlier which {@link #isLike} has found to be.
+   * @param mostBytes a longer record is not kept.
+   * @return a copy; empty if it is too long.
+   */
+  public Optional<Known> rememberInsteadOf(final Known earlier, final int mostBytes) {
+    return remember(mostBytes, earlier.host);
+  }
+
+  private Optional<Known> remember(final int mostBytes, final HostFacts facts) {
+    if (file.length() > mostBytes) {
       return Optional.empty();
     }
-    final byte[] copy = new byte[(int) memory.length()];
-    memory.buffer().getBytes(0, copy);
-    return Optional.of(new Known(plan, copy, host));
+    final byte[] copy = new byte[(int) file.length()];
+    file.memory().buffer().getBytes(0, copy);
+    return Optional.of(new Known(plan, copy, facts));
   }
 
   /**
@@ -159,19 +174,20 @@ public final class Inspection implements AutoCloseable {
   public boolean isLike(final Known earlier) {
     final DirectBuffer before = new UnsafeBuffer(earlier.bytes);
     return plan == earlier.plan
-        && new RecordComparison(plan, instance.log()).isLike(before, memory.buffer())
+        && new RecordComparison(plan, instance.log())
+            .isLike(before, file.memory().buffer(0, (int) file.length()))
         && earlier.host.stillHold();
   }
 
   private InstanceRecord record() {
     if (record == null) {
-      record = new InstanceRecord(plan, memory, memory.length(), instance.pid());
+      record = new InstanceRecord(plan, file.memory(), file.length(), instance.pid());
     }
     return record;
   }
 
   @Override
   public void close() {
-    memory.close();
+    file.close();
   }
 }

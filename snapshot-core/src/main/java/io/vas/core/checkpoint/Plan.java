@@ -5,6 +5,8 @@ import static java.nio.ByteOrder.LITTLE_ENDIAN;
 import io.vas.core.keeper.KeeperProtocolDescriptor;
 import io.vas.core.keeper.PlanDescriptor;
 import io.vas.core.linux.DeviceNumber;
+import io.vas.core.linux.Fd;
+import io.vas.core.linux.MemFd;
 import io.vas.core.linux.RawText;
 import io.vas.core.program.Program;
 import io.vas.core.program.ProgramBuilder;
@@ -19,13 +21,12 @@ import java.util.Map;
 import java.util.function.Consumer;
 import org.agrona.BitUtil;
 import org.agrona.ExpandableArrayBuffer;
-import org.agrona.concurrent.UnsafeBuffer;
 
 /**
  * What the keeper is to record while an instance is frozen. Made once from all resources, and good
  * for every instance. Immutable.
  */
-public final class Plan {
+public final class Plan implements AutoCloseable {
   private final List<String> processFiles;
   private final List<String> taskFiles;
   private final List<String> runningFiles;
@@ -34,7 +35,16 @@ public final class Plan {
   private final Program taskProgram;
   private final Program instanceProgram;
   private final List<Rule> descriptorRules = new ArrayList<>();
-  private final byte[] bytes;
+  private final Fd file;
+
+  /**
+   * File systems by which files are recognised.
+   *
+   * @param sharedMemory of memfds and shared anonymous memory.
+   * @param huge of regions with huge pages.
+   * @param small of regions with small pages.
+   */
+  record Devices(DeviceNumber sharedMemory, DeviceNumber huge, DeviceNumber small) {}
 
   /**
    * A program for descriptors of some kind.
@@ -44,7 +54,7 @@ public final class Plan {
    */
   record Rule(String linkPrefix, Program program) {}
 
-  private Plan(final PlanBuilder builder, final DeviceNumber sharedMemory) {
+  private Plan(final PlanBuilder builder, final Devices devices) {
     processFiles = builder.processFiles();
     taskFiles = builder.taskFiles();
     runningFiles = builder.runningFiles();
@@ -55,21 +65,19 @@ public final class Plan {
     for (final Map.Entry<String, ProgramBuilder> rule : builder.descriptorRules().entrySet()) {
       descriptorRules.add(new Rule(rule.getKey(), build(rule.getValue())));
     }
-    bytes = encode(sharedMemory);
+    file = MemFd.of("vas-plan", encode(devices));
   }
 
   /**
    * The plan of all resources.
    *
    * @param builder an empty one.
-   * @param sharedMemory the device of memfds and shared anonymous memory.
+   * @param devices file systems of this machine.
    * @param more asks for what is recorded besides.
    * @return the plan.
    */
   static Plan ofAllResources(
-      final PlanBuilder builder,
-      final DeviceNumber sharedMemory,
-      final Consumer<PlanBuilder> more) {
+      final PlanBuilder builder, final Devices devices, final Consumer<PlanBuilder> more) {
     for (final ProcessResource resource : Resources.process()) {
       builder.processProgram().resource(resource.kind());
       builder.instanceProgram().resource(resource.kind());
@@ -84,7 +92,7 @@ public final class Plan {
       resource.plan(builder);
     }
     more.accept(builder);
-    return new Plan(builder, sharedMemory);
+    return new Plan(builder, devices);
   }
 
   private static Program build(final ProgramBuilder builder) {
@@ -126,22 +134,20 @@ public final class Plan {
   }
 
   /**
-   * The plan as the keeper reads it.
+   * The plan as the keeper reads it. To make the file takes longer than to freeze a small instance.
    *
-   * @param huge the device of regions with huge pages.
-   * @param small the device of regions with small pages.
-   * @return a new array.
+   * @return a file, which stays the plan's.
    */
-  byte[] bytes(final DeviceNumber huge, final DeviceNumber small) {
-    final byte[] copy = bytes.clone();
-    final UnsafeBuffer buffer = new UnsafeBuffer(copy);
-    buffer.putLong(PlanDescriptor.REGION_DEVICE_OFFSET, huge.encoded(), LITTLE_ENDIAN);
-    buffer.putLong(
-        PlanDescriptor.REGION_DEVICE_OFFSET + Long.BYTES, small.encoded(), LITTLE_ENDIAN);
-    return copy;
+  Fd file() {
+    return file;
   }
 
-  private byte[] encode(final DeviceNumber sharedMemory) {
+  @Override
+  public void close() {
+    file.close();
+  }
+
+  private byte[] encode(final Devices devices) {
     final Encoder encoder = new Encoder();
     encoder.putLong(PlanDescriptor.MAGIC_OFFSET, PlanDescriptor.MAGIC);
     encoder.putInt(PlanDescriptor.VERSION_OFFSET, KeeperProtocolDescriptor.PROTOCOL_VERSION);
@@ -167,7 +173,9 @@ public final class Plan {
     encoder.putInt(PlanDescriptor.DESCRIPTOR_RULES_COUNT_OFFSET, descriptorRules.size());
     encoder.putInt(PlanDescriptor.RUNNING_FILES_OFFSET_OFFSET, encoder.names(runningFiles));
     encoder.putInt(PlanDescriptor.RUNNING_FILES_COUNT_OFFSET, runningFiles.size());
-    encoder.putLong(PlanDescriptor.SHM_DEVICE_OFFSET, sharedMemory.encoded());
+    encoder.putLong(PlanDescriptor.SHM_DEVICE_OFFSET, devices.sharedMemory().encoded());
+    encoder.putLong(PlanDescriptor.REGION_DEVICE_OFFSET, devices.huge().encoded());
+    encoder.putLong(PlanDescriptor.REGION_DEVICE_OFFSET + Long.BYTES, devices.small().encoded());
     return encoder.finish();
   }
 

@@ -38,35 +38,42 @@ final class TextCursor {
     }
     final TextCursor one = new TextCursor("", some);
     final TextCursor two = new TextCursor("", other);
-    do {
-      one.skipLines(isIgnored);
-      two.skipLines(isIgnored);
-      if (one.atEnd() || two.atEnd()) {
-        return one.atEnd() && two.atEnd();
+    // Whether equal lines are ignored does not matter.
+    for (one.skipSameLines(two); !one.atEnd() || !two.atEnd(); one.skipSameLines(two)) {
+      if (!one.skipLineIf(isIgnored) && !two.skipLineIf(isIgnored)) {
+        return false;
       }
-    } while (one.isSameLine(two));
-    return false;
-  }
-
-  private void skipLines(final Predicate<TextCursor> isIgnored) {
-    while (!atEnd() && isIgnored.test(this)) {
-      skipLine();
     }
+    return true;
   }
 
-  /** Goes past the line in both. */
-  private boolean isSameLine(final TextCursor other) {
-    final int begin = position;
-    final int otherBegin = other.position;
+  private boolean skipLineIf(final Predicate<TextCursor> isIgnored) {
+    if (atEnd() || !isIgnored.test(this)) {
+      return false;
+    }
     skipLine();
-    other.skipLine();
-    return Arrays.equals(
-        bytes,
-        begin,
-        Math.min(position, end),
-        other.bytes,
-        otherBegin,
-        Math.min(other.position, other.end));
+    return true;
+  }
+
+  /** Both are at the beginning of a line. Goes to that of the first that is not the same. */
+  private void skipSameLines(final TextCursor other) {
+    int same =
+        Arrays.mismatch(
+            bytes,
+            Math.min(position, end),
+            end,
+            other.bytes,
+            Math.min(other.position, other.end),
+            other.end);
+    if (same < 0) {
+      same = end - position;
+    } else {
+      while (same > 0 && bytes[position + same - 1] != '\n') {
+        same--;
+      }
+    }
+    position += same;
+    other.position += same;
   }
 
   boolean isNext(final String text) {

@@ -1,6 +1,5 @@
 package io.vas.core.memory;
 
-import io.vas.core.linux.DeviceNumber;
 import io.vas.core.linux.Fd;
 
 /**
@@ -18,15 +17,6 @@ public interface PageSink {
    * @return a descriptor for reading and writing that belongs to the sink.
    */
   Fd region(RegionKind kind);
-
-  /**
-   * The file system that all regions of a kind are on, by which mappings of older snapshots are
-   * recognised.
-   *
-   * @param kind which of the two.
-   * @return its st_dev.
-   */
-  DeviceNumber device(RegionKind kind);
 
   /**
    * Forget what was stored, shared and dropped so far, and what was written to the files: an

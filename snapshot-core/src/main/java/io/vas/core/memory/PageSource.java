@@ -1,6 +1,5 @@
 package io.vas.core.memory;
 
-import io.vas.core.linux.DeviceNumber;
 import io.vas.core.linux.Fd;
 import java.util.List;
 
@@ -40,14 +39,6 @@ public interface PageSource {
    * @return what it was stored in.
    */
   RegionKind kind(long file);
-
-  /**
-   * The file system that all files of a kind are on, by which mappings of them are recognised.
-   *
-   * @param kind which of the two.
-   * @return its st_dev.
-   */
-  DeviceNumber device(RegionKind kind);
 
   /**
    * Whether a file was made for this very snapshot, so that between the snapshot's pages in it

@@ -9,7 +9,9 @@ import java.nio.file.Files;
 import java.nio.file.LinkOption;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
+import java.util.concurrent.ConcurrentHashMap;
 
 /**
  * Namespaces other than those that every instance is given, which are refused: user and time
@@ -20,6 +22,8 @@ import java.util.Optional;
  * refused.
  */
 public final class Namespaces extends Refusal.OfProcess {
+  private static final Path SELF = Path.of("/proc/self");
+
   /** Those that an instance shares with us. */
   private static final List<String> SHARED = List.of("user", "time");
 
@@ -29,6 +33,9 @@ public final class Namespaces extends Refusal.OfProcess {
 
   /** Those that unshare(2) changes for children only. */
   private static final List<String> OF_CHILDREN = List.of("pid", "time");
+
+  /** What the links of ours say, which never change. */
+  private static final Map<String, Optional<String>> OURS = new ConcurrentHashMap<>();
 
   /** The kind. */
   public Namespaces() {}
@@ -42,7 +49,7 @@ public final class Namespaces extends Refusal.OfProcess {
   void refuse(final ProcessRecord process, final CaptureContext context) {
     final Path first = Path.of("/proc", Integer.toString(process.outerPid()));
     for (final String name : SHARED) {
-      if (differ(context.host(), first, name, Path.of("/proc/self"), name)
+      if (differ(context.host(), first, name, SELF, name)
           && !(name.equals("time") && hasGivenClocks(first, context))) {
         throw context.unsupported(process, name + " namespace", "the process has one of its own");
       }
@@ -100,7 +107,10 @@ public final class Namespaces extends Refusal.OfProcess {
     final Path link = task.resolve("ns").resolve(name);
     final Path otherLink = other.resolve("ns").resolve(otherName);
     final Optional<String> here = host.link(link.toString());
-    final Optional<String> there = host.link(otherLink.toString());
+    final Optional<String> there =
+        other.equals(SELF)
+            ? OURS.computeIfAbsent(otherName, ours -> new HostFacts().link(otherLink.toString()))
+            : host.link(otherLink.toString());
     if (here.isPresent() && there.isPresent()) {
       return !here.equals(there);
     }

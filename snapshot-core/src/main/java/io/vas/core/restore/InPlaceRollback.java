@@ -217,6 +217,10 @@ public final class InPlaceRollback {
     final Answer last = answers.get(instance.id());
     if (last != null && last.wanted().equals(wanted) && found.isLike(last.found())) {
       repeats.incrementAndGet();
+      found
+          .rememberInsteadOf(last.found(), KNOWN_LENGTH_MAX)
+          .ifPresent(
+              known -> answers.put(instance.id(), new Answer(wanted, known, last.request())));
       return last.request();
     }
     if (!found.sameFiles()) {

@@ -6,7 +6,6 @@ import io.vas.core.image.Backing;
 import io.vas.core.image.MappedFile;
 import io.vas.core.image.MemoryImage;
 import io.vas.core.image.VmaImage;
-import io.vas.core.linux.DeviceNumber;
 import io.vas.core.linux.Fd;
 import io.vas.core.linux.FileIo;
 import io.vas.core.linux.MemFd;
@@ -54,11 +53,6 @@ class MemoryPlanTest {
     @Override
     public RegionKind kind(final long file) {
       return RegionKind.SMALL;
-    }
-
-    @Override
-    public DeviceNumber device(final RegionKind kind) {
-      return DeviceNumber.of(0);
     }
 
     @Override

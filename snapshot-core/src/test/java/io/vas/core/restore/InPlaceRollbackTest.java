@@ -347,7 +347,7 @@ class InPlaceRollbackTest {
   @Test
   void shouldBeLetGoWhenTheDaemonGoesInItsMidst() throws Exception {
     final VictimInstance victim = host.run(VICTIM, "pages");
-    host.checkpointer().inspect(victim, Optional.empty(), List.of(), VictimHost.DEADLINE);
+    host.checkpointer().inspect(victim, Optional.empty(), List.of(), VictimHost.DEADLINE).close();
     final Path status = Path.of("/proc", Integer.toString(victim.pid()), "status");
     assertThat(status).content().contains("State:\tt");
     host.keeper().close();

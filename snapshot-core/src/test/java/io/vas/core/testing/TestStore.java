@@ -49,6 +49,16 @@ public final class TestStore implements AutoCloseable {
   }
 
   /**
+   * The file system that all regions of a kind are on.
+   *
+   * @param kind which of the two.
+   * @return its st_dev.
+   */
+  public DeviceNumber device(final RegionKind kind) {
+    return FileStatus.of(mounts.get(kind).readOnlyMount()).device();
+  }
+
+  /**
    * Room for a snapshot.
    *
    * @return both ends of it.
@@ -124,11 +134,6 @@ public final class TestStore implements AutoCloseable {
     @Override
     public Fd region(final RegionKind kind) {
       return writing ? files.get(kind).readWrite() : files.get(kind).readOnly();
-    }
-
-    @Override
-    public DeviceNumber device(final RegionKind kind) {
-      return FileStatus.of(files.get(kind).readWrite()).device();
     }
 
     @Override

@@ -7,6 +7,7 @@ import io.vas.core.keeper.ProgramFile;
 import io.vas.core.keeper.SpawnReply;
 import io.vas.core.linux.Fd;
 import io.vas.core.linux.OpenFlags;
+import io.vas.core.memory.RegionKind;
 import io.vas.core.sandbox.Commands;
 import io.vas.core.sandbox.HostMounts;
 import io.vas.core.sandbox.RunSpec;
@@ -30,7 +31,7 @@ public final class VictimHost implements AutoCloseable {
   private final Path directory;
   private final Keeper keeper;
   private final TestStore store;
-  private final Checkpointer checkpointer = new Checkpointer();
+  private final Checkpointer checkpointer;
   private final SandboxSpec sandbox;
   private final AtomicLong ids = new AtomicLong();
   private final List<VictimInstance> instances = new ArrayList<>();
@@ -44,6 +45,8 @@ public final class VictimHost implements AutoCloseable {
     this.directory = directory;
     this.keeper = Keeper.start(directory);
     this.store = new TestStore(keeper);
+    this.checkpointer =
+        new Checkpointer(store.device(RegionKind.HUGE), store.device(RegionKind.SMALL));
     final HostMounts mounts = HostMounts.current(directory);
     this.sandbox = new SandboxSpec("victim", false, mounts.mountPoints(), List.of());
   }
@@ -181,6 +184,7 @@ public final class VictimHost implements AutoCloseable {
   public void close() {
     instances.forEach(VictimInstance::close);
     store.close();
+    checkpointer.close();
     keeper.shutdown();
   }
 }
