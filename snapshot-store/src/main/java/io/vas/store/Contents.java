@@ -1,5 +1,6 @@
 package io.vas.store;
 
+import io.vas.core.DamagedException;
 import io.vas.store.journal.SpaceRecord;
 import java.util.List;
 import java.util.Optional;
@@ -138,6 +139,18 @@ final class Contents {
 
   Optional<String> damage() {
     return damage;
+  }
+
+  /**
+   * Check that nothing is known to be broken.
+   *
+   * @throws DamagedException otherwise.
+   */
+  void checkIntact() {
+    final Optional<String> what = damage;
+    if (what.isPresent()) {
+      throw new DamagedException("it is damaged: " + what.get());
+    }
   }
 
   void setDamage(final Optional<String> what) {

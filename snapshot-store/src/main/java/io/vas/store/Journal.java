@@ -264,6 +264,20 @@ final class Journal implements AutoCloseable {
     return append(record.toByteArray(), RESERVE);
   }
 
+  /**
+   * Take memory for a record that takes room.
+   *
+   * @param payloadLength bytes of it at most.
+   * @throws StoreFullException if there is no room.
+   */
+  void reserve(final int payloadLength) {
+    final long next = end + recordLength(payloadLength);
+    if (next + RESERVE > limit) {
+      throw full(null);
+    }
+    allocate(next + PAYLOAD_OFFSET + RESERVE);
+  }
+
   /** Append a record that makes room, for which some is always kept. */
   void appendLast(final JournalRecord record) {
     append(record.toByteArray(), 0);

@@ -24,7 +24,7 @@ final class JournalDescriptor {
   static final long MAGIC = 0x314c4e524a534156L;
 
   /** Raised when an older version would misunderstand a journal, or what is kept beside it. */
-  static final int VERSION = 2;
+  static final int VERSION = 3;
 
   static final int MAGIC_OFFSET = 0;
   static final int VERSION_OFFSET = MAGIC_OFFSET + Long.BYTES;

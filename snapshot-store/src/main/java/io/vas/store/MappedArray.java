@@ -53,6 +53,11 @@ final class MappedArray implements AutoCloseable {
     }
   }
 
+  /** Whether there is memory for an element. */
+  boolean has(final long element) {
+    return element >= 0 && (element + 1) << elementShift <= allocated;
+  }
+
   /** Elements that were ever written lie below. */
   long written() {
     return FileIo.nextHole(file, 0) >>> elementShift;
@@ -107,6 +112,12 @@ final class MappedArray implements AutoCloseable {
   void putInt(final long element, final int index, final int value) {
     final long at = (element << elementShift) + (long) index * Integer.BYTES;
     view(at).putInt(within(at), value);
+  }
+
+  /** A long of an element. */
+  long getLong(final long element, final int index) {
+    final long at = (element << elementShift) + (long) index * Long.BYTES;
+    return view(at).getLong(within(at));
   }
 
   /** An element that is a long. */

@@ -9,6 +9,7 @@ import java.util.Optional;
 import java.util.function.LongConsumer;
 import org.agrona.collections.IntArrayList;
 import org.agrona.collections.IntHashSet;
+import org.agrona.collections.LongArrayList;
 
 /**
  * The page tables of all snapshots: radix trees that share what they have in common. They lie in
@@ -16,16 +17,23 @@ import org.agrona.collections.IntHashSet;
  *
  * <pre>
  *  nodes    8 numbers of 32 bits: of nodes of the level below or, in the lowest level, of pages; 0: none
- *  pages    where a page is stored: 64 bits of the store's choice
+ *  pages    where a page is stored: 64 bits of the store's choice; then, of 32 bits each, the CRC-32C
+ *           of the page, 1 in place of 0, or 0 if it has not been computed yet; and the seal of where
+ *           it is stored
  *  counts   how many nodes, or tables, have a node; how many pages are below it; how many nodes have
  *           a page
- *  checksums  CRC-32C of a page, 1 in place of 0; 0 if it has not been computed yet
+ *  seals    checksum of a node that is complete: of its level and its entries; 0 if it is not
  * </pre>
  *
  * <p>A node that several tables have is never changed: who changes a table copies what it shares on
  * the way down. What a table holds alone goes with it. Only what is reachable from a table that
  * somebody knows of counts, so the counts are made anew when the tables are opened, and whoever
  * dies while he makes or frees a table leaves nothing behind.
+ *
+ * <p>What is reached through a node counts only if its seal says that it is what was written: it is
+ * looked at by who opens the tables, verifies, lists, copies or frees, and so is that of a page but
+ * by who copies. So a broken node is never followed to pages that are somebody else's, and who has
+ * it is {@linkplain #hasBroken found}. A look-up of a single page does without.
  *
  * <p>Tables that are complete may be read by any number of threads, while one at a time makes or
  * frees others.
@@ -40,7 +48,10 @@ final class PageTables implements AutoCloseable {
   private static final String PAGES = "pages";
   private static final String PAGE_COUNTS = "page-counts";
 
-  private static final String CHECKSUMS = "checksums";
+  private static final String SEALS = "seals";
+
+  /** The fractional part of the golden ratio, odd: no bit of a factor is lost. */
+  private static final long MIX = 0x9e3779b97f4a7c15L;
 
   private static final int SHIFT = 3;
   private static final int ENTRIES = 1 << SHIFT;
@@ -48,20 +59,44 @@ final class PageTables implements AutoCloseable {
   private static final int TOP = PAGE_NUMBER_BITS / SHIFT - 1;
   private static final long CAPACITY = 1L << 30;
 
+  /** Of an element of pages. */
+  private static final int PAGE_LENGTH = 16;
+
+  /** Which of its numbers of 32 bits. */
+  private static final int CHECKSUM = 2;
+
+  private static final int PAGE_SEAL = 3;
+
+  /** In all arrays. */
+  private static final long NODE_BYTES = (ENTRIES + 3) * Integer.BYTES;
+
+  private static final long PAGE_BYTES = PAGE_LENGTH + Integer.BYTES;
+
   private final MappedArray nodes;
   private final MappedArray nodeCounts;
   private final MappedArray nodePages;
   private final MappedArray pages;
   private final MappedArray pageCounts;
-  private final MappedArray checksums;
+  private final MappedArray seals;
   private final IntArrayList freeNodes = new IntArrayList();
   private final IntArrayList freePages = new IntArrayList();
+
+  /** Nodes that were made and not sealed: their numbers, and in the lowest 8 bits their levels. */
+  private final LongArrayList unsealed = new LongArrayList();
+
+  /** Nodes that are not what was written, as far as that is known, and that tables still have. */
+  private final IntHashSet broken = new IntHashSet();
+
   private final Stored stored;
   private final LongConsumer freed;
   private int nextNode = 1;
   private int nextPage = 1;
   private long liveNodes;
   private long livePages;
+  private volatile boolean hasBroken;
+
+  /** Whether a table that is being made would have had something of a broken node. */
+  private boolean metBroken;
 
   /**
    * The tables of a directory.
@@ -76,9 +111,12 @@ final class PageTables implements AutoCloseable {
     nodes = new MappedArray(directory.resolve(NODES), ENTRIES * Integer.BYTES, CAPACITY);
     nodeCounts = new MappedArray(directory.resolve(NODE_COUNTS), Integer.BYTES, CAPACITY);
     nodePages = new MappedArray(directory.resolve(NODE_PAGES), Integer.BYTES, CAPACITY);
-    pages = new MappedArray(directory.resolve(PAGES), Long.BYTES, CAPACITY);
+    pages = new MappedArray(directory.resolve(PAGES), PAGE_LENGTH, CAPACITY);
     pageCounts = new MappedArray(directory.resolve(PAGE_COUNTS), Integer.BYTES, CAPACITY);
-    checksums = new MappedArray(directory.resolve(CHECKSUMS), Integer.BYTES, CAPACITY);
+    seals = new MappedArray(directory.resolve(SEALS), Integer.BYTES, CAPACITY);
+    nodes.allocate(nodes.written());
+    pages.allocate(pages.written());
+    seals.allocate(nodes.written());
     nodeCounts.clear();
     nodeCounts.allocate(nodes.written() + 1);
     nodePages.clear();
@@ -89,8 +127,7 @@ final class PageTables implements AutoCloseable {
 
   /** Remove the tables of a directory, if there are any. */
   static void delete(final Path directory) throws IOException {
-    for (final String name :
-        List.of(NODES, NODE_COUNTS, NODE_PAGES, PAGES, PAGE_COUNTS, CHECKSUMS)) {
+    for (final String name : List.of(NODES, NODE_COUNTS, NODE_PAGES, PAGES, PAGE_COUNTS, SEALS)) {
       Files.deleteIfExists(directory.resolve(name));
     }
   }
@@ -120,6 +157,7 @@ final class PageTables implements AutoCloseable {
     if (node == 0) {
       return;
     }
+    takeRoom(node + 1L);
     final int count = nodeCounts.getInt(node, 0);
     nodeCounts.putInt(node, 0, count + 1);
     if (count > 0) {
@@ -127,6 +165,9 @@ final class PageTables implements AutoCloseable {
     }
     liveNodes++;
     nextNode = Math.max(nextNode, node + 1);
+    if (!isIntact(node, level) || (level == 0 && !areNewPagesIntact(node))) {
+      cut(node);
+    }
     int below = 0;
     for (int i = 0; i < ENTRIES; i++) {
       final int entry = nodes.getInt(node, i);
@@ -144,6 +185,34 @@ final class PageTables implements AutoCloseable {
     nodePages.putInt(node, 0, below);
   }
 
+  /** Of a node of the lowest level; its other pages were looked at when they were adopted. */
+  private boolean areNewPagesIntact(final int node) {
+    for (int i = 0; i < ENTRIES; i++) {
+      final int page = nodes.getInt(node, i);
+      if (page != 0
+          && (!pages.has(page) || (pageCounts.getInt(page, 0) == 0 && !isPageIntact(page)))) {
+        return false;
+      }
+    }
+    return true;
+  }
+
+  /** For the first so many nodes. */
+  private void takeRoom(final long count) {
+    nodes.allocate(count);
+    nodeCounts.allocate(count);
+    nodePages.allocate(count);
+    seals.allocate(count);
+  }
+
+  /** Nobody knows what it had. Its seal stays, so whoever opens the tables next finds it, too. */
+  private void cut(final int node) {
+    setBroken(node);
+    for (int i = 0; i < ENTRIES; i++) {
+      nodes.putInt(node, i, 0);
+    }
+  }
+
   /** All tables have been adopted: tell where their pages are stored. */
   void settle() {
     for (int node = nextNode - 1; node > 0; node--) {
@@ -158,9 +227,83 @@ final class PageTables implements AutoCloseable {
         stored.pages(pages.getLong(page), 1);
       }
     }
-    nodes.allocate(nextNode);
-    pages.allocate(nextPage);
-    checksums.allocate(nextPage);
+  }
+
+  // ---- whether they are what was written ----
+
+  /** What is to be found at a node: as good as all bits depend on all of what it seals. */
+  private int sealOf(final int node, final int level) {
+    long mixed = (level + 1) * MIX;
+    for (int i = 0; i < ENTRIES / 2; i++) {
+      mixed = mix(mixed, nodes.getLong(node, i));
+    }
+    final int seal = (int) mixed;
+    return seal == 0 ? 1 : seal;
+  }
+
+  private static int sealOfPage(final int page, final long place) {
+    return (int) mix(page * MIX, place);
+  }
+
+  /** Two results differ if just one of the arguments does. */
+  private static long mix(final long mixed, final long word) {
+    final long product = (mixed ^ word) * MIX;
+    return product ^ (product >>> Integer.SIZE);
+  }
+
+  private boolean isIntact(final int node, final int level) {
+    return seals.getInt(node, 0) == sealOf(node, level);
+  }
+
+  private boolean isPageIntact(final int page) {
+    return pages.getInt(page, PAGE_SEAL) == sealOfPage(page, pages.getLong(page));
+  }
+
+  /** Whether a node and, in the lowest level, where its pages are stored is what was written. */
+  private boolean isWhole(final int node, final int level) {
+    boolean isWhole = isIntact(node, level);
+    for (int i = 0; i < ENTRIES && isWhole && level == 0; i++) {
+      final int page = nodes.getInt(node, i);
+      isWhole = page == 0 || (pages.has(page) && isPageIntact(page));
+    }
+    return isWhole;
+  }
+
+  /** The same of a node of a table that may be in the making. */
+  private boolean isIntactSoFar(final int node, final int level) {
+    return seals.getInt(node, 0) == 0 || isIntact(node, level);
+  }
+
+  /** The tables that were made are complete: seal what is new in them. */
+  void seal() {
+    for (int i = 0; i < unsealed.size(); i++) {
+      final long made = unsealed.getLong(i);
+      final int node = (int) (made >>> Byte.SIZE);
+      // If it was freed and taken again, the last time counts.
+      seals.putInt(node, 0, sealOf(node, (int) (made & 0xff)));
+    }
+    unsealed.clear();
+  }
+
+  /** A node is not what was written. */
+  void setBroken(final int node) {
+    broken.add(node);
+    hasBroken = true;
+  }
+
+  /**
+   * Whether it is known that a table has a broken node. What was below it may be pages that other
+   * tables have, or had, without being counted; for any thread.
+   */
+  boolean hasBroken() {
+    return hasBroken;
+  }
+
+  /** Whether one was met in making tables since the last call: they lack what it had. */
+  boolean takeMetBroken() {
+    final boolean met = metBroken;
+    metBroken = false;
+    return met;
   }
 
   // ---- reading ----
@@ -197,6 +340,7 @@ final class PageTables implements AutoCloseable {
    * @param from first page.
    * @param to the page behind the last.
    * @param visitor is told each, by number.
+   * @throws BrokenTableException if a node on the way is not what was written.
    */
   void visit(final int root, final long from, final long to, final Visitor visitor) {
     if (root != 0 && from < to) {
@@ -211,6 +355,9 @@ final class PageTables implements AutoCloseable {
       final long from,
       final long to,
       final Visitor visitor) {
+    if (!isWhole(node, level)) {
+      throw new BrokenTableException(node, base);
+    }
     final int shift = level * SHIFT;
     final int last = (int) Math.min(MASK, (to - 1 - base) >>> shift);
     for (int i = from <= base ? 0 : (int) ((from - base) >>> shift); i <= last; i++) {
@@ -225,7 +372,7 @@ final class PageTables implements AutoCloseable {
   }
 
   /**
-   * Collect pages of a range, as many as there is room for.
+   * Collect pages of a range, as many as there is room for. Broken nodes are noted and left out.
    *
    * @param root of the table.
    * @param from first page.
@@ -254,6 +401,10 @@ final class PageTables implements AutoCloseable {
     if (seen.isPresent() && seen.get().get(node)) {
       return -1;
     }
+    if (!isWhole(node, level)) {
+      setBroken(node);
+      return -1;
+    }
     final int shift = level * SHIFT;
     final int last = (int) Math.min(MASK, (to - 1 - base) >>> shift);
     for (int i = from <= base ? 0 : (int) ((from - base) >>> shift); i <= last; i++) {
@@ -267,7 +418,7 @@ final class PageTables implements AutoCloseable {
         if (next >= 0) {
           return next;
         }
-      } else if (!batch.add(entry, start, pages.getLong(entry), checksums.getInt(entry, 0))) {
+      } else if (!batch.add(entry, start, pages.getLong(entry), pages.getInt(entry, CHECKSUM))) {
         return start;
       }
     }
@@ -280,48 +431,62 @@ final class PageTables implements AutoCloseable {
 
   /** Note the checksum of a page that has none; whether it had none. */
   boolean addChecksum(final int page, final int checksum) {
-    if (checksums.getInt(page, 0) != 0) {
+    if (pages.getInt(page, CHECKSUM) != 0) {
       return false;
     }
-    checksums.putInt(page, 0, checksum);
+    pages.putInt(page, CHECKSUM, checksum);
     return true;
   }
 
   /**
-   * Find any of some pages in a table.
+   * What is broken of a table.
+   *
+   * @param number of a page in the space: the first one.
+   * @param isNode whether a node is, of which this is the first page, and not the page.
+   */
+  record Damage(long number, boolean isNode) {}
+
+  /**
+   * Find any of some pages, or any broken node, in a table.
    *
    * @param root of the table.
    * @param wanted numbers of pages in the tables.
    * @param clean nodes without any; those that are found to be so are added.
-   * @return the first one's number in the space; -1 if there is none.
+   * @return the first one; empty if there is none.
    */
-  long findAny(final int root, final IntHashSet wanted, final BitSet clean) {
-    return root == 0 ? -1 : findAny(root, TOP, 0, wanted, clean);
+  Optional<Damage> findAny(final int root, final IntHashSet wanted, final BitSet clean) {
+    return root == 0 ? Optional.empty() : findAny(root, TOP, 0, wanted, clean);
   }
 
-  private long findAny(
+  private Optional<Damage> findAny(
       final int node,
       final int level,
       final long base,
       final IntHashSet wanted,
       final BitSet clean) {
     if (clean.get(node)) {
-      return -1;
+      return Optional.empty();
+    }
+    if (!isWhole(node, level)) {
+      setBroken(node);
+      return Optional.of(new Damage(base, true));
     }
     for (int i = 0; i < ENTRIES; i++) {
       final int entry = nodes.getInt(node, i);
       final long start = base + ((long) i << (level * SHIFT));
       if (entry != 0 && level == 0 && wanted.contains(entry)) {
-        return start;
+        return Optional.of(new Damage(start, false));
       }
-      final long found =
-          entry != 0 && level > 0 ? findAny(entry, level - 1, start, wanted, clean) : -1;
-      if (found >= 0) {
+      final Optional<Damage> found =
+          entry != 0 && level > 0
+              ? findAny(entry, level - 1, start, wanted, clean)
+              : Optional.empty();
+      if (found.isPresent()) {
         return found;
       }
     }
     clean.set(node);
-    return -1;
+    return Optional.empty();
   }
 
   /** Tell where all pages are stored that tables have. */
@@ -343,16 +508,28 @@ final class PageTables implements AutoCloseable {
    * @throws io.vas.core.StoreFullException if there is not enough.
    */
   void reserve(final long newPages, final long ranges) {
-    // A range touches at most two nodes a level that it does not fill, and fills the others.
-    final long newNodes = newPages / (ENTRIES - 1) + 1 + ranges * (2L * TOP + 4);
+    final long newNodes = newNodes(newPages, ranges);
     final long nodeEnd = nextNode + Math.max(0, newNodes - freeNodes.size());
     final long pageEnd = nextPage + Math.max(0, newPages - freePages.size());
-    nodes.allocate(nodeEnd);
-    nodeCounts.allocate(nodeEnd);
-    nodePages.allocate(nodeEnd);
+    takeRoom(nodeEnd);
     pages.allocate(pageEnd);
     pageCounts.allocate(pageEnd);
-    checksums.allocate(pageEnd);
+  }
+
+  /** A range touches at most two nodes a level that it does not fill, and fills the others. */
+  private static long newNodes(final long newPages, final long ranges) {
+    return newPages / (ENTRIES - 1) + 1 + ranges * (2L * TOP + 4);
+  }
+
+  /**
+   * What {@link #reserve} takes if there are no tables yet.
+   *
+   * @param newPages pages to be stored at most.
+   * @param ranges in which they are, and ranges to be shared or dropped.
+   * @return bytes.
+   */
+  static long bytes(final long newPages, final long ranges) {
+    return newNodes(newPages, ranges) * NODE_BYTES + newPages * PAGE_BYTES;
   }
 
   /**
@@ -425,6 +602,11 @@ final class PageTables implements AutoCloseable {
       release(node, level);
       return other;
     }
+    if (other != 0 && !isIntact(other, level)) {
+      setBroken(other);
+      metBroken = true;
+      return node;
+    }
     if (!differs(node, level, base, from, to, other)) {
       return node;
     }
@@ -456,6 +638,10 @@ final class PageTables implements AutoCloseable {
       final int other) {
     if (node == other) {
       return false;
+    }
+    if (!nodes.has(node) || !nodes.has(other)) {
+      // One of them is broken, as share() will find.
+      return true;
     }
     final int shift = level * SHIFT;
     final int last = (int) Math.min(MASK, (to - 1 - base) >>> shift);
@@ -506,6 +692,11 @@ final class PageTables implements AutoCloseable {
     if (node == 0 || from >= to) {
       return;
     }
+    if (!isIntact(node, level)) {
+      setBroken(node);
+      metBroken = true;
+      return;
+    }
     final int shift = level * SHIFT;
     final int last = (int) Math.min(MASK, (to - 1 - base) >>> shift);
     for (int i = from <= base ? 0 : (int) ((from - base) >>> shift); i <= last; i++) {
@@ -546,15 +737,20 @@ final class PageTables implements AutoCloseable {
     if (node != 0 && nodeCounts.getInt(node, 0) == 1) {
       return node;
     }
+    final boolean isBroken = node != 0 && !isIntactSoFar(node, level);
+    if (isBroken) {
+      setBroken(node);
+      metBroken = true;
+    }
     final int own = freeNodes.isEmpty() ? nextNode++ : freeNodes.popInt();
-    nodes.allocate(own + 1L);
-    nodeCounts.allocate(own + 1L);
-    nodePages.allocate(own + 1L);
+    takeRoom(own + 1L);
+    seals.putInt(own, 0, 0);
+    unsealed.addLong(((long) own << Byte.SIZE) | level);
     nodeCounts.putInt(own, 0, 1);
-    nodePages.putInt(own, 0, pages(node));
+    nodePages.putInt(own, 0, isBroken ? 0 : pages(node));
     liveNodes++;
     for (int i = 0; i < ENTRIES; i++) {
-      final int entry = node == 0 ? 0 : nodes.getInt(node, i);
+      final int entry = node == 0 || isBroken ? 0 : nodes.getInt(node, i);
       nodes.putInt(own, i, entry);
       if (level > 0) {
         retain(entry);
@@ -596,13 +792,18 @@ final class PageTables implements AutoCloseable {
     if (count > 0) {
       return;
     }
-    for (int i = 0; i < ENTRIES; i++) {
+    // What a broken one had nobody knows: that stays until the tables are opened again.
+    final boolean isIntact = isIntactSoFar(node, level);
+    for (int i = 0; i < ENTRIES && isIntact; i++) {
       final int entry = nodes.getInt(node, i);
       if (level > 0) {
         release(entry, level - 1);
       } else {
         releasePage(entry);
       }
+    }
+    if (broken.remove(node)) {
+      hasBroken = !broken.isEmpty();
     }
     liveNodes--;
     freeNodes.addInt(node);
@@ -612,9 +813,9 @@ final class PageTables implements AutoCloseable {
     final int page = freePages.isEmpty() ? nextPage++ : freePages.popInt();
     pages.allocate(page + 1L);
     pageCounts.allocate(page + 1L);
-    checksums.allocate(page + 1L);
     pages.putLong(page, place);
-    checksums.putInt(page, 0, 0);
+    pages.putInt(page, CHECKSUM, 0);
+    pages.putInt(page, PAGE_SEAL, sealOfPage(page, place));
     pageCounts.putInt(page, 0, 1);
     livePages++;
     return page;
@@ -634,8 +835,11 @@ final class PageTables implements AutoCloseable {
     pageCounts.putInt(page, 0, count);
     if (count == 0) {
       livePages--;
-      freePages.addInt(page);
-      freed.accept(pages.getLong(page));
+      // Otherwise it stays where it is until the tables are opened again, wherever that may be.
+      if (isPageIntact(page)) {
+        freePages.addInt(page);
+        freed.accept(pages.getLong(page));
+      }
     }
   }
 
@@ -651,7 +855,7 @@ final class PageTables implements AutoCloseable {
 
   /** What the tables take, without what is free to be taken again. */
   long bytes() {
-    return liveNodes * (ENTRIES + 2) * Integer.BYTES + livePages * (Long.BYTES + 2 * Integer.BYTES);
+    return liveNodes * NODE_BYTES + livePages * PAGE_BYTES;
   }
 
   /** Let go of the files, which stay. */
@@ -662,6 +866,6 @@ final class PageTables implements AutoCloseable {
     nodePages.close();
     pages.close();
     pageCounts.close();
-    checksums.close();
+    seals.close();
   }
 }

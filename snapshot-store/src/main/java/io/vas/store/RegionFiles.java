@@ -168,8 +168,13 @@ final class RegionFiles {
     }
   }
 
-  /** No table has these pages any more. */
-  synchronized void free(final LongArrayList places) {
+  /**
+   * No table has these pages any more.
+   *
+   * @param places where they are.
+   * @param inParts whether parts of files are given back, too, and not only files.
+   */
+  synchronized void free(final LongArrayList places, final boolean inParts) {
     places.sort(Long::compare);
     long start = 0;
     long end = 0;
@@ -179,6 +184,9 @@ final class RegionFiles {
       final boolean isLastOfHuge = forget(place);
       if (!pages.containsKey(file)) {
         removeUnused(PagePlace.number(file));
+        continue;
+      }
+      if (!inParts) {
         continue;
       }
       if (PagePlace.kind(file) == RegionKind.HUGE) {

@@ -52,17 +52,28 @@ final class SnapshotJournal implements AutoCloseable {
    * @throws StoreFullException if there is no room; nothing is changed then.
    */
   long append(final JournalRecord record) {
+    reserve(record.getSerializedSize());
+    return journal.append(record);
+  }
+
+  /**
+   * Take memory for a record that takes room, compacting the journal if that is worth it.
+   *
+   * @param payloadLength bytes of it at most.
+   * @throws StoreFullException if there is no room; nothing is changed then.
+   */
+  void reserve(final int payloadLength) {
     if (journal.isWorthCompacting()) {
       compact();
     }
     try {
-      return journal.append(record);
+      journal.reserve(payloadLength);
     } catch (final StoreFullException e) {
       if (journal.dead() == 0) {
         throw e;
       }
       compact();
-      return journal.append(record);
+      journal.reserve(payloadLength);
     }
   }
 

@@ -1,5 +1,6 @@
 package io.vas.store;
 
+import io.vas.core.DamagedException;
 import io.vas.core.linux.Fd;
 import io.vas.core.linux.FileStatus;
 import io.vas.core.memory.Extent;
@@ -42,6 +43,32 @@ final class SnapshotPages implements AutoCloseable {
     files.removeStrays();
   }
 
+  // ---- whether the tables are what was written
+
+  /** Whether it is known that a table is broken. */
+  boolean isBroken() {
+    return tables.hasBroken();
+  }
+
+  /** As {@link PageTables#findAny}. */
+  Optional<PageTables.Damage> findAny(final int root, final IntHashSet wanted, final BitSet clean) {
+    return tables.findAny(root, wanted, clean);
+  }
+
+  /** What is broken of the tables of a snapshot, if anything is known to be. */
+  private boolean isBroken(final List<SpaceRecord> spaces) {
+    final IntHashSet none = new IntHashSet();
+    final BitSet clean = new BitSet();
+    return tables.hasBroken()
+        && spaces.stream()
+            .anyMatch(space -> tables.findAny(space.getRoot(), none, clean).isPresent());
+  }
+
+  /** A node of a table is broken. */
+  void setBroken(final int node) {
+    tables.setBroken(node);
+  }
+
   // ---- making tables
 
   /** A number for the files of a draft. */
@@ -65,30 +92,59 @@ final class SnapshotPages implements AutoCloseable {
   }
 
   /**
+   * Take memory for the tables of a snapshot.
+   *
+   * @param changes its draft's.
+   * @throws io.vas.core.StoreFullException if there is not enough.
+   */
+  void reserve(final List<PageChange> changes) {
+    tables.reserve(newPages(changes), changes.size());
+  }
+
+  /** Bytes that {@link #reserve} takes at most. */
+  static long tableBytes(final List<PageChange> changes) {
+    return PageTables.bytes(newPages(changes), changes.size());
+  }
+
+  private static long newPages(final List<PageChange> changes) {
+    return changes.stream()
+        .filter(change -> change.isStored() || change.isMoved())
+        .mapToLong(change -> change.end() - change.first())
+        .sum();
+  }
+
+  /**
    * Make the tables of a snapshot.
    *
    * @param changes its draft's.
    * @param number of the draft's files.
    * @return a table for each space.
    * @throws io.vas.core.StoreFullException if there is no room; nothing is changed then.
+   * @throws DamagedException if what is shared is known to be broken; nothing is changed then.
    */
   List<SpaceRecord> make(final List<PageChange> changes, final int number) {
-    long needed = 0;
-    for (final PageChange change : changes) {
-      needed += change.isStored() || change.isMoved() ? change.end() - change.first() : 0;
-    }
-    tables.reserve(needed, changes.size());
+    reserve(changes);
     final Map<Integer, Integer> roots = new TreeMap<>();
     for (final PageChange change : changes) {
       final int root = roots.getOrDefault(change.space(), 0);
       roots.put(change.space(), change.applyTo(tables, root));
     }
+    tables.seal();
     forgetOverwritten(number);
-    return roots.entrySet().stream()
-        .map(
-            table ->
-                SpaceRecord.newBuilder().setSpace(table.getKey()).setRoot(table.getValue()).build())
-        .toList();
+    final List<SpaceRecord> spaces =
+        roots.entrySet().stream()
+            .map(
+                table ->
+                    SpaceRecord.newBuilder()
+                        .setSpace(table.getKey())
+                        .setRoot(table.getValue())
+                        .build())
+            .toList();
+    if (tables.takeMetBroken() || isBroken(spaces)) {
+      release(spaces);
+      throw new DamagedException("the page table of the snapshot that it goes on from is broken");
+    }
+    return spaces;
   }
 
   /**
@@ -163,10 +219,13 @@ final class SnapshotPages implements AutoCloseable {
     return taken;
   }
 
-  /** Give memory back; for any thread. */
+  /**
+   * Give memory back; for any thread. While a table is broken, only that of whole files: what other
+   * tables let go of may be its snapshot's, too, and mapped by forks of that.
+   */
   void giveBack(final LongArrayList places) {
     if (!places.isEmpty()) {
-      files.free(places);
+      files.free(places, !tables.hasBroken());
     }
   }
 
@@ -204,19 +263,17 @@ final class SnapshotPages implements AutoCloseable {
     return tables.addChecksum(page, checksum);
   }
 
-  /** Which of some pages a table has, if any: its number in the space. */
-  Optional<Long> findAny(final int root, final IntHashSet wanted, final BitSet clean) {
-    final long found = tables.findAny(root, wanted, clean);
-    return found < 0 ? Optional.empty() : Optional.of(found);
-  }
-
   /** How many pages all tables have together, each counted once. */
   long count() {
     return tables.pages();
   }
 
-  /** Give back all memory that no table has pages in. */
+  /** Give back all memory that no table has pages in, unless a table is broken. */
   void collectGarbage() {
+    if (tables.hasBroken()) {
+      files.removeStrays();
+      return;
+    }
     final LongArrayList places = new LongArrayList();
     tables.forEachPlace(place -> places.addLong(place));
     files.retain(places);

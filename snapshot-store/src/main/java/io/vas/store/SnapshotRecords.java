@@ -15,6 +15,15 @@ import java.util.Optional;
 
 /** Snapshots as the journal has them. */
 final class SnapshotRecords {
+  /**
+   * What a snapshot's record takes at most beyond its image and what it refers to: 17 fields, of
+   * which the names are of limited length.
+   */
+  static final int MOST_BYTES = 2048;
+
+  /** The same for each layer and each table. */
+  static final int REFERENCE_BYTES = 24;
+
   private SnapshotRecords() {}
 
   /** The record of a draft that is to be a snapshot. */

@@ -39,6 +39,7 @@ import java.util.function.LongConsumer;
 import java.util.function.LongSupplier;
 import java.util.function.Predicate;
 import java.util.stream.Collectors;
+import org.agrona.collections.IntHashSet;
 import org.agrona.collections.LongArrayList;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -93,6 +94,10 @@ public final class SnapshotStore implements AutoCloseable {
   private final Images images = new Images(this::imageRecord);
   private SnapshotOwner owner = SnapshotOwner.NOBODY;
   private final FullPolicy whenFull;
+
+  /** That the journal may take, and for the page tables in any case. */
+  private final long metadataBytes;
+
   private boolean closed;
 
   private SnapshotStore(
@@ -102,11 +107,12 @@ public final class SnapshotStore implements AutoCloseable {
     this.places = places;
     this.mounts = places.regions();
     this.layers = places.layers();
-    final long metadata = METADATA_LEAST + config.budgetBytes() / METADATA_SHARE;
+    metadataBytes = METADATA_LEAST + config.budgetBytes() / METADATA_SHARE;
     // For the tables, and twice for the journal: while it is compacted there are two.
-    places.limitMetadata(3 * metadata);
+    places.limitMetadata(3 * metadataBytes);
     final Recovery recovery = new Recovery();
-    this.journal = new SnapshotJournal(Journal.open(places.metadata(), metadata, recovery), living);
+    this.journal =
+        new SnapshotJournal(Journal.open(places.metadata(), metadataBytes, recovery), living);
     try {
       this.pages = new SnapshotPages(places);
     } catch (final RuntimeException e) {
@@ -125,6 +131,9 @@ public final class SnapshotStore implements AutoCloseable {
           BudgetRecord.newBuilder().setBytes(bytes).setEvict(whenFull == FullPolicy.EVICT).build(),
           recovery.budget());
       budget.setLimits();
+      if (pages.isBroken()) {
+        markDamaged(new IntHashSet());
+      }
       checksums = new BackgroundChecksums(checker());
       warm = new WarmSpace(mounts, pages, budget);
     } catch (final RuntimeException e) {
@@ -565,6 +574,7 @@ public final class SnapshotStore implements AutoCloseable {
       // Whoever dies now leaves a layer that no snapshot has, which the next daemon removes.
       layers.rename(draft.ownLayer(), draft.id());
     }
+    reserveMetadata(draft, image, layout.isPresent());
     final Snapshot snapshot = add(draft, facts, layerBytes, ownLayer, image, base, layout);
     freePages();
     // Its files count as used by now.
@@ -578,6 +588,50 @@ public final class SnapshotStore implements AutoCloseable {
     }
     setLimits();
     return snapshot;
+  }
+
+  /**
+   * Take memory for the page tables and the record of a snapshot, before anything is changed for
+   * it. What others may be evicted for: how much of it one holds alone nobody knows before, so they
+   * go one by one until it is enough.
+   */
+  private void reserveMetadata(final Draft draft, final ImageRecord image, final boolean isLayout) {
+    final List<PageChange> changes = draft.changes();
+    final int recordBytes =
+        image.getSerializedSize()
+            + SnapshotRecords.MOST_BYTES
+            + SnapshotRecords.REFERENCE_BYTES * (draft.baseLayers().size() + 1)
+            + SnapshotRecords.REFERENCE_BYTES
+                * (int) changes.stream().mapToInt(PageChange::space).distinct().count();
+    while (true) {
+      try {
+        synchronized (lock) {
+          checkOpen();
+          pages.reserve(changes);
+          journal.reserve(recordBytes);
+          return;
+        }
+      } catch (final StoreFullException e) {
+        final boolean mayFit =
+            SnapshotPages.tableBytes(changes) <= metadataBytes && recordBytes <= metadataBytes;
+        if (whenFull != FullPolicy.EVICT || isLayout || !mayFit) {
+          throw e;
+        }
+        if (!evictOne()) {
+          throw new StoreFullException(e.getMessage() + "; what may be evicted is not enough", e);
+        }
+      }
+    }
+  }
+
+  /** The one that may be and was used the longest time ago, if there is one. */
+  private boolean evictOne() {
+    for (List<Entry> found = victims(1); !found.isEmpty(); found = victims(1)) {
+      if (evict(found.get(0))) {
+        return true;
+      }
+    }
+    return false;
   }
 
   /** From here on it is acknowledged: whoever opens the store again finds it. */
@@ -796,7 +850,12 @@ public final class SnapshotStore implements AutoCloseable {
       final PageBatch batch) {
     synchronized (lock) {
       checkOpen();
-      return pages.collect(contents.root(space), from, to, Optional.empty(), batch);
+      final long next = pages.collect(contents.root(space), from, to, Optional.empty(), batch);
+      if (pages.isBroken()) {
+        markDamaged(new IntHashSet());
+        contents.checkIntact();
+      }
+      return next;
     }
   }
 
@@ -824,7 +883,16 @@ public final class SnapshotStore implements AutoCloseable {
   }
 
   List<Extent> extents(final Contents contents, final int space, final long start, final long end) {
-    return pages.extents(contents.root(space), start, end);
+    try {
+      return pages.extents(contents.root(space), start, end);
+    } catch (final BrokenTableException e) {
+      synchronized (lock) {
+        pages.setBroken(e.node());
+      }
+      damaged(contents, Verifier.describe(new PageTables.Damage(e.number(), true), space));
+      contents.checkIntact();
+      throw e;
+    }
   }
 
   /** Gives back what tables have let go of. */
@@ -1117,19 +1185,28 @@ public final class SnapshotStore implements AutoCloseable {
     try (PageChecker checker = checker()) {
       final Verifier verifier = new Verifier(this, checker);
       verifier.read(entries, total, progress);
-      if (!checker.broken().isEmpty()) {
-        final BitSet clean = new BitSet();
-        synchronized (lock) {
-          // Whoever shares a broken page is damaged, whichever snapshot was asked for.
-          living.forEach(contents -> verifier.mark(contents, pages, clean));
-        }
+      final boolean isBroken = !checker.broken().isEmpty() || pages.isBroken();
+      if (isBroken) {
+        // Whoever shares a broken page is damaged, whichever snapshot was asked for.
+        markDamaged(checker.broken());
       }
       return new StoreVerification(
           entries.size(),
           checker.checked(),
           checker.added(),
           brokenRecords(),
-          damagedOf(reference.isPresent() && checker.broken().isEmpty() ? entries : all()));
+          damagedOf(reference.isPresent() && !isBroken ? entries : all()));
+    }
+  }
+
+  /** Those that have any of some broken pages, or a table that is broken. */
+  private void markDamaged(final IntHashSet broken) {
+    final BitSet clean = new BitSet();
+    synchronized (lock) {
+      living.forEach(
+          contents ->
+              Verifier.damage(contents, pages, broken, clean)
+                  .ifPresent(what -> damaged(contents, what)));
     }
   }
 

@@ -10,7 +10,6 @@ import java.util.HashMap;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
-import java.util.Optional;
 import java.util.Set;
 
 /**
@@ -68,10 +67,7 @@ public final class SnapshotUse implements PageSource, AutoCloseable {
    * @throws DamagedException otherwise.
    */
   public void checkIntact() {
-    final Optional<String> damage = contents.damage();
-    if (damage.isPresent()) {
-      throw new DamagedException("it is damaged: " + damage.get());
-    }
+    contents.checkIntact();
   }
 
   /**

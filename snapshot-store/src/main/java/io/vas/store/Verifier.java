@@ -8,6 +8,7 @@ import java.util.BitSet;
 import java.util.List;
 import java.util.Locale;
 import java.util.Optional;
+import org.agrona.collections.IntHashSet;
 
 /** Reads snapshots back, and finds those that are damaged. */
 final class Verifier {
@@ -48,20 +49,36 @@ final class Verifier {
     }
   }
 
-  /** Mark a snapshot that has one of the broken pages. */
-  void mark(final Contents contents, final SnapshotPages pages, final BitSet clean) {
+  /**
+   * What is broken of a snapshot.
+   *
+   * @param contents of it.
+   * @param pages of the store.
+   * @param broken numbers of pages.
+   * @param clean nodes of tables that are not concerned; more are added.
+   * @return the first page, or node of a table, in words.
+   */
+  static Optional<String> damage(
+      final Contents contents,
+      final SnapshotPages pages,
+      final IntHashSet broken,
+      final BitSet clean) {
     for (final SpaceRecord space : contents.spaces()) {
-      final Optional<Long> first = pages.findAny(space.getRoot(), checker.broken(), clean);
+      final Optional<PageTables.Damage> first = pages.findAny(space.getRoot(), broken, clean);
       if (first.isPresent()) {
-        store.damaged(
-            contents,
-            String.format(
-                Locale.ROOT,
-                "page 0x%x of %s is not what was stored",
-                first.get() << PagePlace.PAGE_SHIFT,
-                PageSpace.describe(space.getSpace())));
-        return;
+        return Optional.of(describe(first.get(), space.getSpace()));
       }
     }
+    return Optional.empty();
+  }
+
+  static String describe(final PageTables.Damage damage, final int space) {
+    return String.format(
+        Locale.ROOT,
+        damage.isNode()
+            ? "the page table of %2$s, from 0x%1$x on, is not what was written"
+            : "page 0x%x of %s is not what was stored",
+        damage.number() << PagePlace.PAGE_SHIFT,
+        PageSpace.describe(space));
   }
 }

@@ -5,8 +5,14 @@ import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
 
 import io.vas.core.StoreFullException;
 import io.vas.core.linux.TmpfsMount;
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+import java.nio.channels.FileChannel;
 import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
 import java.util.ArrayList;
+import java.util.BitSet;
 import java.util.Collections;
 import java.util.HashSet;
 import java.util.List;
@@ -15,6 +21,7 @@ import java.util.Random;
 import java.util.Set;
 import java.util.TreeMap;
 import java.util.stream.LongStream;
+import org.agrona.collections.IntHashSet;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -25,6 +32,9 @@ class PageTablesTest {
   private static final long MIB = 1 << 20;
   private static final long END = 1L << PageTables.PAGE_NUMBER_BITS;
   private static final int STEPS = 15_000;
+  private static final int BROKEN_BITS = 100;
+  private static final int ENTRIES = 8;
+  private static final int LEVELS = PageTables.PAGE_NUMBER_BITS / 3;
 
   private TmpfsMount mount;
   private Path directory;
@@ -62,6 +72,7 @@ class PageTablesTest {
   void shouldFindWhatIsStored() {
     tables.reserve(1000, 1);
     final int root = tables.store(0, 12_345, 13_345, 77_000);
+    tables.seal();
     assertThat(tables.find(root, 12_344)).isEqualTo(-1);
     assertThat(tables.find(root, 12_345)).isEqualTo(77_000);
     assertThat(tables.find(root, 13_344)).isEqualTo(77_999);
@@ -79,6 +90,7 @@ class PageTablesTest {
   void shouldShareWhatIsTheSame() {
     tables.reserve(65_536, 1);
     final int base = tables.store(0, 0, 65_536, 0);
+    tables.seal();
     final long nodes = tables.nodes();
     assertThat(nodes).isLessThan(65_536 / 7 + 12);
     tables.reserve(0, 3);
@@ -90,6 +102,7 @@ class PageTablesTest {
     assertThat(child).isEqualTo(base);
     tables.reserve(1, 1);
     child = tables.store(child, 100, 101, 1L << 40);
+    tables.seal();
     assertThat(tables.nodes()).isEqualTo(nodes + 12);
     assertThat(tables.find(base, 100)).isEqualTo(100);
     assertThat(tables.find(child, 100)).isEqualTo(1L << 40);
@@ -106,6 +119,7 @@ class PageTablesTest {
         .withMessageContaining("no room for tables of pages");
     tables.reserve(10, 1);
     final int root = tables.store(0, 5, 15, 0);
+    tables.seal();
     assertThat(read(root, 0, END)).hasSize(10);
   }
 
@@ -200,6 +214,7 @@ class PageTablesTest {
         }
       }
     }
+    tables.seal();
     living.add(new Modelled(root, pages));
     return place;
   }
@@ -229,5 +244,160 @@ class PageTablesTest {
     assertThat(tables.pages()).isEqualTo(pages);
     assertThat(stored).hasSize((int) pages);
     living.forEach(one -> assertThat(stored.containsAll(one.pages().values())).isTrue());
+  }
+
+  // ---- broken memory
+
+  @Test
+  void shouldFindWhateverBitIsBrokenWhenItIsOpened() throws IOException {
+    breakBits(
+        (living, broken) -> {
+          tables.close();
+          tables = tables();
+          living.forEach(one -> tables.adopt(one.root()));
+          tables.settle();
+          assertThat(tables.hasBroken()).isTrue();
+        });
+  }
+
+  @Test
+  void shouldFindWhateverBitIsBrokenWhileItIsOpen() throws IOException {
+    breakBits(
+        (living, broken) ->
+            broken.forEach(
+                one ->
+                    assertThatExceptionOfType(BrokenTableException.class)
+                        .isThrownBy(() -> read(one.root(), 0, END))));
+  }
+
+  /** Who looks whether something is broken. */
+  private interface Look {
+    void at(List<Modelled> living, Set<Modelled> broken);
+  }
+
+  private void breakBits(final Look look) throws IOException {
+    final long seed = Long.getLong("vas.seed", System.nanoTime());
+    final Random random = new Random(seed);
+    for (int round = 0; round < BROKEN_BITS; round++) {
+      try {
+        breakOneBit(random, look);
+      } catch (final RuntimeException | AssertionError e) {
+        throw new AssertionError("seed " + seed + ", round " + round, e);
+      }
+      tables.close();
+      PageTables.delete(directory);
+      freed.clear();
+      tables = tables();
+    }
+  }
+
+  private void breakOneBit(final Random random, final Look look) throws IOException {
+    final List<Modelled> living = new ArrayList<>();
+    long place = 0;
+    while (living.size() < 8) {
+      place = make(random, living, place);
+      living.removeIf(one -> one.pages().isEmpty());
+    }
+    final Modelled victim = living.get(random.nextInt(living.size()));
+    final List<Long> numbers = new ArrayList<>(victim.pages().keySet());
+    final long number = numbers.get(random.nextInt(numbers.size()));
+    final List<Long> path = path(victim.root(), number);
+    final int depth = random.nextInt(path.size());
+    final Set<Modelled> broken = new HashSet<>();
+    for (final Modelled one : living) {
+      if (has(one.root(), LEVELS - 1, path.get(depth), depth == LEVELS)) {
+        broken.add(one);
+      }
+    }
+    assertThat(broken).contains(victim);
+    final long element = path.get(depth);
+    if (depth == LEVELS) {
+      // Where it is stored, or the seal of that; between them is the checksum of what it holds.
+      flip("pages", element * 16 + (random.nextBoolean() ? 0 : 12), Integer.BYTES, random);
+    } else if (random.nextBoolean()) {
+      flip("nodes", element * ENTRIES * Integer.BYTES, ENTRIES * Integer.BYTES, random);
+    } else {
+      flip("seals", element * Integer.BYTES, Integer.BYTES, random);
+    }
+
+    look.at(living, broken);
+    for (final Modelled one : living) {
+      assertThat(tables.findAny(one.root(), new IntHashSet(), new BitSet()).isPresent())
+          .isEqualTo(broken.contains(one));
+    }
+    checkIntact(living, broken);
+    // Who goes on from it is told, even if he replaces the page that can not be found.
+    tables.reserve(1, 2);
+    int child = tables.share(0, 0, END, victim.root());
+    child = tables.store(child, number, number + 1, place);
+    tables.seal();
+    assertThat(tables.takeMetBroken() || depth == LEVELS).isTrue();
+    tables.release(child);
+    // And what goes takes nothing along that others have.
+    Collections.shuffle(living, random);
+    while (!living.isEmpty()) {
+      tables.release(living.remove(0).root());
+      checkIntact(living, broken);
+    }
+  }
+
+  private void checkIntact(final List<Modelled> living, final Set<Modelled> broken) {
+    for (final Modelled one : living) {
+      if (!broken.contains(one)) {
+        assertThat(read(one.root(), 0, END)).isEqualTo(one.pages());
+        assertThat(Collections.disjoint(one.pages().values(), freed)).isTrue();
+      }
+    }
+  }
+
+  /** The nodes on the way to a page, the root first, and the page. */
+  private List<Long> path(final int root, final long number) throws IOException {
+    final List<Long> path = new ArrayList<>(List.of((long) root));
+    for (int level = LEVELS - 1; level >= 0; level--) {
+      final int entry = (int) (number >>> (3 * level)) & (ENTRIES - 1);
+      path.add((long) node(path.get(path.size() - 1)).getInt(entry * Integer.BYTES));
+    }
+    return path;
+  }
+
+  /** Whether a table has a node, or a page. */
+  private boolean has(final long node, final int level, final long wanted, final boolean isPage)
+      throws IOException {
+    if (node == 0 || level < 0) {
+      return level < 0 && isPage && node == wanted;
+    }
+    if (!isPage && node == wanted) {
+      return true;
+    }
+    final ByteBuffer entries = node(node);
+    for (int i = 0; i < ENTRIES; i++) {
+      if (has(entries.getInt(i * Integer.BYTES), level - 1, wanted, isPage)) {
+        return true;
+      }
+    }
+    return false;
+  }
+
+  private ByteBuffer node(final long node) throws IOException {
+    final ByteBuffer entries =
+        ByteBuffer.allocate(ENTRIES * Integer.BYTES).order(ByteOrder.LITTLE_ENDIAN);
+    try (FileChannel file = FileChannel.open(directory.resolve("nodes"))) {
+      assertThat(file.read(entries, node * entries.capacity())).isEqualTo(entries.capacity());
+    }
+    return entries;
+  }
+
+  private void flip(final String array, final long offset, final int bytes, final Random random)
+      throws IOException {
+    final int bit = random.nextInt(bytes * Byte.SIZE);
+    final long at = offset + bit / Byte.SIZE;
+    final ByteBuffer one = ByteBuffer.allocate(1);
+    try (FileChannel file =
+        FileChannel.open(
+            directory.resolve(array), StandardOpenOption.READ, StandardOpenOption.WRITE)) {
+      file.read(one, at);
+      one.put(0, (byte) (one.get(0) ^ (1 << (bit % Byte.SIZE)))).rewind();
+      file.write(one, at);
+    }
   }
 }

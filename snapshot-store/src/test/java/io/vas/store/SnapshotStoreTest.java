@@ -35,6 +35,7 @@ import java.util.concurrent.ExecutionException;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
+import java.util.function.BiConsumer;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.ExtendWith;
@@ -389,12 +390,11 @@ class SnapshotStoreTest {
   @Test
   void shouldRefuseAnImageForWhichTheJournalHasNoRoom() {
     open(Kind.MOUNTS, 16 * MIB);
-    final byte[] noise = new byte[(int) (8 * MIB)];
-    new Random(1).nextBytes(noise);
     try (Draft draft = store.draft(request("big", MIB))) {
       fill(draft, RegionKind.SMALL, MIB, 1);
       assertThatExceptionOfType(StoreFullException.class)
-          .isThrownBy(() -> store.publish(draft, BytesValue.of(ByteString.copyFrom(noise)), FACTS))
+          .isThrownBy(
+              () -> store.publish(draft, BytesValue.of(ByteString.copyFrom(noise())), FACTS))
           .withMessage("the store is full: no room in the journal of snapshots");
     }
     assertThat(store.list()).isEmpty();
@@ -693,6 +693,94 @@ class SnapshotStoreTest {
       assertThat(use.image()).isNotEmpty();
     }
     assertThat(store.status().whenFull()).isEqualTo(FullPolicy.EVICT);
+  }
+
+  @Test
+  void shouldEvictForPageTables() {
+    evictForMetadata(SnapshotStoreTest::scatter, "no room for tables of pages");
+  }
+
+  @Test
+  void shouldEvictForTheJournal() {
+    evictForMetadata(
+        (draft, base) -> draft.share(0, 0, PageSpace.END, base, 0, 0),
+        "no room in the journal of snapshots");
+  }
+
+  /** Pages of another snapshot, each so far from the others that it has nodes of its own. */
+  private static void scatter(final Draft draft, final SnapshotUse base) {
+    for (int i = 0; i < 150; i++) {
+      draft.share(0, (long) i << 33, 4096, base, RegionKind.SMALL.number(), 0);
+    }
+  }
+
+  private void evictForMetadata(
+      final BiConsumer<Draft, SnapshotUse> content, final String message) {
+    final boolean isTables = message.contains("tables");
+    store =
+        SnapshotStore.open(new StoreConfig(directory, 16 * MIB).whenFull(FullPolicy.EVICT), held);
+    final Snapshot first = publish("base:tag", 4096, 1);
+    final List<String> evicted = new ArrayList<>();
+    store.setOwner(owner(Set.of(), evicted));
+    final Random random = new Random(1);
+    final byte[] image = new byte[isTables ? 1 : 200_000];
+    final List<String> made = new ArrayList<>();
+    try (SnapshotUse base = store.use("base:tag")) {
+      while (evicted.size() < 20) {
+        random.nextBytes(image);
+        made.add(publish(null, base, content, image).id());
+        assertThat(made).hasSizeLessThan(1000);
+      }
+      // The oldest ones, and no more than that.
+      assertThat(evicted).isEqualTo(made.subList(0, evicted.size()));
+      assertThat(store.size()).isEqualTo(1 + made.size() - evicted.size()).isGreaterThan(10);
+      assertThat(store.verify(Optional.empty(), (done, total) -> {}).damaged()).isEmpty();
+      // Those with a name do not go.
+      assertThatExceptionOfType(StoreFullException.class)
+          .isThrownBy(
+              () -> {
+                for (int i = 0; i < 1000; i++) {
+                  random.nextBytes(image);
+                  publish("n" + i, base, content, image);
+                }
+              })
+          .withMessage("the store is full: " + message + "; what may be evicted is not enough");
+      assertThat(evicted).containsExactlyInAnyOrderElementsOf(made);
+      // What can not fit whatever goes makes nothing go.
+      store.remove("n0");
+      publish(null, base, content, image);
+      assertThatExceptionOfType(StoreFullException.class)
+          .isThrownBy(() -> publish(null, base, content, noise()))
+          .withMessageContaining("the store is full: no room")
+          .withMessageNotContaining("evicted");
+      assertThat(evicted).hasSameSizeAs(made);
+    }
+    assertThat(store.get("base:tag")).isEqualTo(first);
+  }
+
+  private static byte[] noise() {
+    final byte[] noise = new byte[(int) (8 * MIB)];
+    new Random(1).nextBytes(noise);
+    return noise;
+  }
+
+  private Snapshot publish(
+      final String name,
+      final SnapshotUse base,
+      final BiConsumer<Draft, SnapshotUse> content,
+      final byte[] image) {
+    final SnapshotRequest request =
+        new SnapshotRequest(
+            "fork",
+            Optional.ofNullable(name).map(SnapshotName::parse),
+            Optional.empty(),
+            Optional.of(base),
+            0,
+            0);
+    try (Draft draft = store.draft(request)) {
+      content.accept(draft, base);
+      return store.publish(draft, BytesValue.of(ByteString.copyFrom(image)), FACTS);
+    }
   }
 
   @Test

@@ -14,6 +14,7 @@ import io.vas.core.memory.Extent;
 import io.vas.core.memory.PageSpace;
 import io.vas.core.memory.RegionKind;
 import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Optional;
@@ -145,6 +146,114 @@ class VerificationTest {
     }
     store.remove("first");
     assertThat(store.verify(Optional.of(third.id()), (done, total) -> {}).damaged()).hasSize(1);
+  }
+
+  @Test
+  void shouldNameABrokenPageTableWhenItIsOpenedAndRefuseThatAlone() {
+    breakTable(
+        () -> {
+          store.leave();
+          open();
+        });
+  }
+
+  @Test
+  void shouldNameABrokenPageTableWhenItIsVerified() {
+    breakTable(() -> assertThat(verify().damaged()).hasSize(2));
+  }
+
+  @Test
+  void shouldNameABrokenPageTableWhenItIsNeeded() {
+    breakTable(
+        () -> {
+          for (final String name : List.of("first", "third")) {
+            try (SnapshotUse use = store.use(name)) {
+              assertThatExceptionOfType(DamagedException.class)
+                  .isThrownBy(() -> use.extents(SPACE, 0, PageSpace.END))
+                  .withMessageContaining("page table");
+            }
+          }
+        });
+  }
+
+  private void breakTable(final Runnable look) {
+    final Snapshot first = publish("first", Optional.empty(), RegionKind.SMALL, 100);
+    final Snapshot second;
+    final Snapshot third;
+    try (SnapshotUse use = store.use("first")) {
+      // It has a node of its own in place of the one that breaks, with some of its pages.
+      second = publishShared("second", use, 0, 67);
+      third = publishShared("third", use, 40, 60);
+      breakTableOf(use, ADDRESS + 64 * PAGE);
+    }
+    final long used = store.usedBytes();
+
+    look.run();
+    final String what =
+        "the page table of process 7, from 0x7f0000040000 on, is not what was written";
+    assertThat(verify().damaged())
+        .containsExactly(
+            new StoreVerification.Damage(first, what), new StoreVerification.Damage(third, what));
+    for (int i = 0; i < 2; i++) {
+      for (final String name : List.of("first", "third")) {
+        try (SnapshotUse use = store.use(name)) {
+          assertThatExceptionOfType(DamagedException.class)
+              .isThrownBy(use::checkIntact)
+              .withMessageContaining(what);
+          // Nor does anything go on from it as if nothing was there.
+          assertThatExceptionOfType(DamagedException.class)
+              .isThrownBy(() -> publish("next", Optional.of(use), RegionKind.SMALL, 1))
+              .withMessageContaining("is broken");
+        }
+      }
+      try (SnapshotUse use = store.use("second")) {
+        use.checkIntact();
+        assertThat(use.extents(SPACE, 0, PageSpace.END)).hasSize(1);
+      }
+      store.leave();
+      open();
+    }
+    // Forks that live may have mapped what only the broken table told of.
+    store.remove(second.id());
+    assertThat(store.collectGarbage().pageBytes()).isZero();
+    assertThat(store.usedBytes()).isEqualTo(used);
+    store.remove(first.id());
+    store.remove(third.id());
+    assertThat(store.collectGarbage()).returns(0L, StoreGarbage::pageBytes);
+    assertThat(store.usedBytes()).isZero();
+  }
+
+  private Snapshot publishShared(
+      final String name, final SnapshotUse base, final int from, final int count) {
+    final SnapshotRequest request =
+        new SnapshotRequest(
+            "i",
+            Optional.of(SnapshotName.parse(name)),
+            Optional.of(base.snapshot().id()),
+            Optional.of(base),
+            MIB,
+            0);
+    try (Draft draft = store.draft(request)) {
+      final long start = ADDRESS + (long) from * PAGE;
+      draft.share(SPACE, start, (long) count * PAGE, base, SPACE, start);
+      return store.publish(draft, BytesValue.of(ByteString.copyFromUtf8("image")), FACTS);
+    }
+  }
+
+  /** As broken memory would: the lowest node that has a page. */
+  private void breakTableOf(final SnapshotUse use, final long address) {
+    try (Fd mount = held.get(((long) 'M' << 56) | 6).dup();
+        Fd nodes = Fd.openAt(mount, "nodes", OpenFlags.O_RDWR, 0)) {
+      final ByteBuffer bytes = ByteBuffer.allocateDirect(Integer.BYTES);
+      bytes.order(ByteOrder.LITTLE_ENDIAN);
+      long node = use.contents().root(SPACE);
+      for (int shift = 33; shift > 0; shift -= 3) {
+        final long entry = ((address / PAGE) >>> shift) & 7;
+        FileIo.pread(nodes, bytes.clear(), node * 32 + entry * Integer.BYTES);
+        node = bytes.getInt(0);
+      }
+      FileIo.pwrite(nodes, bytes.clear().putInt(0, 0x7fffffff), node * 32 + Integer.BYTES);
+    }
   }
 
   @Test
