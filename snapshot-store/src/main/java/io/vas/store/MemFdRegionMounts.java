@@ -128,6 +128,11 @@ final class MemFdRegionMounts implements RegionMounts {
   }
 
   @Override
+  public String numaPolicy() {
+    return "default";
+  }
+
+  @Override
   public List<String> limitations() {
     return List.of(
         reason,

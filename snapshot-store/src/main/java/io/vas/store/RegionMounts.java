@@ -3,6 +3,7 @@ package io.vas.store;
 import io.vas.core.linux.DeviceNumber;
 import io.vas.core.linux.Errno;
 import io.vas.core.linux.Fd;
+import io.vas.core.linux.TmpfsMount;
 import io.vas.core.linux.TmpfsMount.RegionFile;
 import io.vas.core.memory.RegionKind;
 import java.util.List;
@@ -57,6 +58,9 @@ interface RegionMounts {
 
   /** Whether dense memory gets huge pages. */
   boolean hasHugePages();
+
+  /** From which NUMA nodes their memory comes, as {@link TmpfsMount#policy} tells. */
+  String numaPolicy();
 
   /** What is missing, one line each. */
   List<String> limitations();

@@ -82,6 +82,7 @@ public final class SnapshotStore implements AutoCloseable {
   /** Of snapshots that have other contents by now; somebody uses these still. */
   private final Set<Contents> replaced = new HashSet<>();
 
+  private final String numaPolicy;
   private final SnapshotPages pages;
   private final BackgroundChecksums checksums;
   private final BackgroundLayouts layouts = new BackgroundLayouts(this);
@@ -107,6 +108,7 @@ public final class SnapshotStore implements AutoCloseable {
     this.places = places;
     this.mounts = places.regions();
     this.layers = places.layers();
+    this.numaPolicy = mounts.numaPolicy();
     metadataBytes = METADATA_LEAST + config.budgetBytes() / METADATA_SHARE;
     // For the tables, and twice for the journal: while it is compacted there are two.
     places.limitMetadata(3 * metadataBytes);
@@ -1321,6 +1323,7 @@ public final class SnapshotStore implements AutoCloseable {
         warm.bytes(),
         places.metadataBytes(),
         mounts.hasHugePages(),
+        numaPolicy,
         mounts.isLimitedByKernel(),
         limitations(),
         entries);

@@ -55,13 +55,14 @@ final class StoreMounts implements AutoCloseable {
   /**
    * New ones.
    *
+   * @param policy from which NUMA nodes the regions' memory comes; empty: where it is touched.
    * @throws LinuxException if that is not allowed.
    */
-  static StoreMounts create() {
+  static StoreMounts create(final Optional<String> policy) {
     final Map<Role, TmpfsMount> mounts = new EnumMap<>(Role.class);
     try {
       for (final Role role : Role.values()) {
-        mounts.put(role, create(role));
+        mounts.put(role, create(role, policy));
       }
       return new StoreMounts(mounts);
     } catch (final LinuxException e) {
@@ -70,10 +71,13 @@ final class StoreMounts implements AutoCloseable {
     }
   }
 
-  private static TmpfsMount create(final Role role) {
+  private static TmpfsMount create(final Role role, final Optional<String> policy) {
     final boolean huge = role == Role.HUGE && TmpfsMount.hasHugePages();
+    final boolean isRegion = role == Role.HUGE || role == Role.SMALL;
     return TmpfsMount.create(
-        TmpfsRegionMounts.SMALLEST_LIMIT, huge ? HugePages.ALWAYS : HugePages.NEVER);
+        TmpfsRegionMounts.SMALLEST_LIMIT,
+        huge ? HugePages.ALWAYS : HugePages.NEVER,
+        policy.filter(asked -> isRegion));
   }
 
   /**

@@ -2,6 +2,7 @@ package io.vas.store;
 
 import io.vas.core.VasException;
 import io.vas.core.linux.LinuxException;
+import io.vas.core.linux.NumaNodes;
 import io.vas.core.linux.TmpfsMount;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -30,13 +31,25 @@ record StorePlaces(RegionMounts regions, Layers layers, Path metadata, Optional<
    * @param holder who holds the mounts.
    */
   static StorePlaces open(final Path stateDirectory, final DescriptorHolder holder) {
+    return open(stateDirectory, holder, NumaNodes.withMemory().spread());
+  }
+
+  /**
+   * The same, with new ones on certain NUMA nodes.
+   *
+   * @param stateDirectory where to put what must be in directories if mounts are not allowed.
+   * @param holder who holds the mounts.
+   * @param policy from which nodes the regions' memory comes; empty: where it is touched.
+   */
+  static StorePlaces open(
+      final Path stateDirectory, final DescriptorHolder holder, final Optional<String> policy) {
     final Optional<StoreMounts> found = StoreMounts.take(holder);
     if (found.isPresent()) {
       return on(found.get());
     }
     final StoreMounts made;
     try {
-      made = StoreMounts.create();
+      made = StoreMounts.create(policy);
     } catch (final LinuxException e) {
       if (!RegionMounts.isRefusal(e.errno())) {
         throw e;

@@ -16,6 +16,8 @@ import java.util.Optional;
  *     part of what it holds.
  * @param metadataBytes what the journal and the tables of pages take besides.
  * @param hugePages whether there are huge pages behind the regions.
+ * @param numaPolicy from which NUMA nodes the regions' memory comes, as an option of tmpfs; {@code
+ *     default}: from the one where it is written first.
  * @param limitedByKernel whether the kernel enforces the budget, not only the store.
  * @param limitations what this kernel or this user does not allow, one line each.
  * @param entries what each snapshot takes, the oldest first.
@@ -29,6 +31,7 @@ public record StoreStatus(
     long warmBytes,
     long metadataBytes,
     boolean hugePages,
+    String numaPolicy,
     boolean limitedByKernel,
     List<String> limitations,
     List<Entry> entries) {

@@ -105,6 +105,11 @@ final class TmpfsRegionMounts implements RegionMounts {
   }
 
   @Override
+  public String numaPolicy() {
+    return mount(RegionKind.HUGE).policy();
+  }
+
+  @Override
   public List<String> limitations() {
     return hasHugePages() ? List.of() : List.of("no huge pages: the kernel has none for tmpfs");
   }

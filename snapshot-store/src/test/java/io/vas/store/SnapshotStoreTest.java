@@ -18,6 +18,7 @@ import io.vas.core.linux.FileIo;
 import io.vas.core.linux.FileStatus;
 import io.vas.core.linux.LinuxException;
 import io.vas.core.linux.MappedMemory;
+import io.vas.core.linux.NumaNodes;
 import io.vas.core.linux.OpenFlags;
 import io.vas.core.memory.PageSpace;
 import io.vas.core.memory.RegionKind;
@@ -183,6 +184,32 @@ class SnapshotStoreTest {
                     .containsExactly(
                         new StoreStatus.Entry(
                             snapshot.id(), snapshot.name(), snapshot.space(), 0, false)));
+  }
+
+  @Test
+  void shouldKeepPagesOnTheNodesThatWereAskedForWhoeverOpensItAgain() throws IOException {
+    final String policy = "interleave:" + NumaNodes.withMemory().list();
+    store =
+        SnapshotStore.open(
+            new StoreConfig(directory, 64 * MIB),
+            held,
+            StorePlaces.open(directory, held, Optional.of(policy)));
+    publish("before", MIB, 1);
+    store.leave();
+    open(Kind.MOUNTS, 64 * MIB);
+    publish("after", MIB, 2);
+    assertThat(store.status().numaPolicy()).isEqualTo(policy);
+    for (final String name : List.of("before", "after")) {
+      try (SnapshotUse use = store.use(name);
+          MappedMemory memory = MappedMemory.mapReadOnly(region(use, RegionKind.SMALL), 0, MIB)) {
+        final String begin = Long.toHexString(memory.address()) + " ";
+        assertThat(Files.readAllLines(Path.of("/proc/self/numa_maps")))
+            .anyMatch(line -> line.startsWith(begin + policy + " file="));
+      }
+    }
+    store.close();
+    open(Kind.MEMFDS, 64 * MIB);
+    assertThat(store.status().numaPolicy()).isEqualTo("default");
   }
 
   @Test

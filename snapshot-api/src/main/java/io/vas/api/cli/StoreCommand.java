@@ -295,6 +295,7 @@ final class StoreCommand extends Verb {
         "warm_bytes", stat.getWarmBytes(),
         "metadata_bytes", stat.getMetadataBytes(),
         "huge_pages", stat.getHugePages(),
+        "numa_policy", stat.getNumaPolicy(),
         "limited_by_kernel", stat.getLimitedByKernel(),
         "limitations", stat.getLimitationsList(),
         "snapshots", stat.getSnapshotsList().stream().map(StoreCommand::json).toList());
@@ -321,6 +322,7 @@ final class StoreCommand extends Verb {
     print("kept warm " + Texts.size(stat.getWarmBytes()));
     print("metadata  " + Texts.size(stat.getMetadataBytes()));
     print("pages     " + (stat.getHugePages() ? "huge" : "4 KiB"));
+    print("numa      " + stat.getNumaPolicy());
     stat.getLimitationsList().forEach(this::print);
     final Table table =
         new Table("ID", "NAME", ">HUGE", ">SMALL", ">LAYER", ">IMAGE", ">USES", "LAID OUT");

@@ -162,6 +162,7 @@ final class Views {
             .setWarmBytes(status.warmBytes())
             .setMetadataBytes(status.metadataBytes())
             .setHugePages(status.hugePages())
+            .setNumaPolicy(status.numaPolicy())
             .setLimitedByKernel(status.limitedByKernel())
             .addAllLimitations(status.limitations());
     for (final StoreStatus.Entry entry : status.entries()) {

@@ -445,6 +445,17 @@ public final class KernelFeatures {
           Mounts.create("tmpfs", Map.of("noswap", ""), 0).close();
           return "present";
         });
+    final NumaNodes nodes = NumaNodes.withMemory();
+    check(
+        "NUMA",
+        Status.DEGRADED,
+        "pages of snapshots lie on the node where they were copied",
+        () -> {
+          TmpfsMount.create(MIB, HugePages.NEVER, nodes.spread()).close();
+          return nodes.count() == 1
+              ? "one node with memory, " + nodes.list()
+              : "pages of snapshots are spread over nodes " + nodes.list();
+        });
     check(
         "memfd",
         Status.MISSING,

@@ -6,6 +6,7 @@ import static io.vas.core.linux.Kernel.LIBC;
 final class Syscall {
   static final long SETPRIORITY = 141;
   static final long ARCH_PRCTL = 158;
+  static final long GET_MEMPOLICY = 239;
   static final long KCMP = 312;
   static final long NAME_TO_HANDLE_AT = 303;
   static final long OPEN_BY_HANDLE_AT = 304;

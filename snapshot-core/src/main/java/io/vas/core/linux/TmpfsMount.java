@@ -6,6 +6,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.Optional;
 import java.util.UUID;
 
 /**
@@ -62,10 +63,25 @@ public final class TmpfsMount implements AutoCloseable {
    * @throws LinuxException EPERM without CAP_SYS_ADMIN, EINVAL if a part is not supported.
    */
   public static TmpfsMount create(final long sizeBytes, final HugePages hugePages) {
+    return create(sizeBytes, hugePages, Optional.empty());
+  }
+
+  /**
+   * Make one whose memory comes from certain NUMA nodes, whoever touches it first.
+   *
+   * @param sizeBytes limit of what its files hold together; more ends with ENOSPC.
+   * @param hugePages how its files are backed.
+   * @param policy as {@link NumaNodes#spread} tells; empty: from where it is touched.
+   * @return the file system.
+   * @throws LinuxException EPERM without CAP_SYS_ADMIN, EINVAL if a part is not supported.
+   */
+  public static TmpfsMount create(
+      final long sizeBytes, final HugePages hugePages, final Optional<String> policy) {
     final Map<String, String> options = new LinkedHashMap<>();
     options.put("size", Long.toString(sizeBytes));
     options.put("mode", "0700");
     options.put("huge", hugePages.name().toLowerCase(Locale.ROOT));
+    policy.ifPresent(value -> options.put("mpol", value));
     final Fd readWrite = createWithoutSwap(options);
     try {
       return new TmpfsMount(readWrite, Mounts.clone(readWrite, Mounts.MOUNT_ATTR_RDONLY));
@@ -204,6 +220,27 @@ public final class TmpfsMount implements AutoCloseable {
    */
   public static boolean hasHugePages() {
     return new File("/sys/kernel/mm/transparent_hugepage/shmem_enabled").exists();
+  }
+
+  /**
+   * From which NUMA nodes its memory comes.
+   *
+   * @return what it was made with, as the kernel tells; {@code default} for the node where it is
+   *     touched first.
+   */
+  public String policy() {
+    try (RegionFile file = createFile()) {
+      FileIo.truncate(file.readWrite(), 1);
+      // Nothing is touched, and so nothing is taken.
+      try (MappedMemory memory = MappedMemory.mapReadOnly(file.readOnly(), 0, 1)) {
+        return NumaPolicy.of(memory.address());
+      }
+    } catch (final LinuxException e) {
+      if (e.errno() != Errno.ENOSYS) {
+        throw e;
+      }
+      return "default";
+    }
   }
 
   /**

@@ -5,8 +5,12 @@ import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
 
 import io.vas.core.linux.TmpfsMount.HugePages;
 import io.vas.core.linux.TmpfsMount.RegionFile;
+import java.io.IOException;
 import java.nio.ByteBuffer;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.util.Map;
+import java.util.Optional;
 import org.junit.jupiter.api.Test;
 
 class TmpfsMountTest {
@@ -35,6 +39,40 @@ class TmpfsMountTest {
           .isThrownBy(() -> FileIo.truncate(file.readOnly(), 0));
       assertThat(FileStatus.of(file.readOnly()).size()).isEqualTo(100);
     }
+  }
+
+  @Test
+  void shouldTakeMemoryFromTheNodesItWasMadeWith() throws IOException {
+    final String node = NumaNodes.withMemory().list().split("[-,]", -1)[0];
+    final String policy = "interleave:" + node;
+    try (TmpfsMount mount = TmpfsMount.create(4 * MIB, HugePages.NEVER, Optional.of(policy));
+        RegionFile file = mount.createFile()) {
+      mount.limit(8 * MIB);
+      FileIo.truncate(file.readWrite(), MIB);
+      try (MappedMemory memory = MappedMemory.mapShared(file.readWrite(), 0, MIB)) {
+        memory.buffer().setMemory(0, (int) MIB, (byte) 1);
+        final String begin = Long.toHexString(memory.address()) + " ";
+        assertThat(Files.readAllLines(Path.of("/proc/self/numa_maps")))
+            .filteredOn(line -> line.startsWith(begin))
+            .singleElement()
+            .asString()
+            .startsWith(begin + policy + " file=")
+            .contains(" N" + node + "=256 ");
+      }
+      assertThat(mount.policy()).isEqualTo(policy);
+      assertThat(mount.status().usedBytes()).isEqualTo(MIB);
+    }
+    try (TmpfsMount mount = TmpfsMount.create(4 * MIB, HugePages.NEVER)) {
+      assertThat(mount.policy()).isEqualTo("default");
+      assertThat(mount.status().usedBytes()).isZero();
+    }
+  }
+
+  @Test
+  void shouldRefuseNodesThatThereAreNot() {
+    assertThatExceptionOfType(LinuxException.class)
+        .isThrownBy(() -> TmpfsMount.create(MIB, HugePages.NEVER, Optional.of("interleave:1000")))
+        .satisfies(e -> assertThat(e.errno()).isEqualTo(Errno.EINVAL));
   }
 
   @Test
