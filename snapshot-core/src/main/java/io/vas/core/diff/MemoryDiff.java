@@ -12,6 +12,7 @@ import io.vas.core.linux.FileIo;
 import io.vas.core.memory.Extent;
 import io.vas.core.memory.PageRuns;
 import io.vas.core.memory.PageSource;
+import io.vas.core.memory.Vmas;
 import java.nio.ByteBuffer;
 import java.util.ArrayList;
 import java.util.List;
@@ -44,20 +45,7 @@ final class MemoryDiff {
     }
 
     VmaImage at(final long address) {
-      int low = 0;
-      int high = vmas.size() - 1;
-      while (low <= high) {
-        final int middle = (low + high) >>> 1;
-        final VmaImage vma = vmas.get(middle);
-        if (Long.compareUnsigned(address, vma.getStart()) < 0) {
-          high = middle - 1;
-        } else if (Long.compareUnsigned(address, vma.getEnd()) >= 0) {
-          low = middle + 1;
-        } else {
-          return vma;
-        }
-      }
-      return null;
+      return Vmas.at(vmas, address);
     }
 
     List<Extent> stored(final long start, final long end) {

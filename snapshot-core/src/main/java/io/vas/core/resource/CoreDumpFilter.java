@@ -39,6 +39,11 @@ public final class CoreDumpFilter implements ProcessResource {
   }
 
   @Override
+  public boolean isSettable() {
+    return true;
+  }
+
+  @Override
   public void restore(final ByteString state, final ProcessRestore restore)
       throws InvalidProtocolBufferException {
     final int filter = CoreDumpFilterState.parseFrom(state).getFilter();

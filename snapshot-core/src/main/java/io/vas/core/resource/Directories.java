@@ -11,7 +11,9 @@ import java.util.Optional;
 
 /** The working directory, and the root directory of a process that has changed it. */
 public final class Directories implements ProcessResource {
-  private static final String KIND = "directories";
+  /** The kind's name. */
+  public static final String KIND = "directories";
+
   private static final String WORKING = "cwd";
   private static final String ROOT = "root";
 
@@ -62,6 +64,11 @@ public final class Directories implements ProcessResource {
           process, what, link.target() + ": it is outside of the instance's root");
     }
     return ByteString.copyFrom(RawText.encode(link.target()));
+  }
+
+  @Override
+  public boolean isSettable() {
+    return true;
   }
 
   @Override

@@ -19,8 +19,10 @@ import io.vas.core.linux.FileStatus;
 import io.vas.core.program.Data;
 import io.vas.core.program.ProgramBuilder;
 import io.vas.core.program.SystemCall;
+import java.util.Comparator;
 import java.util.List;
 import java.util.Optional;
+import java.util.function.IntUnaryOperator;
 import org.agrona.concurrent.UnsafeBuffer;
 
 /**
@@ -61,6 +63,43 @@ public final class Epoll implements DescriptorResource {
               .setData(target.data()));
     }
     return image.build();
+  }
+
+  @Override
+  public boolean namesOthers() {
+    return true;
+  }
+
+  /** With a file that is closed for good ends that it is watched. */
+  @Override
+  public ByteString withOthers(final ByteString state, final IntUnaryOperator ids)
+      throws InvalidProtocolBufferException {
+    final EpollImage image = EpollImage.parseFrom(state);
+    final EpollImage.Builder renamed = image.toBuilder().clearTargets();
+    for (final EpollTargetImage target : image.getTargetsList()) {
+      final int file = ids.applyAsInt(target.getFile());
+      if (file >= 0) {
+        renamed.addTargets(target.toBuilder().setFile(file));
+      }
+    }
+    return renamed.build().toByteString();
+  }
+
+  @Override
+  public boolean mend(final ByteString before, final ByteString now, final DescriptorMend mend)
+      throws InvalidProtocolBufferException {
+    return sorted(EpollImage.parseFrom(before)).equals(sorted(EpollImage.parseFrom(now)));
+  }
+
+  /** The kernel lists them in an order of its own. */
+  private static EpollImage sorted(final EpollImage image) {
+    final List<EpollTargetImage> targets =
+        image.getTargetsList().stream()
+            .sorted(
+                Comparator.comparingInt(EpollTargetImage::getNumber)
+                    .thenComparingInt(EpollTargetImage::getFile))
+            .toList();
+    return image.toBuilder().clearTargets().addAllTargets(targets).build();
   }
 
   private int fileOf(

@@ -4,8 +4,10 @@ import com.google.protobuf.ByteString;
 import com.google.protobuf.InvalidProtocolBufferException;
 import io.vas.core.image.EventFdImage;
 import io.vas.core.linux.FdInfo;
+import io.vas.core.program.Data;
 import io.vas.core.program.ProgramBuilder;
 import io.vas.core.program.SystemCall;
+import io.vas.core.program.Value;
 import java.nio.ByteOrder;
 import org.agrona.concurrent.UnsafeBuffer;
 
@@ -44,6 +46,44 @@ public final class EventFd implements DescriptorResource {
 
   @Override
   public boolean canBeOpenedAgain(final ByteString state) {
+    return true;
+  }
+
+  @Override
+  public boolean isMendable(final ByteString before, final ByteString now, final InodePairs inodes)
+      throws InvalidProtocolBufferException {
+    return withoutCount(EventFdImage.parseFrom(before))
+        .equals(withoutCount(EventFdImage.parseFrom(now)));
+  }
+
+  private static EventFdImage withoutCount(final EventFdImage image) {
+    return image.toBuilder().clearCount().build();
+  }
+
+  @Override
+  public boolean mend(final ByteString before, final ByteString now, final DescriptorMend mend)
+      throws InvalidProtocolBufferException {
+    if (before.equals(now)) {
+      return true;
+    }
+    final EventFdImage wanted = EventFdImage.parseFrom(before);
+    final EventFdImage there = EventFdImage.parseFrom(now);
+    // Of a semaphore each read takes one.
+    if (!withoutCount(wanted).equals(withoutCount(there)) || wanted.getSemaphore()) {
+      return false;
+    }
+    final int number = mend.number();
+    final ProgramBuilder program = mend.program();
+    final Data count = program.data("eventfd " + number, Long.BYTES);
+    if (there.getCount() != 0) {
+      program.callExpecting(
+          Long.BYTES, "reset eventfd " + number, SystemCall.READ, number, count, Long.BYTES);
+    }
+    if (wanted.getCount() != 0) {
+      program.store(count, Value.of(wanted.getCount()), Long.BYTES);
+      program.callExpecting(
+          Long.BYTES, "set eventfd " + number, SystemCall.WRITE, number, count, Long.BYTES);
+    }
     return true;
   }
 

@@ -86,6 +86,11 @@ public final class IntervalTimers implements ProcessResource {
   }
 
   @Override
+  public boolean isSettable() {
+    return true;
+  }
+
+  @Override
   public void restore(final ByteString state, final ProcessRestore restore)
       throws InvalidProtocolBufferException {
     final ProgramBuilder program = restore.program();

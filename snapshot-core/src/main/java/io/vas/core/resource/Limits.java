@@ -20,7 +20,8 @@ import org.agrona.concurrent.UnsafeBuffer;
  * of its processor time counts from 0.
  */
 public final class Limits implements ProcessResource {
-  private static final String KIND = "resource limits";
+  /** The kind's name. */
+  public static final String KIND = "resource limits";
 
   /** Bytes of a struct rlimit64: soft, hard. */
   private static final int LENGTH = 16;
@@ -65,6 +66,11 @@ public final class Limits implements ProcessResource {
       image.addHard(limits.getLong(limit.number() * LENGTH + Long.BYTES, LITTLE_ENDIAN));
     }
     return Optional.of(image.build());
+  }
+
+  @Override
+  public boolean isSettable() {
+    return true;
   }
 
   @Override

@@ -60,6 +60,11 @@ public final class MemoryPolicy implements TaskResource {
   }
 
   @Override
+  public boolean isSettable() {
+    return true;
+  }
+
+  @Override
   public void restore(final ByteString state, final TaskRestore restore)
       throws InvalidProtocolBufferException {
     final MemoryPolicyState image = MemoryPolicyState.parseFrom(state);

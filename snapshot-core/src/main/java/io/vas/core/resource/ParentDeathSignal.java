@@ -47,6 +47,11 @@ public final class ParentDeathSignal implements TaskResource {
   }
 
   @Override
+  public boolean isSettable() {
+    return true;
+  }
+
+  @Override
   public void restore(final ByteString state, final TaskRestore restore)
       throws InvalidProtocolBufferException {
     restore

@@ -9,6 +9,7 @@ import static io.vas.core.linux.OpenFlags.O_WRONLY;
 import com.google.protobuf.ByteString;
 import com.google.protobuf.InvalidProtocolBufferException;
 import io.vas.core.image.FileImage;
+import io.vas.core.image.Image;
 import io.vas.core.image.PipeImage;
 import io.vas.core.program.Data;
 import io.vas.core.program.ProgramBuilder;
@@ -53,7 +54,7 @@ public final class Pipe implements DescriptorResource {
   public void restore(final ByteString state, final DescriptorRestore restore)
       throws InvalidProtocolBufferException {
     final PipeImage image = PipeImage.parseFrom(state);
-    final Map<Integer, PipeImage> files = filesOf(image.getInode(), restore);
+    final Map<Integer, PipeImage> files = filesOf(image.getInode(), restore.image());
     final ProgramBuilder program = restore.program();
     final Data ends = program.data(new byte[2 * Integer.BYTES]);
     program.call(restore.name("pipe2"), SystemCall.PIPE2, ends, O_CLOEXEC);
@@ -82,14 +83,85 @@ public final class Pipe implements DescriptorResource {
     }
   }
 
-  private Map<Integer, PipeImage> filesOf(final long inode, final DescriptorRestore restore)
+  @Override
+  public boolean isSame(final ByteString before, final ByteString now, final InodePairs inodes)
+      throws InvalidProtocolBufferException {
+    return before.equals(now)
+        && inodes.match(
+            PipeImage.parseFrom(before).getInode(), PipeImage.parseFrom(now).getInode());
+  }
+
+  @Override
+  public boolean isMendable(final ByteString before, final ByteString now, final InodePairs inodes)
+      throws InvalidProtocolBufferException {
+    final PipeImage wanted = PipeImage.parseFrom(before);
+    final PipeImage there = PipeImage.parseFrom(now);
+    return withoutContents(wanted).equals(withoutContents(there))
+        && inodes.match(wanted.getInode(), there.getInode());
+  }
+
+  private static PipeImage withoutContents(final PipeImage pipe) {
+    return pipe.toBuilder().clearInode().clearContents().clearPackets().build();
+  }
+
+  @Override
+  public boolean mend(final ByteString before, final ByteString now, final DescriptorMend mend)
+      throws InvalidProtocolBufferException {
+    final PipeImage wanted = PipeImage.parseFrom(before);
+    final PipeImage there = PipeImage.parseFrom(now);
+    if (!isMendable(before, now, mend.inodes())) {
+      return false;
+    }
+    if (wanted.getContents().equals(there.getContents())) {
+      return wanted.getPacketsList().equals(there.getPacketsList());
+    }
+    if (wanted.getPacketsCount() > 0 || there.getPacketsCount() > 0) {
+      return false;
+    }
+    final Optional<Integer> writer = writer(wanted.getInode(), mend);
+    if (writer.isEmpty() && !wanted.getContents().isEmpty()) {
+      return false;
+    }
+    final ProgramBuilder program = mend.program();
+    final int number = mend.number();
+    if (!there.getContents().isEmpty()) {
+      program.callExpecting(
+          there.getContents().size(),
+          "empty the pipe of descriptor " + number,
+          SystemCall.READ,
+          number,
+          program.data("pipe of descriptor " + number, there.getContents().size()),
+          there.getContents().size());
+    }
+    if (!wanted.getContents().isEmpty()) {
+      program.callExpecting(
+          wanted.getContents().size(),
+          "fill the pipe of descriptor " + number,
+          SystemCall.WRITE,
+          writer.get(),
+          program.data(wanted.getContents().toByteArray()),
+          wanted.getContents().size());
+    }
+    return true;
+  }
+
+  /** A descriptor that a pipe can be written by. */
+  private Optional<Integer> writer(final long inode, final DescriptorMend mend)
+      throws InvalidProtocolBufferException {
+    return filesOf(inode, mend.image()).entrySet().stream()
+        .filter(file -> accessOf(file.getValue()) != O_RDONLY)
+        .map(file -> mend.number(file.getKey()))
+        .findFirst();
+  }
+
+  private Map<Integer, PipeImage> filesOf(final long inode, final Image image)
       throws InvalidProtocolBufferException {
     final Map<Integer, PipeImage> files = new LinkedHashMap<>();
-    for (final FileImage file : restore.image().getFilesList()) {
+    for (final FileImage file : image.getFilesList()) {
       if (file.getKind().equals(kind())) {
-        final PipeImage image = PipeImage.parseFrom(file.getState());
-        if (image.getInode() == inode) {
-          files.put(file.getId(), image);
+        final PipeImage pipe = PipeImage.parseFrom(file.getState());
+        if (pipe.getInode() == inode) {
+          files.put(file.getId(), pipe);
         }
       }
     }

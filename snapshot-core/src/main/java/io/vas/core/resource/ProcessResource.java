@@ -46,4 +46,14 @@ public interface ProcessResource {
    * @throws InvalidProtocolBufferException if the state is not one of this kind.
    */
   void restore(ByteString state, ProcessRestore restore) throws InvalidProtocolBufferException;
+
+  /**
+   * Whether the steps of {@link #restore} bring the state back in a process that goes on, too,
+   * whatever it is by then.
+   *
+   * @return false if they need a new process.
+   */
+  default boolean isSettable() {
+    return false;
+  }
 }

@@ -16,6 +16,9 @@ import java.util.Set;
  * when it closes any descriptor of the file, so they come back when all its descriptors are there.
  */
 public final class RecordLocks implements ProcessResource {
+  /** The kind's name. */
+  public static final String KIND = "record locks";
+
   private static final int F_SETLK = 6;
 
   /** The kind. */
@@ -23,7 +26,7 @@ public final class RecordLocks implements ProcessResource {
 
   @Override
   public String kind() {
-    return "record locks";
+    return KIND;
   }
 
   @Override

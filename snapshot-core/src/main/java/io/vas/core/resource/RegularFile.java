@@ -4,9 +4,12 @@ import com.google.protobuf.ByteString;
 import com.google.protobuf.InvalidProtocolBufferException;
 import io.vas.core.image.PathFileImage;
 import io.vas.core.linux.FileStatus;
+import io.vas.core.program.SystemCall;
 
 /** Files that have a name: opened again by their path, which the overlay of a fork has, too. */
 public final class RegularFile implements DescriptorResource {
+  private static final int SEEK_SET = 0;
+
   /** The kind. */
   public RegularFile() {}
 
@@ -31,6 +34,35 @@ public final class RegularFile implements DescriptorResource {
   @Override
   public boolean canBeOpenedAgain(final ByteString state) throws InvalidProtocolBufferException {
     return PathFile.canBeOpenedAgain(state);
+  }
+
+  @Override
+  public boolean isMendable(final ByteString before, final ByteString now, final InodePairs inodes)
+      throws InvalidProtocolBufferException {
+    return withoutPosition(before).equals(withoutPosition(now));
+  }
+
+  private static PathFileImage withoutPosition(final ByteString state)
+      throws InvalidProtocolBufferException {
+    return PathFileImage.parseFrom(state).toBuilder().clearPosition().build();
+  }
+
+  @Override
+  public boolean mend(final ByteString before, final ByteString now, final DescriptorMend mend)
+      throws InvalidProtocolBufferException {
+    if (before.equals(now)) {
+      return true;
+    }
+    final long position = PathFileImage.parseFrom(before).getPosition();
+    mend.program()
+        .callExpecting(
+            position,
+            "position of descriptor " + mend.number(),
+            SystemCall.LSEEK,
+            mend.number(),
+            position,
+            SEEK_SET);
+    return isMendable(before, now, mend.inodes());
   }
 
   @Override

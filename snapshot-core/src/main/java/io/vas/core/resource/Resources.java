@@ -93,4 +93,18 @@ public final class Resources {
   public static List<DescriptorResource> descriptor() {
     return DESCRIPTOR;
   }
+
+  /**
+   * One kind of what descriptors refer to.
+   *
+   * @param kind its name.
+   * @return the kind.
+   * @throws java.util.NoSuchElementException if there is no such kind.
+   */
+  public static DescriptorResource descriptor(final String kind) {
+    return DESCRIPTOR.stream()
+        .filter(resource -> resource.kind().equals(kind))
+        .findFirst()
+        .orElseThrow();
+  }
 }

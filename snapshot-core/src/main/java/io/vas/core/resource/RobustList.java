@@ -46,6 +46,11 @@ public final class RobustList implements TaskResource {
   }
 
   @Override
+  public boolean isSettable() {
+    return true;
+  }
+
+  @Override
   public void restore(final ByteString state, final TaskRestore restore)
       throws InvalidProtocolBufferException {
     final RobustListState image = RobustListState.parseFrom(state);

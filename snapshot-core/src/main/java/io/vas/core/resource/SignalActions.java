@@ -64,6 +64,11 @@ public final class SignalActions implements ProcessResource {
   }
 
   @Override
+  public boolean isSettable() {
+    return true;
+  }
+
+  @Override
   public void restore(final ByteString state, final ProcessRestore restore)
       throws InvalidProtocolBufferException {
     final ProgramBuilder program = restore.program();

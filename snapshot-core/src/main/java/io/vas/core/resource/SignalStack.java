@@ -58,6 +58,11 @@ public final class SignalStack implements TaskResource {
   }
 
   @Override
+  public boolean isSettable() {
+    return true;
+  }
+
+  @Override
   public void restore(final ByteString state, final TaskRestore restore)
       throws InvalidProtocolBufferException {
     // Not by rt_sigreturn, which tells nobody when that fails.

@@ -37,6 +37,11 @@ public final class TaskName implements TaskResource {
   }
 
   @Override
+  public boolean isSettable() {
+    return true;
+  }
+
+  @Override
   public void restore(final ByteString state, final TaskRestore restore)
       throws InvalidProtocolBufferException {
     final ProgramBuilder program = restore.program();

@@ -48,4 +48,16 @@ public interface TaskResource {
    * @throws InvalidProtocolBufferException if the state is not one of this kind.
    */
   void restore(ByteString state, TaskRestore restore) throws InvalidProtocolBufferException;
+
+  /**
+   * Whether the steps of {@link #restore} bring the state back in a task that goes on, too,
+   * whatever it is by then.
+   *
+   * <p>Asked of the first task only: in others such steps do not run.
+   *
+   * @return false if they need a new task.
+   */
+  default boolean isSettable() {
+    return false;
+  }
 }

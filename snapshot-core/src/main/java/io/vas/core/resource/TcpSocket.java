@@ -14,7 +14,9 @@ import io.vas.core.program.Result;
 import io.vas.core.program.SystemCall;
 import io.vas.core.program.Value;
 import java.util.Optional;
+import java.util.function.IntUnaryOperator;
 import org.agrona.DirectBuffer;
+import org.agrona.concurrent.UnsafeBuffer;
 
 /**
  * TCP sockets, IPv4 and IPv6.
@@ -167,6 +169,53 @@ public final class TcpSocket implements DescriptorResource {
       unread = unread.concat(OpenFiles.copyOf(message.data()));
     }
     return unread;
+  }
+
+  @Override
+  public boolean namesOthers() {
+    return true;
+  }
+
+  @Override
+  public ByteString withOthers(final ByteString state, final IntUnaryOperator ids)
+      throws InvalidProtocolBufferException {
+    final TcpSocketImage image = TcpSocketImage.parseFrom(state);
+    return image.getState() == State.CONNECTED
+        ? image.toBuilder().setPeer(ids.applyAsInt(image.getPeer())).build().toByteString()
+        : state;
+  }
+
+  @Override
+  public boolean mend(final ByteString before, final ByteString now, final DescriptorMend mend)
+      throws InvalidProtocolBufferException {
+    return withoutInode(before).equals(withoutInode(now));
+  }
+
+  /** Peers are named by the ids of files. */
+  private static TcpSocketImage withoutInode(final ByteString state)
+      throws InvalidProtocolBufferException {
+    final TcpSocketImage image = TcpSocketImage.parseFrom(state);
+    return image.toBuilder().setSocket(image.getSocket().toBuilder().clearInode()).build();
+  }
+
+  @Override
+  public boolean isConnectedOutside(final ByteString state) throws InvalidProtocolBufferException {
+    return TcpSocketImage.parseFrom(state).getState() == State.RESET;
+  }
+
+  /** A connection that lingers would have its port when it is made again. */
+  @Override
+  public void prepareClose(final int number, final ProgramBuilder program) {
+    final UnsafeBuffer atOnce = new UnsafeBuffer(new byte[2 * Integer.BYTES]);
+    atOnce.putInt(0, 1, LITTLE_ENDIAN);
+    program.callAny(
+        "reset descriptor " + number,
+        SystemCall.SETSOCKOPT,
+        number,
+        SocketOptions.SOL_SOCKET,
+        SocketOptions.SO_LINGER,
+        program.data(atOnce.byteArray()),
+        atOnce.capacity());
   }
 
   @Override

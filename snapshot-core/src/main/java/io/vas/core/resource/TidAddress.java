@@ -42,6 +42,11 @@ public final class TidAddress implements TaskResource {
   }
 
   @Override
+  public boolean isSettable() {
+    return true;
+  }
+
+  @Override
   public void restore(final ByteString state, final TaskRestore restore)
       throws InvalidProtocolBufferException {
     restore

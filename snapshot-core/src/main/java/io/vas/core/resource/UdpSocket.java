@@ -79,6 +79,23 @@ public final class UdpSocket implements DescriptorResource {
   }
 
   @Override
+  public boolean namesOthers() {
+    return true; // by an inode
+  }
+
+  @Override
+  public boolean mend(final ByteString before, final ByteString now, final DescriptorMend mend)
+      throws InvalidProtocolBufferException {
+    return withoutInode(before).equals(withoutInode(now));
+  }
+
+  private static UdpSocketImage withoutInode(final ByteString state)
+      throws InvalidProtocolBufferException {
+    final UdpSocketImage image = UdpSocketImage.parseFrom(state);
+    return image.toBuilder().setSocket(image.getSocket().toBuilder().clearInode()).build();
+  }
+
+  @Override
   public void restore(final ByteString state, final DescriptorRestore restore)
       throws InvalidProtocolBufferException {
     final SocketImage socket = UdpSocketImage.parseFrom(state).getSocket();

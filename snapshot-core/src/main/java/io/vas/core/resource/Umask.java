@@ -36,6 +36,11 @@ public final class Umask implements ProcessResource {
   }
 
   @Override
+  public boolean isSettable() {
+    return true;
+  }
+
+  @Override
   public void restore(final ByteString state, final ProcessRestore restore)
       throws InvalidProtocolBufferException {
     restore

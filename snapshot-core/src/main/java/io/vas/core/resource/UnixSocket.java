@@ -7,6 +7,7 @@ import io.vas.core.image.UnixSocketImage;
 import io.vas.core.image.UnixSocketImage.State;
 import io.vas.core.linux.FileStatus;
 import java.util.Optional;
+import java.util.function.IntUnaryOperator;
 
 /**
  * Unix sockets of all types, with what waits in them.
@@ -209,6 +210,42 @@ public final class UnixSocket implements DescriptorResource {
           kind(),
           "of " + facts.unreadBytes() + " bytes that wait in it, " + total + " could be read");
     }
+  }
+
+  @Override
+  public boolean namesOthers() {
+    return true;
+  }
+
+  @Override
+  public ByteString withOthers(final ByteString state, final IntUnaryOperator ids)
+      throws InvalidProtocolBufferException {
+    final UnixSocketImage.Builder image = UnixSocketImage.parseFrom(state).toBuilder();
+    if (image.getState() == State.CONNECTED) {
+      image.setPeer(ids.applyAsInt(image.getPeer()));
+    }
+    for (int i = 0; i < image.getPendingCount(); i++) {
+      image.setPending(i, ids.applyAsInt(image.getPending(i)));
+    }
+    return image.build().toByteString();
+  }
+
+  @Override
+  public boolean mend(final ByteString before, final ByteString now, final DescriptorMend mend)
+      throws InvalidProtocolBufferException {
+    return withoutInode(before).equals(withoutInode(now));
+  }
+
+  /** Peers are named by the ids of files. */
+  private static UnixSocketImage withoutInode(final ByteString state)
+      throws InvalidProtocolBufferException {
+    final UnixSocketImage image = UnixSocketImage.parseFrom(state);
+    return image.toBuilder().setSocket(image.getSocket().toBuilder().clearInode()).build();
+  }
+
+  @Override
+  public boolean isConnectedOutside(final ByteString state) throws InvalidProtocolBufferException {
+    return UnixSocketImage.parseFrom(state).getState() == State.RESET;
   }
 
   @Override

@@ -14,9 +14,8 @@ import io.vas.core.program.SystemCall;
 import io.vas.core.program.Value;
 import io.vas.core.resource.DescriptorResource;
 import io.vas.core.resource.DescriptorRestore;
+import io.vas.core.resource.Limits;
 import io.vas.core.resource.Resources;
-import java.nio.ByteBuffer;
-import java.nio.ByteOrder;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -34,8 +33,6 @@ import java.util.TreeMap;
 final class DescriptorDifference {
   private static final String RESOURCE = "descriptors";
   private static final int F_SETFD = 2;
-  private static final int SOL_SOCKET = 1;
-  private static final int SO_LINGER = 13;
 
   private final ProgramBuilder program;
   private final Image target;
@@ -136,20 +133,13 @@ final class DescriptorDifference {
   }
 
   private boolean canBeOpenedAgain(final FileImage file) throws InvalidProtocolBufferException {
-    return kind(file).canBeOpenedAgain(file.getState())
+    return Resources.descriptor(file.getKind()).canBeOpenedAgain(file.getState())
         && OpensFiles.byPath(current.getProcesses(0));
-  }
-
-  private static DescriptorResource kind(final FileImage file) {
-    return Resources.descriptor().stream()
-        .filter(resource -> resource.kind().equals(file.getKind()))
-        .findFirst()
-        .orElseThrow();
   }
 
   /** Of numbers: what is to be mended of limits is mended later. */
   private long limit() throws InvalidProtocolBufferException {
-    final Piece limits = OpensFiles.piece(current.getProcesses(0), "resource limits").orElseThrow();
+    final Piece limits = OpensFiles.piece(current.getProcesses(0), Limits.KIND).orElseThrow();
     final long soft = LimitsState.parseFrom(limits.getState()).getSoft(Rlimit.NOFILE.number());
     return soft < 0 ? Long.MAX_VALUE : soft;
   }
@@ -165,8 +155,6 @@ final class DescriptorDifference {
   }
 
   private void closeWhatIsWrong() {
-    final ByteBuffer atOnce = ByteBuffer.allocate(2 * Integer.BYTES).order(ByteOrder.LITTLE_ENDIAN);
-    atOnce.putInt(0, 1);
     int first = -1;
     int last = -1;
     for (final DescriptorImage descriptor : now.values()) {
@@ -176,16 +164,8 @@ final class DescriptorDifference {
         first = -1;
         continue;
       }
-      if (!kept.isKept(descriptor.getFile()) && isTcpSocket(descriptor.getFile())) {
-        // A connection that lingers would have its port when it is made again.
-        program.callAny(
-            "reset descriptor " + number,
-            SystemCall.SETSOCKOPT,
-            number,
-            SOL_SOCKET,
-            SO_LINGER,
-            program.data(atOnce.array()),
-            atOnce.capacity());
+      if (!kept.isKept(descriptor.getFile())) {
+        kind(descriptor.getFile()).prepareClose(number, program);
       }
       first = first < 0 ? number : first;
       last = number;
@@ -193,10 +173,13 @@ final class DescriptorDifference {
     closeAll(first, last);
   }
 
-  private boolean isTcpSocket(final int file) {
+  /** Of a file that is open now. */
+  private DescriptorResource kind(final int file) {
     return current.getFilesList().stream()
-        .anyMatch(
-            image -> image.getId() == file && image.getKind().equals(FileDifference.TCP_SOCKET));
+        .filter(image -> image.getId() == file)
+        .map(image -> Resources.descriptor(image.getKind()))
+        .findFirst()
+        .orElseThrow();
   }
 
   private void closeAll(final int first, final int last) {
@@ -211,7 +194,7 @@ final class DescriptorDifference {
       if (waiting.containsKey(file.getId()) && kept.current(file.getId()).isEmpty()) {
         program.resource(
             "descriptor " + numbers(before, file.getId()) + " (" + file.getLink() + ")");
-        kind(file).restore(file.getState(), new Opening(file));
+        Resources.descriptor(file.getKind()).restore(file.getState(), new Opening(file));
       }
     }
     program.resource(RESOURCE);

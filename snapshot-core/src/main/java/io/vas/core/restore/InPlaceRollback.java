@@ -24,6 +24,7 @@ import io.vas.core.linux.FileStatus;
 import io.vas.core.memory.PageSource;
 import io.vas.core.program.ProgramBuilder;
 import io.vas.core.program.Value;
+import io.vas.core.resource.Directories;
 import io.vas.core.resource.PlanOutdatedException;
 import io.vas.core.resource.ProcessResource;
 import io.vas.core.resource.ProcessRestore;
@@ -38,7 +39,6 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
-import java.util.Set;
 import java.util.concurrent.atomic.AtomicLong;
 
 /**
@@ -51,26 +51,6 @@ import java.util.concurrent.atomic.AtomicLong;
  * changed, and a fork has to take the instance's place.
  */
 public final class InPlaceRollback {
-  /** State of a process that can be set any number of times. */
-  private static final Set<String> SETTABLE =
-      Set.of(
-          "umask",
-          "core dump filter",
-          "signal actions",
-          "interval timers",
-          "resource limits",
-          OpensFiles.DIRECTORIES);
-
-  /** The same of a task. */
-  private static final Set<String> TASK_SETTABLE =
-      Set.of(
-          "signal stack",
-          "robust list",
-          "tid address",
-          "thread name",
-          "memory policy",
-          "parent-death signal");
-
   private static final long AREA_LOWEST = 0x1000_0000_0000L;
   private static final long AREA_HIGHEST = 0x5000_0000_0000L;
   private static final long AREA_STEP = 1L << 30;
@@ -321,8 +301,8 @@ public final class InPlaceRollback {
     final Map<String, ByteString> there = pieces(now.getPiecesList());
     for (final ProcessResource resource : Resources.process()) {
       final String kind = resource.kind();
-      if (differs(kind, wanted, there, SETTABLE)) {
-        if (kind.equals(OpensFiles.DIRECTORIES)
+      if (differs(kind, wanted, there, resource.isSettable())) {
+        if (kind.equals(Directories.KIND)
             && !(OpensFiles.byPath(before) && OpensFiles.byPath(now))) {
           throw new NotInPlaceException("its root directory is not the instance's");
         }
@@ -355,7 +335,7 @@ public final class InPlaceRollback {
           task,
           wanted,
           pieces(there.get(task.getTid()).getPiecesList()),
-          isLeader ? TASK_SETTABLE : Set.of());
+          isLeader);
       final RegistersState registers = RegistersState.parseFrom(wanted.get(Registers.KIND));
       tasks.add(
           new MendRequest.Task(
@@ -373,11 +353,12 @@ public final class InPlaceRollback {
       final TaskImage task,
       final Map<String, ByteString> wanted,
       final Map<String, ByteString> there,
-      final Set<String> settable)
+      final boolean isLeader)
       throws InvalidProtocolBufferException {
     for (final TaskResource resource : Resources.task()) {
       final String kind = resource.kind();
-      if (!kind.equals(Registers.KIND) && differs(kind, wanted, there, settable)) {
+      if (!kind.equals(Registers.KIND)
+          && differs(kind, wanted, there, isLeader && resource.isSettable())) {
         program.resource(kind);
         resource.restore(wanted.get(kind), new Restoring(program, target, task, kind));
       }
@@ -388,12 +369,12 @@ public final class InPlaceRollback {
       final String kind,
       final Map<String, ByteString> wanted,
       final Map<String, ByteString> there,
-      final Set<String> settable) {
+      final boolean isSettable) {
     final ByteString state = wanted.get(kind);
     if (state == null ? !there.containsKey(kind) : state.equals(there.get(kind))) {
       return false;
     }
-    if (state == null || !settable.contains(kind)) {
+    if (state == null || !isSettable) {
       throw new NotInPlaceException("its " + kind + " differ");
     }
     return true;

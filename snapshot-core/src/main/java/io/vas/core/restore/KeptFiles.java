@@ -1,18 +1,16 @@
 package io.vas.core.restore;
 
+import com.google.protobuf.ByteString;
 import com.google.protobuf.InvalidProtocolBufferException;
 import io.vas.core.image.DescriptorImage;
-import io.vas.core.image.EpollImage;
-import io.vas.core.image.EpollTargetImage;
 import io.vas.core.image.FileImage;
 import io.vas.core.image.Image;
-import io.vas.core.image.TcpSocketImage;
-import io.vas.core.image.UnixSocketImage;
-import io.vas.core.restore.FileDifference.Inodes;
+import io.vas.core.resource.DescriptorResource;
+import io.vas.core.resource.InodePairs;
+import io.vas.core.resource.Resources;
 import java.util.HashMap;
 import java.util.Map;
 import java.util.Optional;
-import java.util.Set;
 import java.util.TreeMap;
 
 /**
@@ -28,45 +26,50 @@ final class KeptFiles {
   /** Of a file that is not kept. */
   private static final int NONE = -1;
 
-  private static final Set<String> NAMING_OTHERS =
-      Set.of(
-          FileDifference.EPOLL,
-          FileDifference.TCP_SOCKET,
-          FileDifference.UNIX_SOCKET,
-          FileDifference.UDP_SOCKET);
-
   private final Map<Integer, FileImage> before = new TreeMap<>();
   private final Map<Integer, FileImage> now = new TreeMap<>();
   private final Map<Integer, Integer> currentByTarget = new HashMap<>();
   private final Map<Integer, Integer> targetByCurrent = new HashMap<>();
-  private final Inodes inodes = new Inodes();
+  private final InodePairs inodes = new InodePairs();
 
   /** How much two files of a kind have in common. */
   private enum Likeness {
     SAME {
       @Override
-      boolean isMet(final FileImage before, final FileImage now, final Inodes inodes)
+      boolean isMet(
+          final DescriptorResource kind,
+          final ByteString before,
+          final ByteString now,
+          final InodePairs inodes)
           throws InvalidProtocolBufferException {
-        return before.getState().equals(now.getState())
-            && FileDifference.isSamePipe(before, now, inodes);
+        return kind.isSame(before, now, inodes);
       }
     },
     MENDABLE {
       @Override
-      boolean isMet(final FileImage before, final FileImage now, final Inodes inodes)
+      boolean isMet(
+          final DescriptorResource kind,
+          final ByteString before,
+          final ByteString now,
+          final InodePairs inodes)
           throws InvalidProtocolBufferException {
-        return FileDifference.mayBeMended(before, now, inodes);
+        return kind.isMendable(before, now, inodes);
       }
     },
     /** Of a kind whose state names other files, whose ids are to be known first. */
     KIND {
       @Override
-      boolean isMet(final FileImage before, final FileImage now, final Inodes inodes) {
-        return NAMING_OTHERS.contains(before.getKind());
+      boolean isMet(
+          final DescriptorResource kind,
+          final ByteString before,
+          final ByteString now,
+          final InodePairs inodes) {
+        return kind.namesOthers();
       }
     };
 
-    abstract boolean isMet(FileImage before, FileImage now, Inodes inodes)
+    abstract boolean isMet(
+        DescriptorResource kind, ByteString before, ByteString now, InodePairs inodes)
         throws InvalidProtocolBufferException;
   }
 
@@ -111,7 +114,9 @@ final class KeptFiles {
     }
     final FileImage one = before.get(file);
     final FileImage two = now.get(other);
-    if (one.getKind().equals(two.getKind()) && likeness.isMet(one, two, inodes)) {
+    if (one.getKind().equals(two.getKind())
+        && likeness.isMet(
+            Resources.descriptor(one.getKind()), one.getState(), two.getState(), inodes)) {
       currentByTarget.put(file, other);
       targetByCurrent.put(other, file);
     }
@@ -150,42 +155,13 @@ final class KeptFiles {
       return Optional.empty();
     }
     final FileImage found = now.get(id);
-    final FileImage.Builder renamed = found.toBuilder().setId(file);
-    switch (found.getKind()) {
-      case FileDifference.EPOLL -> renamed.setState(watched(found).toByteString());
-      case FileDifference.TCP_SOCKET -> {
-        final TcpSocketImage socket = TcpSocketImage.parseFrom(found.getState());
-        if (socket.getState() == TcpSocketImage.State.CONNECTED) {
-          renamed.setState(
-              socket.toBuilder().setPeer(inSnapshot(socket.getPeer())).build().toByteString());
-        }
-      }
-      case FileDifference.UNIX_SOCKET -> {
-        final UnixSocketImage.Builder socket =
-            UnixSocketImage.parseFrom(found.getState()).toBuilder();
-        if (socket.getState() == UnixSocketImage.State.CONNECTED) {
-          socket.setPeer(inSnapshot(socket.getPeer()));
-        }
-        for (int i = 0; i < socket.getPendingCount(); i++) {
-          socket.setPending(i, inSnapshot(socket.getPending(i)));
-        }
-        renamed.setState(socket.build().toByteString());
-      }
-      default -> {}
-    }
-    return Optional.of(renamed.build());
-  }
-
-  /** With a file that is closed for good ends that it is watched. */
-  private EpollImage watched(final FileImage epoll) throws InvalidProtocolBufferException {
-    final EpollImage image = EpollImage.parseFrom(epoll.getState());
-    final EpollImage.Builder renamed = image.toBuilder().clearTargets();
-    for (final EpollTargetImage target : image.getTargetsList()) {
-      if (targetByCurrent.containsKey(target.getFile())) {
-        renamed.addTargets(target.toBuilder().setFile(inSnapshot(target.getFile())));
-      }
-    }
-    return renamed.build();
+    return Optional.of(
+        found.toBuilder()
+            .setId(file)
+            .setState(
+                Resources.descriptor(found.getKind())
+                    .withOthers(found.getState(), this::inSnapshot))
+            .build());
   }
 
   private int inSnapshot(final int file) {

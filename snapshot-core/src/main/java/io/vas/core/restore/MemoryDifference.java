@@ -13,6 +13,7 @@ import io.vas.core.linux.OpenFlags;
 import io.vas.core.linux.VmFlag;
 import io.vas.core.memory.Extent;
 import io.vas.core.memory.PageRuns;
+import io.vas.core.memory.Vmas;
 import io.vas.core.program.ProgramBuilder;
 import io.vas.core.program.Result;
 import io.vas.core.program.SystemCall;
@@ -125,7 +126,7 @@ final class MemoryDifference {
     long start = -1;
     for (final long end : borders) {
       if (start >= 0) {
-        mend(start, end, at(target.getVmasList(), start), at(now, start), later);
+        mend(start, end, Vmas.at(target.getVmasList(), start), Vmas.at(now, start), later);
       }
       start = end;
     }
@@ -138,23 +139,6 @@ final class MemoryDifference {
         .clearBrk()
         .setExecutable(layout.getExecutable().toBuilder().clearBuildId())
         .build();
-  }
-
-  private static VmaImage at(final List<VmaImage> vmas, final long address) {
-    int low = 0;
-    int high = vmas.size() - 1;
-    while (low <= high) {
-      final int middle = (low + high) >>> 1;
-      final VmaImage vma = vmas.get(middle);
-      if (Long.compareUnsigned(address, vma.getStart()) < 0) {
-        high = middle - 1;
-      } else if (Long.compareUnsigned(address, vma.getEnd()) >= 0) {
-        low = middle + 1;
-      } else {
-        return vma;
-      }
-    }
-    return null;
   }
 
   /** The heap's end. Returns the mappings as they are then. */

@@ -5,12 +5,12 @@ import com.google.protobuf.InvalidProtocolBufferException;
 import io.vas.core.image.DirectoriesState;
 import io.vas.core.image.Piece;
 import io.vas.core.image.ProcessImage;
+import io.vas.core.resource.Directories;
+import io.vas.core.resource.RecordLocks;
 import java.util.Optional;
 
 /** Whether a process, as it is, can open and close files as its image means it. */
 final class OpensFiles {
-  static final String DIRECTORIES = "directories";
-  private static final String RECORD_LOCKS = "record locks";
   private static final ByteString ROOT = ByteString.copyFromUtf8("/");
 
   private OpensFiles() {}
@@ -20,7 +20,7 @@ final class OpensFiles {
    * chroot(2).
    */
   static boolean byPath(final ProcessImage process) throws InvalidProtocolBufferException {
-    final Optional<Piece> directories = piece(process, DIRECTORIES);
+    final Optional<Piece> directories = piece(process, Directories.KIND);
     return directories.isPresent()
         && DirectoriesState.parseFrom(directories.get().getState()).getRoot().equals(ROOT);
   }
@@ -30,7 +30,7 @@ final class OpensFiles {
    * closes any descriptor of it, see fcntl(2).
    */
   static boolean withoutLocks(final ProcessImage process) {
-    return piece(process, RECORD_LOCKS).isEmpty();
+    return piece(process, RecordLocks.KIND).isEmpty();
   }
 
   static Optional<Piece> piece(final ProcessImage process, final String kind) {
