@@ -4,44 +4,44 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import io.vas.api.client.VasClient;
 import io.vas.api.v1.DaemonInfo;
-import io.vas.api.v1.ForkInfo;
 import io.vas.api.v1.InstanceInfo;
 import io.vas.api.v1.InstanceState;
-import io.vas.api.v1.LogsRequest;
 import io.vas.api.v1.RecorderInfo;
 import io.vas.api.v1.SnapshotInfo;
+import io.vas.api.v1.StoreGcReply;
+import io.vas.api.v1.StoreVerifyReply;
 import io.vas.core.VasException;
-import java.io.ByteArrayOutputStream;
 import java.io.IOException;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.Collections;
+import java.util.EnumMap;
 import java.util.HashSet;
 import java.util.List;
+import java.util.Map;
 import java.util.Random;
 import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
 
 /** The daemon is killed at random moments; nobody who was told that something is done loses it. */
 class DaemonCrashTest extends DaemonProcessTest {
   private static final int SOAK_KILLS = 300;
   private static final int KILLS = 6;
-  private static final int LONGEST_LIFE_MILLIS = 400;
+
+  /** In the first of these a daemon hardly comes to one operation, in the second to many. */
+  private static final int SHORT_LIFE_MILLIS = 400;
+
+  private static final int LONG_LIFE_MILLIS = 1500;
+  private static final int LONGEST_RECORDING_MILLIS = 100;
   private static final int MOST_SNAPSHOTS = 12;
   private static final int MOST_FORKS = 4;
-
-  /** Tells the time, as microseconds, every 20 ms, and has no children. */
-  private static final List<String> CLOCK =
-      List.of(
-          "bash",
-          "-c",
-          "mkfifo /never; exec 3<>/never;"
-              + " while :; do echo ${EPOCHREALTIME/./}; read -r -t 0.02 -u 3; done");
+  private static final long LONGEST_FROZEN_MICROS = TimeUnit.SECONDS.toMicros(1);
 
   private final Set<String> snapshots = new HashSet<>();
   private final Set<String> forks = new HashSet<>();
@@ -49,7 +49,25 @@ class DaemonCrashTest extends DaemonProcessTest {
   /** What the operation that was cut off was about: it may be done or not. */
   private final Set<String> doubtful = new HashSet<>();
 
+  /** How often the daemon was killed in the middle of what. */
+  private final Map<Operation, Integer> cutOff = new EnumMap<>(Operation.class);
+
+  /** What the last daemon was asked for. */
+  private final List<Operation> steps = Collections.synchronizedList(new ArrayList<>());
+
+  private Operation current = Operation.SNAPSHOT;
+  private ClockInstances clocks;
   private String root;
+
+  private enum Operation {
+    SNAPSHOT,
+    FORK,
+    REMOVE_SNAPSHOT,
+    REMOVE_FORK,
+    ROLLBACK,
+    RECORD,
+    COMPACT
+  }
 
   @Test
   void shouldLoseNothingWhereverTheDaemonIsKilled() throws Exception {
@@ -58,65 +76,58 @@ class DaemonCrashTest extends DaemonProcessTest {
 
   @Test
   @Tag("soak")
+  @Timeout(value = 1, unit = TimeUnit.HOURS)
   void shouldLoseNothingHoweverOftenTheDaemonIsKilled() throws Exception {
     kill(SOAK_KILLS);
+    assertThat(cutOff).as("operations that were cut off").containsOnlyKeys(Operation.values());
   }
 
   private void kill(final int times) throws Exception {
     final long seed = Long.getLong("vas.seed", System.nanoTime());
+    System.out.printf("seed %d%n", seed);
     final Random random = new Random(seed);
-    try (VasClient client = VasClient.connectOrStart(state)) {
-      root = client.run("root", CLOCK).getId();
-      await(client);
-      snapshots.add(client.snapshot(root, "").getId());
-    }
-    final long begin = System.nanoTime();
-    for (int i = 0; i < times; i++) {
-      try {
-        killOnce(random);
-        check();
-      } catch (final AssertionError | RuntimeException e) {
-        throw new AssertionError("seed " + seed + ", kill " + i, e);
+    try (ClockInstances made = new ClockInstances(temporary)) {
+      clocks = made;
+      try (VasClient client = VasClient.connectOrStart(state)) {
+        root = client.run("root", ClockInstances.COMMAND).getId();
+        clocks.awaitTicks(client, root);
+        snapshots.add(client.snapshot(root, "").getId());
+      }
+      final long begin = System.nanoTime();
+      for (int i = 0; i < times; i++) {
+        try {
+          killOnce(random);
+          check();
+        } catch (final AssertionError | Exception e) {
+          throw new AssertionError("seed " + seed + ", kill " + i + ", " + steps, e);
+        }
+      }
+      try (VasClient client = VasClient.connectOrStart(state)) {
+        System.out.printf(
+            "seed %d: %d kills in %d s, of which in the middle of %s; the longest that an instance"
+                + " stood still: %d ms%n",
+            seed,
+            times,
+            TimeUnit.NANOSECONDS.toSeconds(System.nanoTime() - begin),
+            cutOff,
+            TimeUnit.MICROSECONDS.toMillis(clocks.longest()));
+        checkSnapshots(client);
+        final List<String> all = new ArrayList<>(snapshots);
+        all.addAll(forks);
+        all.add(root);
+        client.rm(all, true);
+        assertThat(client.info().getStoreBytes()).as("seed %d: bytes leaked", seed).isZero();
       }
     }
-    try (VasClient client = VasClient.connectOrStart(state)) {
-      // Not asserted: who else is on this machine may have made it wait.
-      System.out.printf(
-          "seed %d: %d kills in %d s, the longest that the first instance stood still: %d ms%n",
-          seed,
-          times,
-          TimeUnit.NANOSECONDS.toSeconds(System.nanoTime() - begin),
-          longestGap(client));
-      final List<String> all = new ArrayList<>(snapshots);
-      all.addAll(forks);
-      all.add(root);
-      client.rm(all, true);
-      assertThat(client.info().getStoreBytes()).as("seed %d: bytes leaked", seed).isZero();
-    }
   }
 
-  private void await(final VasClient client) throws Exception {
-    while (lines(client).length < 2) {
-      TimeUnit.MILLISECONDS.sleep(10);
+  /** Each of them can still be forked, and goes on where it was. */
+  private void checkSnapshots(final VasClient client) throws Exception {
+    for (final String snapshot : snapshots) {
+      final String fork = client.fork(snapshot, 1).get(0).getId();
+      clocks.awaitTicks(client, fork);
+      client.rm(List.of(fork), true);
     }
-  }
-
-  private String[] lines(final VasClient client) throws IOException {
-    final ByteArrayOutputStream out = new ByteArrayOutputStream();
-    client.logs(LogsRequest.newBuilder().setInstance(root).build(), out);
-    return out.toString(StandardCharsets.US_ASCII).split("\n");
-  }
-
-  /** Milliseconds. */
-  private long longestGap(final VasClient client) throws IOException {
-    long last = 0;
-    long longest = 0;
-    for (final String line : lines(client)) {
-      final long micros = Long.parseLong(line);
-      longest = last == 0 ? 0 : Math.max(longest, micros - last);
-      last = micros;
-    }
-    return TimeUnit.MICROSECONDS.toMillis(longest);
   }
 
   private void killOnce(final Random random) throws Exception {
@@ -124,8 +135,9 @@ class DaemonCrashTest extends DaemonProcessTest {
     try (VasClient client = VasClient.connectOrStart(state)) {
       daemon = client.info();
     }
-    final int life = random.nextInt(LONGEST_LIFE_MILLIS);
+    final int life = random.nextInt(random.nextBoolean() ? SHORT_LIFE_MILLIS : LONG_LIFE_MILLIS);
     final long workSeed = random.nextLong();
+    steps.clear();
     final CompletableFuture<Void> work = CompletableFuture.runAsync(() -> work(workSeed));
     try {
       TimeUnit.MILLISECONDS.sleep(life);
@@ -138,34 +150,46 @@ class DaemonCrashTest extends DaemonProcessTest {
   /** Until the daemon is gone. */
   private void work(final long seed) {
     final Random random = new Random(seed);
+    final Operation favourite = any(Operation.values(), random);
     try (VasClient client = VasClient.connect(state)) {
-      while (true) {
-        step(client, random);
-        doubtful.clear();
+      try {
+        while (true) {
+          step(client, random.nextBoolean() ? favourite : any(Operation.values(), random), random);
+          doubtful.clear();
+        }
+      } catch (final VasException e) {
+        assertThat(e).hasMessageContaining("the daemon has gone");
+        cutOff.merge(current, 1, Integer::sum);
       }
     } catch (final VasException e) {
-      assertThat(e).hasMessageNotContaining("no snapshot").hasMessageNotContaining("no instance");
+      assertThat(e).hasMessageContaining("no daemon serves");
     }
   }
 
-  private void step(final VasClient client, final Random random) {
-    final int choice = random.nextInt(8);
-    if (choice < 2 || snapshots.size() < 2) {
-      snapshots.add(client.snapshot(any(instances(), random), "").getId());
-    } else if (choice == 2 && forks.size() < MOST_FORKS) {
-      final List<ForkInfo> made = client.fork(any(snapshots, random), 1);
-      forks.add(made.get(0).getId());
-    } else if (choice == 3 || snapshots.size() > MOST_SNAPSHOTS) {
-      remove(client, snapshots, any(snapshots, random));
-    } else if (choice == 4 && !forks.isEmpty()) {
-      remove(client, forks, any(forks, random));
-    } else if (choice == 5) {
-      rollBack(client, any(instances(), random));
-    } else if (choice == 6) {
-      record(client, any(instances(), random));
-    } else {
-      client.storeGc();
+  private void step(final VasClient client, final Operation wanted, final Random random) {
+    current = possible(wanted);
+    steps.add(current);
+    switch (current) {
+      case SNAPSHOT -> snapshots.add(client.snapshot(any(instances(), random), "").getId());
+      case FORK -> forks.add(client.fork(any(snapshots, random), 1).get(0).getId());
+      case REMOVE_SNAPSHOT -> remove(client, snapshots, any(snapshots, random));
+      case REMOVE_FORK -> remove(client, forks, any(forks, random));
+      case ROLLBACK -> rollBack(client, any(instances(), random), random);
+      case RECORD -> record(client, any(instances(), random), random);
+      case COMPACT -> client.storeGc();
     }
+  }
+
+  /** What is wanted, unless there is too little or too much for it. */
+  private Operation possible(final Operation wanted) {
+    return switch (wanted) {
+      case SNAPSHOT ->
+          snapshots.size() > MOST_SNAPSHOTS ? Operation.REMOVE_SNAPSHOT : Operation.SNAPSHOT;
+      case FORK -> forks.size() >= MOST_FORKS ? Operation.REMOVE_FORK : Operation.FORK;
+      case REMOVE_SNAPSHOT -> snapshots.size() < 2 ? Operation.SNAPSHOT : Operation.REMOVE_SNAPSHOT;
+      case REMOVE_FORK -> forks.isEmpty() ? Operation.FORK : Operation.REMOVE_FORK;
+      default -> wanted;
+    };
   }
 
   private List<String> instances() {
@@ -174,19 +198,26 @@ class DaemonCrashTest extends DaemonProcessTest {
     return all;
   }
 
-  /** To the latest snapshot of its own, if there is one. */
-  private static void rollBack(final VasClient client, final String instance) {
-    final boolean hasOwn =
-        client.snapshots().stream().anyMatch(taken -> taken.getInstance().equals(instance));
-    if (hasOwn) {
-      client.rollback(instance, "");
+  /** To one of its own snapshots, if there is any. */
+  private static void rollBack(final VasClient client, final String instance, final Random random) {
+    final List<String> own =
+        client.snapshots().stream()
+            .filter(taken -> taken.getInstance().equals(instance))
+            .map(SnapshotInfo::getId)
+            .toList();
+    if (!own.isEmpty()) {
+      client.rollback(instance, any(own, random));
     }
   }
 
   /** What a recorder takes it removes again, but for the last, which check() finds. */
-  private static void record(final VasClient client, final String instance) {
+  private static void record(final VasClient client, final String instance, final Random random) {
     client.record(instance, Duration.ofMillis(5), "last=1");
-    client.snapshots();
+    try {
+      TimeUnit.MILLISECONDS.sleep(random.nextInt(LONGEST_RECORDING_MILLIS));
+    } catch (final InterruptedException e) {
+      Thread.currentThread().interrupt();
+    }
     client.stopRecording(instance);
   }
 
@@ -202,8 +233,12 @@ class DaemonCrashTest extends DaemonProcessTest {
     return list.get(random.nextInt(list.size()));
   }
 
+  private static Operation any(final Operation[] from, final Random random) {
+    return from[random.nextInt(from.length)];
+  }
+
   /** With a new daemon. */
-  private void check() throws IOException {
+  private void check() throws Exception {
     try (VasClient client = VasClient.connectOrStart(state)) {
       // One that goes on recording removes what it has taken.
       for (final RecorderInfo recorder : client.recorders("")) {
@@ -224,12 +259,22 @@ class DaemonCrashTest extends DaemonProcessTest {
       assertThat(foundForks).as("instances").contains(root).containsAll(forks);
       // What was done, but nobody could be told, is as good as what was acknowledged.
       snapshots.addAll(foundSnapshots);
+      for (final String instance : foundForks) {
+        assertThat(client.exec(instance, "echo", "alive").exitCode()).isZero();
+        clocks.awaitTicks(client, instance);
+        assertThat(clocks.stoodStill(client, instance))
+            .as("microseconds that instance %s stood still", instance)
+            .isLessThan(LONGEST_FROZEN_MICROS);
+      }
       foundForks.remove(root);
       forks.addAll(foundForks);
       doubtful.clear();
-      for (final String fork : foundForks) {
-        assertThat(client.exec(fork, "echo", "alive").exitCode()).isZero();
-      }
+      final StoreVerifyReply verified = client.storeVerify("", progress -> {});
+      assertThat(verified.getDamagedList()).as("damaged snapshots").isEmpty();
+      assertThat(verified.getBrokenRecords()).as("broken records").isZero();
+      final StoreGcReply garbage = client.storeGc();
+      assertThat(garbage.getFreedPageBytes()).as("bytes of pages leaked").isZero();
+      assertThat(garbage.getFreedLayerBytes()).as("bytes of layers leaked").isZero();
     }
   }
 

@@ -28,9 +28,11 @@ import java.util.Optional;
 import java.util.Random;
 import java.util.Set;
 import java.util.TreeMap;
+import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.extension.ExtendWith;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -267,6 +269,7 @@ class RestartTest {
   @ParameterizedTest
   @EnumSource
   @Tag("soak")
+  @Timeout(value = 1, unit = TimeUnit.HOURS)
   void shouldAgreeWithAModelUnderVeryManyRandomOperations(final FullPolicy whenFull) {
     compareWithModel(whenFull, SOAK_STEPS);
   }
