@@ -15,6 +15,7 @@ import io.vas.core.NotFoundException;
 import io.vas.core.StoreFullException;
 import io.vas.core.UnsupportedException;
 import io.vas.core.VasException;
+import java.io.IOException;
 
 /**
  * How an error travels: a {@link VasException} thrown in the daemon is thrown again in the client,
@@ -99,7 +100,12 @@ public final class Errors {
   private static VasException withoutDetail(
       final Status status, final String what, final StatusRuntimeException cause) {
     final String description = String.valueOf(status.getDescription());
-    return switch (status.getCode()) {
+    // A call that is begun just when the connection ends has no better code.
+    final Status.Code code =
+        status.getCode() == Status.Code.UNKNOWN && status.getCause() instanceof IOException
+            ? Status.Code.UNAVAILABLE
+            : status.getCode();
+    return switch (code) {
       case DEADLINE_EXCEEDED ->
           new DeadlineException(
               what + ": time ran out, and what was begun is undone; --timeout gives more", cause);
@@ -110,7 +116,7 @@ public final class Errors {
           new VasException(
               what + ": the running daemon is of another version; vas daemon --stop ends it",
               cause);
-      default -> new VasException(what + ": " + status.getCode() + ": " + description, cause);
+      default -> new VasException(what + ": " + code + ": " + description, cause);
     };
   }
 

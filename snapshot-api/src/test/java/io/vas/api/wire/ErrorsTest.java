@@ -12,6 +12,7 @@ import io.vas.core.NotFoundException;
 import io.vas.core.StoreFullException;
 import io.vas.core.UnsupportedException;
 import io.vas.core.VasException;
+import java.nio.channels.ClosedChannelException;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -84,7 +85,15 @@ class ErrorsTest {
         Errors.toException(Status.UNAVAILABLE.withDescription("closed").asRuntimeException(), "ps");
 
     assertThat(late).isInstanceOf(DeadlineException.class).hasMessageStartingWith("snapshot web: ");
+    final VasException cut =
+        Errors.toException(
+            Status.UNKNOWN.withCause(new ClosedChannelException()).asRuntimeException(), "ps");
+    final VasException other =
+        Errors.toException(Status.UNKNOWN.withDescription("odd").asRuntimeException(), "ps");
+
     assertThat(gone).hasMessageContaining("the daemon has gone");
+    assertThat(cut).hasMessageContaining("the daemon has gone");
+    assertThat(other).hasMessage("ps: UNKNOWN: odd");
   }
 
   private static VasException travel(final Throwable error) {
