@@ -5,7 +5,9 @@ import static org.assertj.core.api.Assertions.assertThat;
 import com.google.protobuf.Struct;
 import io.vas.api.cli.CommandLineRun;
 import io.vas.core.testing.LeakCheck;
+import java.nio.charset.StandardCharsets;
 import java.util.Set;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.ExtendWith;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -188,6 +190,45 @@ class RollbackTest extends CommandLineTest {
 
     assertThat(vas("exec", "web", "--", "sh", "-c", "cat /f /g; ls /n").out())
         .isEqualTo("first\ngone\n");
+  }
+
+  /** That somebody has moved into the instance, whose processes are replaced. */
+  @Test
+  void shouldLeaveTheInstanceItsNetworkDevice() throws Exception {
+    run("web", "redis-server", "--save", "", "--bind", "0.0.0.0", "--protected-mode", "no");
+    await(() -> vas("exec", "web", "redis-cli", "PING").out().equals("PONG\n"));
+    final String pid = Long.toString(number(vas("inspect", "web", "--json").object(), "pid"));
+    final String outer = "vas" + ProcessHandle.current().pid();
+    host("ip", "link", "add", outer, "type", "veth", "peer", "name", "eth1", "netns", pid);
+    host("ip", "addr", "add", "10.213.78.1/24", "dev", outer);
+    host("ip", "link", "set", outer, "up");
+    host("nsenter", "-t", pid, "-n", "ip", "addr", "add", "10.213.78.2/24", "dev", "eth1");
+    host("nsenter", "-t", pid, "-n", "ip", "link", "set", "eth1", "up");
+    final String[] client = {"redis-cli", "-h", "10.213.78.2"};
+    assertThat(host(client, "SET", "key", "first")).isEqualTo("OK");
+    snapshot("web");
+    assertThat(host(client, "SET", "key", "second")).isEqualTo("OK");
+    assertThat(vas("exec", "web", "touch", "/changed").exitCode()).isZero();
+
+    final CommandLineRun run = vas("rollback", "web");
+
+    assertThat(run.out()).contains("files were changed").doesNotContain("lost");
+    assertThat(host(client, "GET", "key")).isEqualTo("first");
+    assertThat(vas("exec", "web", "ls", "/sys/class/net").out()).isEqualTo("eth1\nlo\n");
+    assertThat(vas("exec", "web", "ls", "/changed").exitCode()).isNotZero();
+    // It would go with the instance, but some time after that.
+    host("ip", "link", "del", outer);
+  }
+
+  private static String host(final String... command) throws Exception {
+    final Process process = new ProcessBuilder(command).redirectErrorStream(true).start();
+    final String out = new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
+    assertThat(process.waitFor()).as(out).isZero();
+    return out.strip();
+  }
+
+  private static String host(final String[] command, final String... more) throws Exception {
+    return host(Stream.concat(Stream.of(command), Stream.of(more)).toArray(String[]::new));
   }
 
   @Test

@@ -899,9 +899,10 @@ public final class LocalEngine implements Engine {
     }
     final Snapshot snapshot = target.use().snapshot();
     try {
-      final long nanos =
+      final Instances.Replacement done =
           instances.replace(instance, target.program(), snapshot.id(), time.remaining());
-      info.setFrozenUs(nanos / 1000).setPagesRestored(snapshot.facts().pages());
+      info.setFrozenUs(done.frozenNanos() / 1000).setPagesRestored(snapshot.facts().pages());
+      done.lost().ifPresent(lost -> info.setReason(info.getReason() + "; it has lost " + lost));
     } catch (final VasException e) {
       if (isCommitted) {
         // What it is now is no state that it ever was in.

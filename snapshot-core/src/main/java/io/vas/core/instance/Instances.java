@@ -23,14 +23,18 @@ import io.vas.core.keeper.SpawnRequest;
 import io.vas.core.linux.Errno;
 import io.vas.core.linux.Fd;
 import io.vas.core.linux.FileIo;
+import io.vas.core.linux.NetworkNamespace;
 import io.vas.core.linux.OpenFlags;
+import io.vas.core.linux.Pidfd;
 import io.vas.core.linux.RawText;
 import io.vas.core.linux.Signals;
 import io.vas.core.memory.MemoryPlan;
 import io.vas.core.program.Program;
+import io.vas.core.resource.TcpSocket;
 import io.vas.core.restore.ForkProgram;
 import io.vas.core.sandbox.Commands;
 import io.vas.core.sandbox.HostMounts;
+import io.vas.core.sandbox.KeptNetwork;
 import io.vas.core.sandbox.RunAs;
 import io.vas.core.sandbox.RunSpec;
 import io.vas.core.sandbox.SandboxBase;
@@ -349,48 +353,265 @@ public final class Instances {
 
   /**
    * Put a fork of a snapshot in the place of an instance's processes. It keeps id, name, log and
-   * all that is known of it; pids on the host, namespaces and connections are new.
+   * all that is known of it; pids on the host and connections are new, and so are namespaces, but
+   * for a net namespace that somebody has moved devices into.
    *
    * <p>The fork is made first, and stands still. From the commit point on there is no way back, and
    * the instance is rolled forward: should its fork die before it is in its place, another one is
    * made; should this daemon die, the next one goes on.
    *
+   * <p>A fork that keeps the net namespace can be complete only when the former processes have
+   * closed their sockets, behind the commit point. So it is a second one; the first one, in a net
+   * namespace of its own, has shown that all can be restored, and is there if the second one fails.
+   *
    * @param instance which one.
    * @param program the snapshot, compiled.
    * @param snapshot its id, for {@link Instance#snapshot()}.
-   * @param deadline how long the fork may take.
-   * @return nanoseconds for which neither the old nor the new processes ran.
+   * @param deadline how long it may take until the commit point.
+   * @return what was done.
    * @throws ConflictException if the instance has ended.
    * @throws VasException if the fork can't be made; the instance goes on as it was.
    */
-  public long replace(
+  public Replacement replace(
       final Instance instance,
       final ForkProgram program,
       final String snapshot,
       final Duration deadline) {
     requireRunning(instance);
-    final long temporary = unusedId();
+    final long end = System.nanoTime() + deadline.toNanos();
     try (Fd log =
         Fd.open(instance.logFile().toString(), OpenFlags.O_WRONLY | OpenFlags.O_APPEND, 0)) {
-      final SpawnReply reply =
-          forkPaused(program, temporary, log, Start.PAUSED, deadline, () -> {});
+      final long first = unusedId();
+      final SpawnReply reply = forkPaused(program, first, log, Start.PAUSED, deadline, () -> {});
+      final Succession succession =
+          new Succession(instance, program, snapshot, first, reply.pid(), log, end);
+      final Replacement done;
       synchronized (instance.lifecycle()) {
-        if (instance.state() != Instance.State.RUNNING) {
-          discard(temporary, reply.exit());
-          throw hasEnded(instance);
+        try {
+          done = succession.run();
+        } catch (final VasException e) {
+          if (!succession.isCommitted()) {
+            discard(first, reply.exit());
+          }
+          throw e;
         }
-        final boolean wasPaused = instance.isPaused();
-        final long stopped = System.nanoTime();
-        final InstanceState next = state(instance, program, snapshot, reply.pid());
-        commit(instance, next, temporary, reply.exit());
-        incarnate(instance, program, next);
+      }
+      if (done.isNetworkKept()) {
+        // Not before: ends are told one after the other, and whoever hears of that of the former
+        // processes waits for the monitor.
+        discard(first, reply.exit());
+      }
+      return done;
+    }
+  }
+
+  /**
+   * How a fork has taken the place of an instance's processes.
+   *
+   * @param frozenNanos for so long neither the old nor the new ones ran.
+   * @param isNetworkKept whether they live in the same net namespace.
+   * @param lost what the instance had and has no more; empty: nothing.
+   */
+  public record Replacement(long frozenNanos, boolean isNetworkKept, Optional<String> lost) {}
+
+  /** One replacement, under the monitor of the instance's lifecycle. */
+  private final class Succession {
+    private final Instance instance;
+    private final ForkProgram program;
+    private final String snapshot;
+    private final long first;
+    private final int firstPid;
+    private final Fd log;
+    private final long end;
+    private boolean committed;
+    private long named;
+    private long stopped;
+    private VasException failure;
+
+    Succession(
+        final Instance instance,
+        final ForkProgram program,
+        final String snapshot,
+        final long first,
+        final int firstPid,
+        final Fd log,
+        final long end) {
+      this.instance = instance;
+      this.program = program;
+      this.snapshot = snapshot;
+      this.first = first;
+      this.firstPid = firstPid;
+      this.log = log;
+      this.end = end;
+    }
+
+    boolean isCommitted() {
+      return committed;
+    }
+
+    Replacement run() {
+      requireRunning(instance);
+      final boolean wasPaused = instance.isPaused();
+      final List<String> devices = NetworkNamespace.devices(instance.pid());
+      boolean isNetworkKept = !devices.isEmpty() && replaceInNetwork();
+      if (!isNetworkKept) {
+        if (named != first) {
+          commit(first, firstPid);
+        }
         endOld(instance.id());
-        takePlace(instance, program, snapshot, temporary, log);
-        if (!wasPaused) {
-          keeper.resume(instance.id());
+        takePlace(first);
+      }
+      if (!wasPaused) {
+        keeper.resume(instance.id());
+      }
+      remove(instance.directory().resolve(REPLACEMENT));
+      final Optional<String> lost =
+          isNetworkKept || devices.isEmpty()
+              ? Optional.empty()
+              : Optional.of(
+                  "its network devices "
+                      + String.join(", ", devices)
+                      + ", with addresses and routes ("
+                      + failure.getMessage()
+                      + ")");
+      lost.ifPresent(what -> LOGGER.warn("instance {} has lost {}", instance, what));
+      return new Replacement(System.nanoTime() - stopped, isNetworkKept, lost);
+    }
+
+    /**
+     * The commit point of a rollback by replacement: from here on the fork is the instance. Before
+     * the former processes end, for whoever waits for that may be the one that hears of it.
+     *
+     * @throws VasException if it is not passed.
+     */
+    private void commit(final long fork, final int pid) {
+      final long now = System.nanoTime();
+      try {
+        write(
+            instance.directory().resolve(REPLACEMENT),
+            ReplacementState.newBuilder()
+                .setState(state(pid))
+                .setFork(fork)
+                .setStaysPaused(instance.isPaused())
+                .build());
+      } catch (final IOException e) {
+        throw new VasException("cannot write in " + instance.directory() + ": " + e, e);
+      }
+      incarnate(pid);
+      named = fork;
+      if (!committed) {
+        committed = true;
+        stopped = now;
+      }
+    }
+
+    private void incarnate(final int pid) {
+      instance.incarnate(
+          new Instance.Incarnation(
+              state(pid),
+              Optional.of(program.memoryPlan()),
+              Optional.of(
+                  new Origin(
+                      program.image(), program.pages(), program.areaStart(), program.areaEnd()))));
+    }
+
+    private InstanceState state(final int pid) {
+      return instance.start().toBuilder()
+          .setCommand(CommandPiece.encode(program.command()))
+          .setSandbox(program.sandbox().encode())
+          .setPid(pid)
+          .setSnapshot(snapshot)
+          .setLayout(program.pages().layout())
+          .setAreaStart(program.areaStart())
+          .setAreaEnd(program.areaEnd())
+          .build();
+    }
+
+    private void takePlace(final long fork) {
+      try {
+        try {
+          follow(instance, instance.start(), keeper.rename(fork, instance.id()));
+        } catch (final NotFoundException e) {
+          LOGGER.warn("{}: its fork was killed before it took its place", instance);
+          final SpawnReply again =
+              forkPaused(program, instance.id(), log, Start.PAUSED, KILL_TIME, () -> {});
+          commit(instance.id(), again.pid());
+          follow(instance, instance.start(), again.exit());
         }
-        remove(instance.directory().resolve(REPLACEMENT));
-        return System.nanoTime() - stopped;
+      } catch (final VasException e) {
+        end(instance, new ExitStatus(UNKNOWN_STATUS));
+        throw new VasException("instance " + instance + " is lost: " + e.getMessage(), e);
+      }
+      save(instance.directory(), instance.start());
+    }
+
+    // ---- in the same net namespace
+
+    /**
+     * Makes a second fork, in the instance's net namespace, and puts that in its place.
+     *
+     * @return false if that failed behind the commit point: the first one is to take the place.
+     * @throws VasException if it failed before.
+     */
+    private boolean replaceInNetwork() {
+      final long second = unusedId();
+      // While it starts a child, the keeper answers nothing.
+      final CompletableFuture<ExitStatus> exit = keeper.exitOf(instance.id());
+      try (Pidfd old = Pidfd.open(instance.pid());
+          KeptNetwork network = KeptNetwork.of(NetworkNamespace.open(instance.pid()))) {
+        // It is there still, so the number has not been another's.
+        old.signal(0);
+        final Duration time = Duration.ofNanos(end - System.nanoTime()).plus(KILL_TIME);
+        final SpawnReply reply =
+            program.forkHeldIn(network, keeper, second, log, time, () -> handOver(network, old));
+        try {
+          keeper.pause(second);
+          exit.get(KILL_TIME.toNanos(), NANOSECONDS); // or the keeper has the id's former owner
+          commit(second, reply.pid());
+          follow(instance, instance.start(), keeper.rename(second, instance.id()));
+        } catch (final ExecutionException | TimeoutException | InterruptedException e) {
+          kill(second);
+          throw new VasException("its former processes do not end: " + e, e);
+        } catch (final VasException e) {
+          kill(second);
+          throw e;
+        }
+        save(instance.directory(), instance.start());
+        return true;
+      } catch (final VasException e) {
+        failure = failure == null ? e : failure;
+        if (committed) {
+          return false;
+        }
+        throw failure;
+      }
+    }
+
+    /**
+     * When the second fork asks for the net namespace, and so needs nothing but that: passes the
+     * commit point, ends the processes that live there, and gives it. It does not wait for the
+     * keeper's word of their end: that may have to wait for another replacement, and this for an
+     * answer of the keeper, which waits for the fork.
+     */
+    private void handOver(final KeptNetwork network, final Pidfd old) {
+      try {
+        if (!network.isAskedFor()) {
+          return; // it has failed, and the keeper tells why
+        }
+        if (System.nanoTime() > end) {
+          throw new DeadlineException("the time to make its fork ran out");
+        }
+        commit(first, firstPid);
+        old.signal(Signals.SIGKILL);
+        if (!old.awaitExit((int) KILL_TIME.toMillis())) {
+          throw new DeadlineException("its former processes do not end");
+        }
+        network.give(TcpSocket.boundPorts(program.image()));
+      } catch (final VasException e) {
+        failure = e;
+      } finally {
+        // It goes on, or does not wait any longer.
+        network.close();
       }
     }
   }
@@ -405,50 +626,6 @@ public final class Instances {
     }
   }
 
-  /** The commit point of a rollback by replacement: from here on the fork is the instance. */
-  private void commit(
-      final Instance instance,
-      final InstanceState next,
-      final long fork,
-      final CompletableFuture<ExitStatus> exit) {
-    try {
-      write(
-          instance.directory().resolve(REPLACEMENT),
-          ReplacementState.newBuilder()
-              .setState(next)
-              .setFork(fork)
-              .setStaysPaused(instance.isPaused())
-              .build());
-    } catch (final IOException e) {
-      discard(fork, exit);
-      throw new VasException("cannot write in " + instance.directory() + ": " + e, e);
-    }
-  }
-
-  private static InstanceState state(
-      final Instance instance, final ForkProgram program, final String snapshot, final int pid) {
-    return instance.start().toBuilder()
-        .setCommand(CommandPiece.encode(program.command()))
-        .setSandbox(program.sandbox().encode())
-        .setPid(pid)
-        .setSnapshot(snapshot)
-        .setLayout(program.pages().layout())
-        .setAreaStart(program.areaStart())
-        .setAreaEnd(program.areaEnd())
-        .build();
-  }
-
-  private static void incarnate(
-      final Instance instance, final ForkProgram program, final InstanceState state) {
-    instance.incarnate(
-        new Instance.Incarnation(
-            state,
-            Optional.of(program.memoryPlan()),
-            Optional.of(
-                new Origin(
-                    program.image(), program.pages(), program.areaStart(), program.areaEnd()))));
-  }
-
   private void endOld(final long id) {
     try {
       // Before the signal: afterwards its end may have been told already.
@@ -459,31 +636,6 @@ public final class Instances {
     } catch (final NotFoundException e) {
       LOGGER.debug("child {} ended by itself", id);
     }
-  }
-
-  private void takePlace(
-      final Instance instance,
-      final ForkProgram program,
-      final String snapshot,
-      final long temporary,
-      final Fd log) {
-    try {
-      try {
-        follow(instance, instance.start(), keeper.rename(temporary, instance.id()));
-      } catch (final NotFoundException e) {
-        LOGGER.warn("{}: its fork was killed before it took its place", instance);
-        final SpawnReply again =
-            forkPaused(program, instance.id(), log, Start.PAUSED, KILL_TIME, () -> {});
-        final InstanceState next = state(instance, program, snapshot, again.pid());
-        commit(instance, next, instance.id(), again.exit());
-        incarnate(instance, program, next);
-        follow(instance, next, again.exit());
-      }
-    } catch (final VasException e) {
-      end(instance, new ExitStatus(UNKNOWN_STATUS));
-      throw new VasException("instance " + instance + " is lost: " + e.getMessage(), e);
-    }
-    save(instance.directory(), instance.start());
   }
 
   // ---- what there is
@@ -958,6 +1110,10 @@ public final class Instances {
   /** The daemon died while it started this one, and nobody was told that it runs. */
   private void endUnknown(final long id) {
     LOGGER.warn("the child {} of a former daemon is ended", Instance.text(id));
+    kill(id);
+  }
+
+  private void kill(final long id) {
     try {
       keeper.signal(id, Signals.SIGKILL);
     } catch (final NotFoundException e) {

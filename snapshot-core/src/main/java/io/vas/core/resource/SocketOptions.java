@@ -10,6 +10,7 @@ import io.vas.core.program.ProgramBuilder;
 import io.vas.core.program.ProgramResults;
 import io.vas.core.program.SystemCall;
 import io.vas.core.program.Value;
+import java.net.InetAddress;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Set;
@@ -35,6 +36,8 @@ final class SocketOptions {
   private static final int RCVBUF_LOCKED = 2;
   private static final int TCP_MAXSEG = 2;
   private static final int IPV6_V6ONLY = 26;
+  private static final int IP_FREEBIND = 15;
+  private static final int IPV6_FREEBIND = 78;
   private static final int TCP_CONGESTION = 13;
   private static final int AF_INET = 2;
   private static final int AF_INET6 = 10;
@@ -271,6 +274,31 @@ final class SocketOptions {
       final SocketImage socket, final int descriptor, final DescriptorRestore restore) {
     for (final SocketOptionImage option : socket.getOptionsList()) {
       set(option.getLevel(), option.getName(), option.getValue(), descriptor, "", restore);
+    }
+  }
+
+  /**
+   * Binds an internet socket to its address, also where that is not there: in a fork, to which
+   * nobody has given the device that the address belongs to.
+   */
+  static void bind(
+      final SocketImage socket, final int descriptor, final DescriptorRestore restore) {
+    final InetAddress host = SocketAddress.of(socket.getLocal()).host();
+    final boolean isEverywhere = host.isAnyLocalAddress() || host.isLoopbackAddress();
+    final int level = socket.getFamily() == AF_INET ? LEVEL_IP : LEVEL_IPV6;
+    final int name = socket.getFamily() == AF_INET ? IP_FREEBIND : IPV6_FREEBIND;
+    if (!isEverywhere) {
+      set(level, name, 1, descriptor, " to bind", restore);
+    }
+    final ProgramBuilder program = restore.program();
+    program.call(
+        restore.name("bind"),
+        SystemCall.BIND,
+        descriptor,
+        program.data(socket.getLocal().toByteArray()),
+        socket.getLocal().size());
+    if (!isEverywhere) {
+      set(level, name, valueOf(socket, level, name), descriptor, " as it was", restore);
     }
   }
 

@@ -5,7 +5,9 @@ import static java.nio.ByteOrder.LITTLE_ENDIAN;
 
 import com.google.protobuf.ByteString;
 import com.google.protobuf.InvalidProtocolBufferException;
+import io.vas.core.VasException;
 import io.vas.core.image.FileImage;
+import io.vas.core.image.Image;
 import io.vas.core.image.TcpSocketImage;
 import io.vas.core.image.TcpSocketImage.State;
 import io.vas.core.program.Data;
@@ -14,6 +16,8 @@ import io.vas.core.program.Result;
 import io.vas.core.program.SystemCall;
 import io.vas.core.program.Value;
 import java.util.Optional;
+import java.util.Set;
+import java.util.TreeSet;
 import java.util.function.IntUnaryOperator;
 import org.agrona.DirectBuffer;
 import org.agrona.concurrent.UnsafeBuffer;
@@ -26,6 +30,7 @@ import org.agrona.concurrent.UnsafeBuffer;
  * and one that was not accepted yet. The instance that is snapshotted keeps its own.
  */
 public final class TcpSocket implements DescriptorResource {
+  private static final String KIND = "tcp socket";
   private static final int SOCK_STREAM = 1;
   private static final int SHUT_RD = 0;
   private static final int SHUT_WR = 1;
@@ -52,7 +57,7 @@ public final class TcpSocket implements DescriptorResource {
 
   @Override
   public String kind() {
-    return "tcp socket";
+    return KIND;
   }
 
   @Override
@@ -242,7 +247,31 @@ public final class TcpSocket implements DescriptorResource {
     if (isBound(image) && image.getState() != State.CONNECTED) {
       // Connections of the instance may have the same port.
       reuseAddress(1, number, " to bind", restore);
-      call("bind", SystemCall.BIND, Value.of(number), image.getSocket().getLocal(), restore);
+      SocketOptions.bind(image.getSocket(), number, restore);
+    }
+  }
+
+  /**
+   * The ports of a snapshot's sockets.
+   *
+   * @param image the snapshot.
+   * @return those that sockets are bound to in a fork, connected ones included.
+   * @throws VasException if the image is damaged.
+   */
+  public static Set<Integer> boundPorts(final Image image) {
+    final Set<Integer> ports = new TreeSet<>();
+    try {
+      for (final FileImage file : image.getFilesList()) {
+        if (file.getKind().equals(KIND)) {
+          final TcpSocketImage socket = TcpSocketImage.parseFrom(file.getState());
+          if (isBound(socket)) {
+            ports.add(SocketAddress.of(socket.getSocket().getLocal()).port());
+          }
+        }
+      }
+      return ports;
+    } catch (final InvalidProtocolBufferException e) {
+      throw new VasException("the snapshot's image is damaged", e);
     }
   }
 

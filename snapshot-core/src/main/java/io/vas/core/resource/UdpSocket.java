@@ -111,7 +111,7 @@ public final class UdpSocket implements DescriptorResource {
     SocketOptions.restore(socket, restore.descriptor(), restore);
     OpenFiles.setFlags(restore, socket.getFlags());
     if (SocketAddress.of(socket.getLocal()).port() != 0) {
-      call("bind", SystemCall.BIND, Value.of(restore.descriptor()), socket.getLocal(), restore);
+      SocketOptions.bind(socket, restore.descriptor(), restore);
     }
   }
 

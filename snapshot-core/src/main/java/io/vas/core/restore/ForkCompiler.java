@@ -71,6 +71,12 @@ public final class ForkCompiler {
   /** Parameter: the number of the fork's log. */
   static final String LOG = "log";
 
+  /** Parameter: the number of the socket over which the fork's net namespace comes. */
+  static final String NETWORK = "network";
+
+  /** Parameter: whether that is the one of an instance whose place it takes, 1 or 0. */
+  static final String NETWORK_IS_KEPT = "network is kept";
+
   /** Stack of each task but the first; the interpreter takes a few hundred bytes. */
   private static final int TASK_STACK = 4096;
 
@@ -108,6 +114,7 @@ public final class ForkCompiler {
   private final List<Long> pageFiles;
   private final long base;
   private Sandbox sandbox;
+  private Result networkIsKept;
 
   private ForkCompiler(final Image image, final PageSource pages, final MemoryStrategy strategy) {
     this.image = image;
@@ -218,6 +225,8 @@ public final class ForkCompiler {
     program.resource("descriptors");
     final Result control = program.parameter(CONTROL);
     final Result log = program.parameter(LOG);
+    final Result network = program.parameter(NETWORK);
+    networkIsKept = program.parameter(NETWORK_IS_KEPT);
     final Map<Long, Result> regions = new LinkedHashMap<>();
     for (final long file : pageFiles) {
       regions.put(file, program.parameter(pageFileParameter(file)));
@@ -235,6 +244,7 @@ public final class ForkCompiler {
     final Map<Integer, Result> moved = new LinkedHashMap<>();
     moved.put(numbers.control(), moveUp("control socket", control));
     moved.put(numbers.log(), moveUp("log", log));
+    moved.put(numbers.network(), moveUp("network's socket", network));
     regions.forEach(
         (file, region) -> moved.put(numbers.region(file), moveUp(pageFileParameter(file), region)));
     moved.put(numbers.upper(), moveUp("upper directory", sandbox.upper()));
@@ -247,7 +257,7 @@ public final class ForkCompiler {
 
   /** Not before the address space is there: by then the net namespace has been made. */
   private void finishSandbox() {
-    final Result sockDiag = sandbox.finish(Value.of(numbers.control()));
+    final Result sockDiag = sandbox.finish(Value.of(numbers.network()), networkIsKept);
     program.resource("descriptors");
     moveTo("sock_diag socket", sockDiag, numbers.sockDiag());
     program.call("close duplicate of the sock_diag socket", SystemCall.CLOSE, sockDiag);

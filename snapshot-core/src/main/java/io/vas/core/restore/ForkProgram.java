@@ -13,6 +13,7 @@ import io.vas.core.linux.Fd;
 import io.vas.core.memory.MemoryPlan;
 import io.vas.core.memory.PageSource;
 import io.vas.core.program.Program;
+import io.vas.core.sandbox.KeptNetwork;
 import io.vas.core.sandbox.RunSpec;
 import io.vas.core.sandbox.SandboxBase;
 import io.vas.core.sandbox.SandboxSpec;
@@ -98,9 +99,46 @@ public final class ForkProgram implements AutoCloseable {
     return keeper.spawn(request(keeper, id, log, deadline).meanwhile(meanwhile).holds());
   }
 
+  /**
+   * Start an instance in the net namespace of another one, whose place it is to take. As {@link
+   * #forkHeld} otherwise.
+   *
+   * @param network the net namespace.
+   * @param keeper who is to be its parent.
+   * @param id its number, not 0 and not used by another one that lives.
+   * @param log a file that takes its standard output and error, open for appending.
+   * @param deadline how long it may take until it waits.
+   * @param meanwhile is done while the keeper starts it: gives it the network when it asks for it.
+   *     Throws nothing, and asks the keeper nothing.
+   * @return the instance.
+   */
+  public SpawnReply forkHeldIn(
+      final KeptNetwork network,
+      final Keeper keeper,
+      final long id,
+      final Fd log,
+      final Duration deadline,
+      final Runnable meanwhile) {
+    hostFiles.check();
+    final Params params =
+        params(log)
+            .attached(ForkCompiler.NETWORK, network.socket())
+            .immediate(ForkCompiler.NETWORK_IS_KEPT, 1);
+    return keeper.spawn(
+        complete(SandboxBase.of(keeper).requestWithoutNetwork(id, file, params), deadline)
+            .meanwhile(meanwhile)
+            .holds());
+  }
+
   private SpawnRequest request(
       final Keeper keeper, final long id, final Fd log, final Duration deadline) {
     hostFiles.check();
+    final Params params =
+        params(log).control(ForkCompiler.NETWORK).immediate(ForkCompiler.NETWORK_IS_KEPT, 0);
+    return complete(SandboxBase.of(keeper).request(id, file, params), deadline);
+  }
+
+  private Params params(final Fd log) {
     final Params params =
         Params.forSpawn(file.program())
             .control(ForkCompiler.CONTROL)
@@ -111,8 +149,11 @@ public final class ForkProgram implements AutoCloseable {
     for (int i = 0; i < layers.size(); i++) {
       params.held(layers.get(i), pages.heldLayers().get(i));
     }
-    return SandboxBase.of(keeper)
-        .request(id, file, params)
+    return params;
+  }
+
+  private SpawnRequest complete(final SpawnRequest request, final Duration deadline) {
+    return request
         .area(base, stackLength)
         .fileRanges(plan.needsGuard() ? file.program().dataOffset(FileRanges.NAME) : 0)
         .deadline(deadline);

@@ -22,7 +22,8 @@ final class Numbers {
   private static final int SOCK_DIAG = 4;
   private static final int ROOT = 5;
   private static final int NOTIFIER = 6;
-  private static final int FIRST_REGION = 7;
+  private static final int NETWORK = 7;
+  private static final int FIRST_REGION = 8;
 
   private static final int ALIGNMENT = 64;
 
@@ -110,6 +111,11 @@ final class Numbers {
 
   int root() {
     return base + ROOT;
+  }
+
+  /** Over which the net namespace comes. */
+  int network() {
+    return base + NETWORK;
   }
 
   int object(final int id) {

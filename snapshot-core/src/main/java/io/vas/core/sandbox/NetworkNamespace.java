@@ -16,10 +16,12 @@ import org.agrona.concurrent.UnsafeBuffer;
 /**
  * An instance's net namespace, with the loopback device up. To make one takes as long as all the
  * rest of a sandbox, 400 to 500 us, so the keeper's assistant makes it while the child is cloned
- * and sees to its mounts, and sends it over the child's socket.
+ * and sees to its mounts, and sends it over the child's socket. A fork that takes the place of an
+ * instance may be given that one's instead, see {@link KeptNetwork}.
  */
 final class NetworkNamespace {
   private static final String RESOURCE = "net namespace";
+  private static final Value NO = Value.of(0);
   private static final long CLONE_NEWNET = 0x40000000L;
   private static final int AF_NETLINK = 16;
   private static final int SOCK_RAW = 3;
@@ -31,8 +33,8 @@ final class NetworkNamespace {
   private static final int IFREQ_FLAGS_OFFSET = 16;
   private static final short IFF_UP_RUNNING = 0x41;
 
-  /** The message says nothing but what comes along. */
-  private static final byte[] MESSAGE = new byte[1];
+  /** A message says nothing but what comes along, or that it has come so far. */
+  static final byte[] MESSAGE = new byte[1];
 
   private NetworkNamespace() {}
 
@@ -76,7 +78,24 @@ final class NetworkNamespace {
   }
 
   /**
-   * Add the steps that wait for it, and enter it.
+   * Add the steps that wait for it, and enter it. One that is there already may be in use until it
+   * is sent: who has it is told when all is done that can be done without it.
+   *
+   * @param b the child's program.
+   * @param socket number of the socket over which it comes.
+   * @param isKept whether it is there already, 1 or 0.
+   * @return number of a NETLINK_SOCK_DIAG socket of the namespace.
+   */
+  static Result enter(final ProgramBuilder b, final Value socket, final Value isKept) {
+    b.resource(RESOURCE);
+    b.skipIfEqual(isKept, NO, 1);
+    b.callExpecting(
+        MESSAGE.length, "ask for it", SystemCall.WRITE, socket, b.data(MESSAGE), MESSAGE.length);
+    return enter(b, socket);
+  }
+
+  /**
+   * Add the steps that wait for a new one, and enter it.
    *
    * @param b the child's program.
    * @param control number of the child's socket.

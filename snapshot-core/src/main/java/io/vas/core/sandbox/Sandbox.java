@@ -160,7 +160,9 @@ public final class Sandbox {
       final SandboxSpec spec,
       final List<Value> layers) {
     final Sandbox sandbox = begin(b, spec, layers);
-    return new Entered(sandbox.upper, sandbox.finish(control), sandbox.root);
+    final Result sockDiag = NetworkNamespace.enter(b, control);
+    sandbox.finish();
+    return new Entered(sandbox.upper, sockDiag, sandbox.root);
   }
 
   /**
@@ -235,16 +237,22 @@ public final class Sandbox {
   /**
    * Add the other steps. When they have run, the child is in the root directory of its new root.
    *
-   * @param control number of the child's socket to the keeper.
+   * @param network number of the socket over which the net namespace comes: the child's socket to
+   *     the keeper, or that of a {@link KeptNetwork}.
+   * @param isKept whether it is that of a kept one, 1 or 0.
    * @return number of a NETLINK_SOCK_DIAG socket of the net namespace.
    */
-  public Result finish(final Value control) {
-    final Result sockDiag = NetworkNamespace.enter(b, control);
+  public Result finish(final Value network, final Value isKept) {
+    final Result sockDiag = NetworkNamespace.enter(b, network, isKept);
+    finish();
+    return sockDiag;
+  }
+
+  private void finish() {
     b.resource("sandbox");
     // It shows the devices of the net namespace that it is mounted in.
     sys();
     b.call("go to the root", SystemCall.CHDIR, b.string("/"));
-    return sockDiag;
   }
 
   /**

@@ -122,12 +122,24 @@ public final class SandboxBase {
    * @return the request.
    */
   public SpawnRequest request(final long id, final ProgramFile file, final Params params) {
+    return requestWithoutNetwork(id, file, params).beside(NETWORK_ID, network);
+  }
+
+  /**
+   * The same, but nobody makes a net namespace for it: it gets that of a {@link KeptNetwork}.
+   *
+   * @param id of the child, not 0 and not used by another one that lives.
+   * @param file its program.
+   * @param params values of the program's other parameters.
+   * @return the request.
+   */
+  public SpawnRequest requestWithoutNetwork(
+      final long id, final ProgramFile file, final Params params) {
     return new SpawnRequest(
             id,
             file,
             params.held(NAMESPACE_PARAMETER, NAMESPACE_ID).held(HOST_ROOT_PARAMETER, HOST_ROOT_ID))
-        .cloneFlags(Sandbox.CLONE_FLAGS)
-        .beside(NETWORK_ID, network);
+        .cloneFlags(Sandbox.CLONE_FLAGS);
   }
 
   private void make() {
