@@ -732,11 +732,11 @@ void freeze_run(struct instance *instance, struct freeze_job *job) {
     instance->cut = freeze.result.cut = new_cut();
     freeze.result.base = freeze.base;
   }
-  pages_close(freeze.pages);
   freeze.result.record_length = instance->record_length = freeze.record.length;
-  record_close(&freeze.record);
-  plan_close(&freeze.plan);
   freeze.result.total_nanos = now_nanos() - start;
   answer(&job->header, error < 0 ? error : 0, freeze.stage, &freeze.result, sizeof(freeze.result), -1);
+  pages_close(freeze.pages);
+  record_close(&freeze.record);
+  plan_close(&freeze.plan);
   freeze_job_free(job);
 }

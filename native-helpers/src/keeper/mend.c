@@ -544,6 +544,7 @@ void mend_run(struct instance *instance, struct freeze_job *job) {
     resume_instance(instance);
   else if (mend.freezing.tasks != NULL)
     keep_paused(instance, 0);
+  answer(&job->header, error < 0 ? error : 0, error < 0 ? stage : 0, &mend.result, sizeof(mend.result), -1);
   for (uint32_t i = 0; i < job->mend.file_count && i < FILES_MAX; i++)
     if (mend.files[i].map != NULL)
       munmap((void *)(uintptr_t)mend.files[i].map, mend.files[i].size);
@@ -553,6 +554,5 @@ void mend_run(struct instance *instance, struct freeze_job *job) {
     munmap(mend.buffer, CHUNK);
   close_fd(&mend.pagemap);
   close_fd(&mend.memory);
-  answer(&job->header, error < 0 ? error : 0, error < 0 ? stage : 0, &mend.result, sizeof(mend.result), -1);
   freeze_job_free(job);
 }

@@ -65,7 +65,7 @@ public final class Plan implements AutoCloseable {
     for (final Map.Entry<String, ProgramBuilder> rule : builder.descriptorRules().entrySet()) {
       descriptorRules.add(new Rule(rule.getKey(), build(rule.getValue())));
     }
-    file = MemFd.of("vas-plan", encode(devices));
+    file = MemFd.ofConstant("vas-plan", encode(devices));
   }
 
   /**

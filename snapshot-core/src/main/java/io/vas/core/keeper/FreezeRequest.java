@@ -6,7 +6,7 @@ import java.time.Duration;
 /** What the keeper is to know to freeze and record an instance. */
 public final class FreezeRequest {
   final long instance;
-  final Fd plan;
+  Fd plan;
   final Fd record;
   final Fd hugeRegion;
   final Fd smallRegion;
@@ -47,10 +47,21 @@ public final class FreezeRequest {
   /**
    * The plan.
    *
-   * @return a file that tests may change.
+   * @return its file.
    */
   public Fd plan() {
     return plan;
+  }
+
+  /**
+   * For tests: go by another plan.
+   *
+   * @param other a file like the constructor's.
+   * @return this.
+   */
+  public FreezeRequest plan(final Fd other) {
+    plan = other;
+    return this;
   }
 
   /**

@@ -68,7 +68,30 @@ public final class MemFd {
    * @throws LinuxException if it can not be made.
    */
   public static Fd of(final String name, final byte[] bytes) {
-    final Fd fd = create(name, bytes.length, 0);
+    return of(name, bytes, 0);
+  }
+
+  /**
+   * A new file with contents that nobody can change, whoever gets it.
+   *
+   * @param name as for {@link #create}.
+   * @param bytes what is in it.
+   * @return the file, sealed.
+   * @throws LinuxException if it can not be made.
+   */
+  public static Fd ofConstant(final String name, final byte[] bytes) {
+    final Fd fd = of(name, bytes, MFD_ALLOW_SEALING);
+    try {
+      seal(fd, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE | F_SEAL_SEAL);
+      return fd;
+    } catch (final LinuxException e) {
+      fd.close();
+      throw e;
+    }
+  }
+
+  private static Fd of(final String name, final byte[] bytes, final int flags) {
+    final Fd fd = create(name, bytes.length, flags);
     try {
       final ByteBuffer buffer = ByteBuffer.allocateDirect(bytes.length);
       buffer.put(bytes).flip();

@@ -35,11 +35,6 @@ public final class InotifyWatches implements ProcessResource {
   }
 
   @Override
-  public void plan(final PlanBuilder plan) {
-    plan.processFile(WatchedFiles.MOUNTS);
-  }
-
-  @Override
   public Optional<InotifyWatchesImage> capture(
       final ProcessRecord process, final CaptureContext context) {
     final InotifyWatchesImage.Builder image = InotifyWatchesImage.newBuilder();

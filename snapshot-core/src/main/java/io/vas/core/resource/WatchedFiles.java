@@ -6,6 +6,7 @@ import static io.vas.core.linux.OpenFlags.O_RDONLY;
 import io.vas.core.linux.Fd;
 import io.vas.core.linux.FdInfo;
 import io.vas.core.linux.FileHandle;
+import io.vas.core.linux.FileIo;
 import io.vas.core.linux.FileStatus;
 import io.vas.core.linux.LinuxException;
 import io.vas.core.linux.MountInfo;
@@ -18,6 +19,7 @@ import java.nio.file.attribute.BasicFileAttributes;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
+import org.agrona.concurrent.UnsafeBuffer;
 
 /**
  * Finds files of which the kernel tells inode and handle only. The instance's root is an overlay:
@@ -26,8 +28,6 @@ import java.util.Optional;
  * found has the same handle.
  */
 final class WatchedFiles {
-  static final String MOUNTS = "mountinfo";
-
   private static final String ROOT = "/";
   private static final String OVERLAY = "overlay";
 
@@ -39,19 +39,19 @@ final class WatchedFiles {
   private static final int OVERLAY_PATH_UPPER = 4;
 
   private final String root;
-  private final List<MountInfo> mounts;
+  private final String mountInfo;
   private final CaptureContext context;
 
   WatchedFiles(final ProcessRecord process, final CaptureContext context) {
     this.root = "/proc/" + process.outerPid() + "/root";
-    this.mounts = MountInfo.parse(process.file(MOUNTS));
+    this.mountInfo = "/proc/" + process.outerPid() + "/mountinfo";
     this.context = context;
   }
 
   /** A path in the instance that leads to the watched file. */
   Optional<String> pathOf(final FdInfo.InotifyWatch watch) {
     context.host().lookElsewhere();
-    for (final MountInfo mount : mounts) {
+    for (final MountInfo mount : mounts()) {
       if (mount.device().equals(watch.device())) {
         final Optional<String> path =
             mount.type().equals(OVERLAY) && mount.mountPoint().equals(ROOT)
@@ -63,6 +63,15 @@ final class WatchedFiles {
       }
     }
     return Optional.empty();
+  }
+
+  /** Looked up when the instance runs again, as all that lies on them: most watch nothing. */
+  private List<MountInfo> mounts() {
+    try {
+      return MountInfo.parse(new UnsafeBuffer(FileIo.readAll(mountInfo)));
+    } catch (final LinuxException e) {
+      return List.of(); // it has ended meanwhile
+    }
   }
 
   private boolean isWatched(final String path, final FdInfo.InotifyWatch watch) {

@@ -7,11 +7,12 @@ import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
 import io.vas.core.DeadlineException;
 import io.vas.core.NotFoundException;
 import io.vas.core.keeper.FreezeException;
-import io.vas.core.keeper.FreezeRequest;
 import io.vas.core.keeper.FreezeStage;
 import io.vas.core.keeper.PlanDescriptor;
 import io.vas.core.linux.Fd;
 import io.vas.core.linux.FileIo;
+import io.vas.core.linux.FileStatus;
+import io.vas.core.linux.MemFd;
 import io.vas.core.memory.MemoryStrategy;
 import io.vas.core.program.ProgramDescriptor;
 import io.vas.core.program.SystemCall;
@@ -48,6 +49,10 @@ class CollectingFaultsTest {
 
   @TempDir Path directory;
   private VictimHost host;
+
+  /** By which the latest snapshot was taken. */
+  private Fd plan;
+
   private TestStore.Entry entry;
   private int steps;
 
@@ -74,6 +79,7 @@ class CollectingFaultsTest {
   @AfterEach
   void stop() {
     host.close();
+    closePlan();
   }
 
   /** In place of a step of a plan's program another call is made, which must succeed. */
@@ -81,22 +87,34 @@ class CollectingFaultsTest {
     host.checkpointer()
         .changing(
             request -> {
-              replace(request, program, step, number, arg);
-              return request;
+              closePlan();
+              plan = copy(request.plan());
+              replace(plan, program, step, number, arg);
+              return request.plan(plan);
             });
   }
 
+  private static Fd copy(final Fd file) {
+    final ByteBuffer bytes = ByteBuffer.allocateDirect((int) FileStatus.of(file).size());
+    FileIo.pread(file, bytes, 0);
+    final Fd copy = MemFd.create("plan", bytes.capacity(), 0);
+    FileIo.pwrite(copy, bytes.rewind(), 0);
+    return copy;
+  }
+
+  private void closePlan() {
+    if (plan != null) {
+      plan.close();
+    }
+  }
+
   private void replace(
-      final FreezeRequest request,
-      final Collecting program,
-      final int step,
-      final int number,
-      final int arg) {
-    final int start = word(request.plan(), program.offset);
-    steps = word(request.plan(), start + ProgramDescriptor.OP_COUNT_OFFSET);
+      final Fd file, final Collecting program, final int step, final int number, final int arg) {
+    final int start = word(file, program.offset);
+    steps = word(file, start + ProgramDescriptor.OP_COUNT_OFFSET);
     final int at =
         start
-            + word(request.plan(), start + ProgramDescriptor.OPS_OFFSET_OFFSET)
+            + word(file, start + ProgramDescriptor.OPS_OFFSET_OFFSET)
             + step * ProgramDescriptor.OP_LENGTH;
     final ByteBuffer operation =
         ByteBuffer.allocateDirect(ProgramDescriptor.OP_LENGTH).order(LITTLE_ENDIAN);
@@ -105,12 +123,12 @@ class CollectingFaultsTest {
     operation.putInt(ProgramDescriptor.OP_NUMBER_OFFSET, number);
     operation.putInt(ProgramDescriptor.OP_RESULT_OFFSET, ProgramDescriptor.NO_RESULT);
     operation.putLong(ProgramDescriptor.OP_ARG_OFFSET, arg);
-    FileIo.pwrite(request.plan(), operation, at);
+    FileIo.pwrite(file, operation, at);
   }
 
-  private static int word(final Fd plan, final int offset) {
+  private static int word(final Fd file, final int offset) {
     final ByteBuffer word = ByteBuffer.allocateDirect(Integer.BYTES).order(LITTLE_ENDIAN);
-    FileIo.pread(plan, word, offset);
+    FileIo.pread(file, word, offset);
     return word.getInt(0);
   }
 
