@@ -95,6 +95,11 @@ final class MemFdRegionMounts implements RegionMounts {
   }
 
   @Override
+  public synchronized long allocated(final RegionKind kind, final int number) {
+    return FileStatus.of(files.get(kind).get(number).readOnly()).allocated();
+  }
+
+  @Override
   public synchronized Set<Integer> numbers(final RegionKind kind) {
     return Set.copyOf(files.get(kind).keySet());
   }

@@ -20,6 +20,10 @@ final class RegionFiles {
   private static final Logger LOG = LoggerFactory.getLogger(RegionFiles.class);
   private static final int HUGE_SHIFT = 21;
   private static final long PAGES_OF_HUGE = 1L << (HUGE_SHIFT - PagePlace.PAGE_SHIFT);
+
+  /** No file is as long. */
+  private static final long FILE_END = 1L << 46;
+
   private static final int PAGE = 1 << PagePlace.PAGE_SHIFT;
 
   private final RegionMounts mounts;
@@ -110,6 +114,26 @@ final class RegionFiles {
     }
   }
 
+  /** Whether there is a file that takes more than the pages that tables have in it. */
+  synchronized boolean haveMore() {
+    final Long2LongHashMap needed = new Long2LongHashMap(0);
+    hugePages
+        .keySet()
+        .forEach(
+            huge -> {
+              final long file = PagePlace.fileOf(huge);
+              needed.put(file, needed.get(file) + (1L << HUGE_SHIFT));
+            });
+    return pages.keySet().stream()
+        .anyMatch(
+            file -> {
+              final RegionKind kind = PagePlace.kind(file);
+              final long bytes =
+                  kind == RegionKind.HUGE ? needed.get((long) file) : pages.get((long) file) * PAGE;
+              return mounts.allocated(kind, PagePlace.number(file)) > bytes;
+            });
+  }
+
   /**
    * Give back whatever else there is, as after the death of a daemon that had not come to it.
    *
@@ -125,6 +149,9 @@ final class RegionFiles {
       final boolean isFirst = i == 0 || PagePlace.fileOf(end) != file;
       punchBetween(isFirst ? PagePlace.of(file, 0) : end, place);
       end = place + 1;
+      if (i == places.size() - 1 || PagePlace.fileOf(places.getLong(i + 1)) != file) {
+        punchBetween(end, PagePlace.of(file, FILE_END));
+      }
     }
   }
 

@@ -37,6 +37,9 @@ interface RegionMounts {
   /** Give the memory of a range of a sealed file back. */
   void punch(RegionKind kind, int number, long offset, long length);
 
+  /** What a file that is there takes, in bytes. */
+  long allocated(RegionKind kind, int number);
+
   /** The files that there are. */
   Set<Integer> numbers(RegionKind kind);
 

@@ -268,6 +268,13 @@ final class SnapshotPages implements AutoCloseable {
     return tables.pages();
   }
 
+  /** Give back what a daemon that died had let go of and not given back, if it can be seen. */
+  void giveBackLeftovers() {
+    if (!tables.hasBroken() && files.haveMore()) {
+      collectGarbage();
+    }
+  }
+
   /** Give back all memory that no table has pages in, unless a table is broken. */
   void collectGarbage() {
     if (tables.hasBroken()) {

@@ -308,7 +308,10 @@ public final class SnapshotStore implements AutoCloseable {
     return new PageChecker(lock, pages, living, mounts);
   }
 
-  /** Free what was removed, or replaced, and nobody has asked to {@link #reuse}. */
+  /**
+   * Free what was removed, or replaced, and nobody has asked to {@link #reuse}, and what a former
+   * daemon has let go of, but had not come to give back.
+   */
   public void freeUnused() {
     final List<Entry> entries;
     synchronized (lock) {
@@ -316,6 +319,11 @@ public final class SnapshotStore implements AutoCloseable {
       removedBefore.clear();
     }
     entries.forEach(entry -> release(entry.contents()));
+    synchronized (lock) {
+      checkOpen();
+      pages.giveBackLeftovers();
+    }
+    setLimits();
   }
 
   // ---- taking snapshots ----

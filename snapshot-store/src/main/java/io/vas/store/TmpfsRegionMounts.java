@@ -75,6 +75,12 @@ final class TmpfsRegionMounts implements RegionMounts {
   }
 
   @Override
+  public long allocated(final RegionKind kind, final int number) {
+    final int directory = mount(kind).readWriteMount().value();
+    return FileStatus.ofLink("/proc/self/fd/" + directory + "/" + name(number)).allocated();
+  }
+
+  @Override
   public Set<Integer> numbers(final RegionKind kind) {
     return mount(kind).files().stream().map(Integer::valueOf).collect(Collectors.toSet());
   }

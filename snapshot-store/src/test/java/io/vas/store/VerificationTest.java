@@ -287,13 +287,33 @@ class VerificationTest {
             new SnapshotRequest(
                 "i", Optional.empty(), Optional.empty(), Optional.empty(), MIB, 0))) {
       FileIo.allocate(draft.region(RegionKind.SMALL), 0, MIB);
-      final StoreGarbage garbage = store.collectGarbage();
-      assertThat(garbage.pageBytes()).isZero();
+      // What the draft has is not garbage.
+      assertThat(store.collectGarbage().pageBytes()).isEqualTo(2 * MIB + 40 * PAGE);
+      assertThat(store.usedBytes()).isEqualTo(before + MIB);
+      assertThat(store.collectGarbage().pageBytes()).isZero();
       draft.store(SPACE, ADDRESS, MIB, RegionKind.SMALL, 0);
       store.publish(draft, BytesValue.of(ByteString.copyFromUtf8("image")), FACTS);
     }
     assertThat(verify().damaged()).isEmpty();
     assertThat(before).isPositive();
+  }
+
+  @Test
+  void shouldFreeWhenItIsOpenedAgainWhatADaemonThatDiedHadLetGoOf() {
+    publish("a", Optional.empty(), RegionKind.SMALL, 100);
+    publish("b", Optional.empty(), RegionKind.HUGE, 2000);
+    final long before = store.usedBytes();
+    for (int i = 0; i < 2; i++) {
+      try (SnapshotUse use = store.use(i == 0 ? "a" : "b")) {
+        extend(use, i, i == 0 ? 2 : 0, i == 0 ? 60 : 4 * 512);
+      }
+      assertThat(store.usedBytes()).isGreaterThan(before);
+      store.leave();
+      open();
+      store.freeUnused();
+      assertThat(store.usedBytes()).isEqualTo(before);
+    }
+    assertThat(verify().damaged()).isEmpty();
   }
 
   @Test
