@@ -28,7 +28,7 @@ import org.junit.jupiter.params.provider.ValueSource;
 class RollbackModelTest extends CommandLineTest {
   private static final int SIGUSR1 = 10;
   private static final int SIGUSR2 = 12;
-  private static final int STEPS = Integer.getInteger("vas.rollback.steps", 120);
+  private static final int STEPS = 1000;
   private static final int MOST = 4;
   private static final String VICTIM = System.getProperty("vas.victims.dir") + "/rollback_counter";
 
