@@ -22,7 +22,7 @@ static uint8_t *area, *holes, *read_only, *hidden;
 static uint8_t global[8 * PAGE];
 static uint8_t *block;
 static void *heap_end;
-static int file, pipes[2];
+static int file, pipes[2], twins[2];
 static int same, directory, null, counter, watcher; /* same: another number of file */
 static int descriptors;
 static pthread_t helper;
@@ -140,6 +140,13 @@ static void check(void) {
   EXPECT_EQUAL("bytes in the pipe", 5, queued);
   EXPECT(read(pipes[0], path, 5) == 5 && memcmp(path, "hello", 5) == 0 && write(pipes[1], "hello", 5) == 5,
          "the pipe holds something else");
+  ioctl(twins[0], FIONREAD, &queued);
+  EXPECT_EQUAL("bytes in the second pipe", 5, queued);
+  EXPECT(read(twins[0], path, 5) == 5 && memcmp(path, "later", 5) == 0 && write(twins[1], "later", 5) == 5,
+         "the second pipe holds something else");
+  EXPECT_EQUAL("size of the second pipe", 2 * PAGE, fcntl(twins[0], F_GETPIPE_SZ));
+  EXPECT_EQUAL("flags of its read end", O_RDONLY, fcntl(twins[0], F_GETFL));
+  EXPECT_EQUAL("flags of its write end", O_WRONLY | O_NONBLOCK, fcntl(twins[1], F_GETFL));
   sigaction(SIGHUP, NULL, &action);
   EXPECT(action.sa_handler == on_signal, "the handler is another one");
   mode_t mask = umask(0027);
@@ -274,6 +281,14 @@ static void change_close_pipe(void) {
   close(pipes[0]);
   signal(SIGPIPE, SIG_IGN);
 }
+
+/* Their numbers are used by other files. */
+static void change_close_pipes(void) {
+  MUST(dup2(file, twins[0]));
+  MUST(dup2(pipes[0], twins[1]));
+}
+
+static void change_close_writer(void) { close(twins[1]); }
 
 static void change_dup(void) {
   MUST(dup2(directory, directory + 20));
@@ -438,6 +453,8 @@ static const struct {
                {"chroot", change_chroot},
                {"close", change_close},
                {"close-pipe", change_close_pipe},
+               {"close-pipes", change_close_pipes},
+               {"close-writer", change_close_writer},
                {"dup", change_dup},
                {"swap", change_swap},
                {"reuse", change_reuse},
@@ -500,6 +517,10 @@ int main(int argc, char **argv) {
   MUST(lseek(file, 3, SEEK_SET));
   MUST(pipe(pipes));
   MUST(write(pipes[1], "hello", 5));
+  MUST(pipe2(twins, O_NONBLOCK));
+  MUST(fcntl(twins[0], F_SETFL, 0));
+  MUST(fcntl(twins[1], F_SETPIPE_SZ, 2 * PAGE));
+  MUST(write(twins[1], "later", 5));
   same = fcntl(file, F_DUPFD_CLOEXEC, 0);
   directory = open("/rollback", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   null = open("/dev/null", O_WRONLY | O_APPEND);

@@ -54,7 +54,8 @@ public final class CharacterDevice implements DescriptorResource {
   }
 
   @Override
-  public boolean canBeOpenedAgain(final ByteString state) throws InvalidProtocolBufferException {
+  public boolean canBeOpenedAgain(final ByteString state, final DescriptorRestore restore)
+      throws InvalidProtocolBufferException {
     return PathFile.canBeOpenedAgain(state);
   }
 

@@ -59,14 +59,16 @@ public interface DescriptorResource {
   void restore(ByteString state, DescriptorRestore restore) throws InvalidProtocolBufferException;
 
   /**
-   * Whether a file that was closed is what it was when it is restored alone, in a process that goes
-   * on.
+   * Whether a file that was closed is what it was when it is restored in a process that goes on,
+   * alone or with others that it claims.
    *
    * @param state what {@link #capture} returned.
+   * @param restore where the steps would go, which tells which files there are still.
    * @return false if others had it, too, or it had what was given up with it.
    * @throws InvalidProtocolBufferException if the state is not one of this kind.
    */
-  default boolean canBeOpenedAgain(final ByteString state) throws InvalidProtocolBufferException {
+  default boolean canBeOpenedAgain(final ByteString state, final DescriptorRestore restore)
+      throws InvalidProtocolBufferException {
     return false;
   }
 

@@ -79,7 +79,8 @@ public final class Directory implements DescriptorResource {
   }
 
   @Override
-  public boolean canBeOpenedAgain(final ByteString state) throws InvalidProtocolBufferException {
+  public boolean canBeOpenedAgain(final ByteString state, final DescriptorRestore restore)
+      throws InvalidProtocolBufferException {
     return PathFile.canBeOpenedAgain(state);
   }
 

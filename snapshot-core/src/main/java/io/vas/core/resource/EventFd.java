@@ -45,7 +45,7 @@ public final class EventFd implements DescriptorResource {
   }
 
   @Override
-  public boolean canBeOpenedAgain(final ByteString state) {
+  public boolean canBeOpenedAgain(final ByteString state, final DescriptorRestore restore) {
     return true;
   }
 

@@ -83,6 +83,21 @@ public final class Pipe implements DescriptorResource {
     }
   }
 
+  /**
+   * With all ends that there were. One alone can only be opened through another one, and that adds
+   * O_LARGEFILE to its flags, for good. Ends that only others had are lost in a fork; that is no
+   * reason to lose them here.
+   */
+  @Override
+  public boolean canBeOpenedAgain(final ByteString state, final DescriptorRestore restore)
+      throws InvalidProtocolBufferException {
+    final Map<Integer, PipeImage> files =
+        filesOf(PipeImage.parseFrom(state).getInode(), restore.image());
+    return files.keySet().stream().noneMatch(restore::isMade)
+        && firstWith(O_RDONLY, files).isPresent()
+        && firstWith(O_WRONLY, files).isPresent();
+  }
+
   @Override
   public boolean isSame(final ByteString before, final ByteString now, final InodePairs inodes)
       throws InvalidProtocolBufferException {

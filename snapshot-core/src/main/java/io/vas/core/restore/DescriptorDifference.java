@@ -17,9 +17,11 @@ import io.vas.core.resource.DescriptorRestore;
 import io.vas.core.resource.Limits;
 import io.vas.core.resource.Resources;
 import java.util.HashMap;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 import java.util.TreeMap;
 
 /**
@@ -43,6 +45,9 @@ final class DescriptorDifference {
 
   /** Where files that have no number yet wait for theirs, by their ids in the snapshot. */
   private final Map<Integer, Integer> waiting = new HashMap<>();
+
+  /** Those that were closed and are open again. */
+  private final Set<Integer> opened = new HashSet<>();
 
   DescriptorDifference(
       final ProgramBuilder program, final Image target, final Image current, final KeptFiles kept) {
@@ -133,7 +138,7 @@ final class DescriptorDifference {
   }
 
   private boolean canBeOpenedAgain(final FileImage file) throws InvalidProtocolBufferException {
-    return Resources.descriptor(file.getKind()).canBeOpenedAgain(file.getState())
+    return Resources.descriptor(file.getKind()).canBeOpenedAgain(file.getState(), new Opening(file))
         && OpensFiles.byPath(current.getProcesses(0));
   }
 
@@ -191,13 +196,18 @@ final class DescriptorDifference {
 
   private void openWhatWasClosed() throws InvalidProtocolBufferException {
     for (final FileImage file : target.getFilesList()) {
-      if (waiting.containsKey(file.getId()) && kept.current(file.getId()).isEmpty()) {
+      if (waiting.containsKey(file.getId()) && !isOpen(file.getId())) {
         program.resource(
             "descriptor " + numbers(before, file.getId()) + " (" + file.getLink() + ")");
         Resources.descriptor(file.getKind()).restore(file.getState(), new Opening(file));
+        opened.add(file.getId());
       }
     }
     program.resource(RESOURCE);
+  }
+
+  private boolean isOpen(final int file) {
+    return opened.contains(file) || kept.current(file).isPresent();
   }
 
   private void putWhereTheyWere() {
@@ -264,25 +274,25 @@ final class DescriptorDifference {
     }
 
     /**
-     * What is open was open, or is closed again: at least the file's own number is free, so that it
-     * was not opened at one out of the way.
+     * What is open was open, or is closed again: at least the numbers of all files that are made
+     * together are free, so that none was opened at one out of the way.
      */
     @Override
     public void place(final int id, final Value opened) {
       final int number = descriptor(id);
       program.callExpecting(
-          number, name("place"), SystemCall.DUP3, opened, number, OpenFlags.O_CLOEXEC);
-      program.call(name("close duplicate"), SystemCall.CLOSE, opened);
+          number, name("place file " + id), SystemCall.DUP3, opened, number, OpenFlags.O_CLOEXEC);
+      program.call(name("close duplicate of file " + id), SystemCall.CLOSE, opened);
     }
 
     @Override
     public void claim(final int id) {
-      throw new UnsupportedOperationException("of files that are made alone");
+      opened.add(id);
     }
 
     @Override
     public boolean isMade(final int id) {
-      return false;
+      return isOpen(id);
     }
 
     @Override

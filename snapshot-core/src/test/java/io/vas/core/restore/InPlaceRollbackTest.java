@@ -89,6 +89,7 @@ class InPlaceRollbackTest {
         "open",
         "open-others",
         "close",
+        "close-pipes",
         "dup",
         "swap",
         "reuse",
@@ -154,7 +155,7 @@ class InPlaceRollbackTest {
    * tracked.
    */
   @ParameterizedTest
-  @ValueSource(strings = {"open-others", "reuse", "threads", "forks"})
+  @ValueSource(strings = {"open-others", "close-pipes", "reuse", "threads", "forks"})
   void shouldLeaveNothingBehindHoweverOftenItIsDone(final String what) {
     try (VictimInstance first = host.run(VICTIM, what);
         VictimSnapshot snapshot = first.snapshot();
@@ -186,7 +187,7 @@ class InPlaceRollbackTest {
   }
 
   @ParameterizedTest
-  @ValueSource(strings = {"close-pipe", "open-locked", "thread-end", "files"})
+  @ValueSource(strings = {"close-pipe", "close-writer", "open-locked", "thread-end", "files"})
   void shouldLeaveAVictimAsItIsThatCanNotBePutBackInPlace(final String what) {
     try (VictimInstance victim = host.run(VICTIM, what);
         VictimSnapshot snapshot = victim.snapshot()) {
