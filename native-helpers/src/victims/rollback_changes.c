@@ -22,7 +22,7 @@ static uint8_t *area, *holes, *read_only, *hidden;
 static uint8_t global[8 * PAGE];
 static uint8_t *block;
 static void *heap_end;
-static int file, pipes[2], twins[2];
+static int file, pipes[2], twins[2], duo[2];
 static int same, directory, null, counter, watcher; /* same: another number of file */
 static int descriptors;
 static pthread_t helper;
@@ -144,6 +144,9 @@ static void check(void) {
   EXPECT_EQUAL("bytes in the second pipe", 5, queued);
   EXPECT(read(twins[0], path, 5) == 5 && memcmp(path, "later", 5) == 0 && write(twins[1], "later", 5) == 5,
          "the second pipe holds something else");
+  EXPECT(read(duo[0], path, 1) == 0, "what the other socket sends has no end");
+  EXPECT(read(duo[1], path, 6) == 5 && memcmp(path, "first", 5) == 0 && write(duo[0], "first", 5) == 5,
+         "the socket holds something else");
   EXPECT_EQUAL("size of the second pipe", 2 * PAGE, fcntl(twins[0], F_GETPIPE_SZ));
   EXPECT_EQUAL("flags of its read end", O_RDONLY, fcntl(twins[0], F_GETFL));
   EXPECT_EQUAL("flags of its write end", O_WRONLY | O_NONBLOCK, fcntl(twins[1], F_GETFL));
@@ -281,6 +284,13 @@ static void change_close_pipe(void) {
   close(pipes[0]);
   signal(SIGPIPE, SIG_IGN);
 }
+
+static void change_close_sockets(void) {
+  close(duo[0]);
+  MUST(dup2(file, duo[1]));
+}
+
+static void change_close_socket(void) { close(duo[1]); }
 
 /* Their numbers are used by other files. */
 static void change_close_pipes(void) {
@@ -454,6 +464,8 @@ static const struct {
                {"close", change_close},
                {"close-pipe", change_close_pipe},
                {"close-pipes", change_close_pipes},
+               {"close-sockets", change_close_sockets},
+               {"close-socket", change_close_socket},
                {"close-writer", change_close_writer},
                {"dup", change_dup},
                {"swap", change_swap},
@@ -521,6 +533,10 @@ int main(int argc, char **argv) {
   MUST(fcntl(twins[0], F_SETFL, 0));
   MUST(fcntl(twins[1], F_SETPIPE_SZ, 2 * PAGE));
   MUST(write(twins[1], "later", 5));
+  MUST(socketpair(AF_UNIX, SOCK_STREAM, 0, duo));
+  MUST(fcntl(duo[1], F_SETFL, O_NONBLOCK));
+  MUST(write(duo[0], "first", 5));
+  MUST(shutdown(duo[1], SHUT_WR));
   same = fcntl(file, F_DUPFD_CLOEXEC, 0);
   directory = open("/rollback", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   null = open("/dev/null", O_WRONLY | O_APPEND);

@@ -3,6 +3,7 @@ package io.vas.core.resource;
 import com.google.protobuf.ByteString;
 import com.google.protobuf.InvalidProtocolBufferException;
 import io.vas.core.image.DatagramImage;
+import io.vas.core.image.FileImage;
 import io.vas.core.image.UnixSocketImage;
 import io.vas.core.image.UnixSocketImage.State;
 import io.vas.core.linux.FileStatus;
@@ -210,6 +211,32 @@ public final class UnixSocket implements DescriptorResource {
           kind(),
           "of " + facts.unreadBytes() + " bytes that wait in it, " + total + " could be read");
     }
+  }
+
+  /**
+   * With its other end, if both are as socketpair(2) made them: a process that goes on may lack the
+   * privileges for options, and names may be another's by now.
+   */
+  @Override
+  public boolean canBeOpenedAgain(final ByteString state, final DescriptorRestore restore)
+      throws InvalidProtocolBufferException {
+    final UnixSocketImage image = UnixSocketImage.parseFrom(state);
+    if (!isPlainEnd(image) || restore.isMade(image.getPeer())) {
+      return false;
+    }
+    for (final FileImage file : restore.image().getFilesList()) {
+      if (file.getId() == image.getPeer() && file.getKind().equals(kind())) {
+        final UnixSocketImage peer = UnixSocketImage.parseFrom(file.getState());
+        return isPlainEnd(peer) && peer.getPeer() == restore.file().getId();
+      }
+    }
+    return false;
+  }
+
+  private static boolean isPlainEnd(final UnixSocketImage image) {
+    return image.getState() == State.CONNECTED
+        && image.getSocket().getOptionsCount() == 0
+        && !new UnixAddress(image.getSocket().getLocal()).isNamed();
   }
 
   @Override

@@ -90,6 +90,7 @@ class InPlaceRollbackTest {
         "open-others",
         "close",
         "close-pipes",
+        "close-sockets",
         "dup",
         "swap",
         "reuse",
@@ -155,7 +156,8 @@ class InPlaceRollbackTest {
    * tracked.
    */
   @ParameterizedTest
-  @ValueSource(strings = {"open-others", "close-pipes", "reuse", "threads", "forks"})
+  @ValueSource(
+      strings = {"open-others", "close-pipes", "close-sockets", "reuse", "threads", "forks"})
   void shouldLeaveNothingBehindHoweverOftenItIsDone(final String what) {
     try (VictimInstance first = host.run(VICTIM, what);
         VictimSnapshot snapshot = first.snapshot();
@@ -187,7 +189,15 @@ class InPlaceRollbackTest {
   }
 
   @ParameterizedTest
-  @ValueSource(strings = {"close-pipe", "close-writer", "open-locked", "thread-end", "files"})
+  @ValueSource(
+      strings = {
+        "close-pipe",
+        "close-writer",
+        "close-socket",
+        "open-locked",
+        "thread-end",
+        "files"
+      })
   void shouldLeaveAVictimAsItIsThatCanNotBePutBackInPlace(final String what) {
     try (VictimInstance victim = host.run(VICTIM, what);
         VictimSnapshot snapshot = victim.snapshot()) {
