@@ -45,7 +45,6 @@ public final class KernelFeatures {
   private static final int PM_SCAN_VEC_LEN_OFFSET = 48;
   private static final int PM_SCAN_CATEGORY_MASK_OFFSET = 72;
   private static final int PM_SCAN_RETURN_MASK_OFFSET = 88;
-  private static final long PAGEMAP_SOFT_DIRTY = 1L << 55;
 
   private static final int CLONE_ARGS_LENGTH = 80;
   private static final int CLONE_EXIT_SIGNAL_OFFSET = 32;
@@ -281,15 +280,14 @@ public final class KernelFeatures {
           return "works";
         });
     check(
-        "soft-dirty",
+        "dirty tracking",
         Status.DEGRADED,
-        "dirty pages are not tracked: every snapshot copies all pages",
+        "every snapshot reads all pages and compares them with the earlier one's; no live mode",
         () -> {
-          final boolean tracked = isSoftDirtyTracked();
-          require(
-              tracked || (features[0] & UFFD_FEATURE_WP_ASYNC) != 0,
-              "absent, as userfaultfd WP_ASYNC is");
-          return tracked ? "present" : "absent, and not needed: userfaultfd WP_ASYNC does it";
+          final WriteTracking.Cost cost = WriteTracking.tryOut();
+          return String.format(
+              "by userfaultfd; each page costs %d ns to arm, and %d ns more at its first write",
+              cost.armNanos(), cost.writeNanos());
         });
     check(
         "map_files",
@@ -534,17 +532,6 @@ public final class KernelFeatures {
         throw Kernel.failure("ioctl", "fd", pagemap.value(), "request", "PAGEMAP_SCAN");
       }
       require(regions == 1, "a page that is present was not reported");
-    }
-  }
-
-  /** A kernel that tracks it counts a page that was just made as written. */
-  private static boolean isSoftDirtyTracked() {
-    try (Fd pagemap = Fd.open("/proc/self/pagemap", OpenFlags.O_RDONLY);
-        MappedMemory page = MappedMemory.anonymous(PAGE)) {
-      page.buffer().putByte(0, (byte) 1);
-      final UnsafeBuffer entry = Scratch.zeroed(Long.BYTES);
-      FileIo.pread(pagemap, entry.addressOffset(), Long.BYTES, page.address() / PAGE * Long.BYTES);
-      return (entry.getLong(0) & PAGEMAP_SOFT_DIRTY) != 0;
     }
   }
 

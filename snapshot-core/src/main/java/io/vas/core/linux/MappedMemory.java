@@ -52,6 +52,9 @@ public final class MappedMemory implements AutoCloseable {
   /** Huge pages, please. */
   public static final int MADV_HUGEPAGE = 14;
 
+  /** No huge pages, please. */
+  public static final int MADV_NOHUGEPAGE = 15;
+
   /** Not in core dumps. */
   public static final int MADV_DONTDUMP = 16;
 
