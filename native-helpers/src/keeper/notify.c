@@ -248,6 +248,12 @@ struct wish {
 
 #define MREMAP (-1)
 
+#ifndef MADV_GUARD_INSTALL
+#define MADV_GUARD_INSTALL 102 /* Linux 6.13 */
+#endif
+
+#define WHOLE_LIMIT 0x900000u /* a thread's stack as it is by default, with what the C library adds */
+
 static bool overlaps(uint64_t start, uint64_t end, uint64_t other_start, uint64_t other_end) {
   return start < other_end && other_start < end;
 }
@@ -316,11 +322,21 @@ static int each_file_range(struct instance *instance, const struct file_ranges *
   return result;
 }
 
+/*
+ * A small VMA of which only a part is to take advice that leaves it one VMA becomes anonymous as a whole. With its parts
+ * replaced one by one, it would stay divided in a child: there, a part that has been written or guarded before the fork is
+ * never one again with what is mapped beside it later, and mremap() of all of it would fail with EFAULT.
+ */
+static bool becomes_whole(const struct wish *wish, const struct vma *vma) {
+  return (wish->advice == MADV_GUARD_INSTALL || wish->advice == MADV_FREE) && vma->end - vma->start <= WHOLE_LIMIT;
+}
+
 /* What becomes anonymous. */
 static int each_anonymous_part(struct instance *instance, const struct file_ranges *ranges, const struct wish *wish,
                                const struct vma *vma, struct task *task) {
-  uint64_t start = vma->start > wish->start ? vma->start : wish->start;
-  uint64_t limit = vma->end < wish->end ? vma->end : wish->end;
+  bool whole = becomes_whole(wish, vma);
+  uint64_t start = whole || vma->start > wish->start ? vma->start : wish->start;
+  uint64_t limit = whole || vma->end < wish->end ? vma->end : wish->end;
   int result = 0;
 
   for (uint64_t end = limit; start < limit && result >= 0; start = end, end = limit) {
@@ -332,7 +348,7 @@ static int each_anonymous_part(struct instance *instance, const struct file_rang
       read_flags(wish->pid, start, flags);
     if (wish->advice == MADV_FREE && is_locked(flags))
       continue;
-    int error = task == NULL ? 0 : make_anonymous(instance, task, vma, start, end, wish->advice != MADV_FREE);
+    int error = task == NULL ? 0 : make_anonymous(instance, task, vma, start, end, whole || wish->advice != MADV_FREE);
     result = error < 0 ? error : 1;
   }
   return result;
