@@ -69,12 +69,20 @@ final class ForkCommand extends Verb {
             .setMemoryStrategy(parsedStrategy())
             .setPaused(paused)
             .build();
-    final List<ForkInfo> forks;
-    try (VasClient client = connect();
-        ProgressLine line = new ProgressLine(console())) {
-      line.show("forking");
-      forks = timeout.apply(client).fork(request);
+    try (Telling telling = new Telling(console())) {
+      final List<ForkInfo> forks;
+      try (VasClient client = connect();
+          ProgressLine line = new ProgressLine(console())) {
+        line.show("forking");
+        forks = timeout.apply(client).fork(request);
+        telling.begin();
+      }
+      print(forks);
     }
+    return 0;
+  }
+
+  private void print(final List<ForkInfo> forks) {
     if (json()) {
       printJson(forks.stream().map(JsonViews::fork).toList());
     } else {
@@ -85,7 +93,6 @@ final class ForkCommand extends Verb {
       }
       table.print(console().out());
     }
-    return 0;
   }
 
   private MemoryStrategy parsedStrategy() {

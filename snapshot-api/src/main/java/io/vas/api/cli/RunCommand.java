@@ -106,11 +106,13 @@ final class RunCommand extends Verb {
             .addAllAddCapabilities(capabilities)
             .setPrivileged(privileged)
             .build();
-    try (VasClient client = connect()) {
+    try (Telling telling = new Telling(console());
+        VasClient client = connect()) {
       final InstanceInfo instance = client.run(request);
       if (!detach) {
         return follow(client, instance);
       }
+      telling.begin();
       if (json()) {
         printJson(JsonViews.instance(instance));
       } else {

@@ -52,18 +52,28 @@ final class SnapshotCommand extends Verb {
             .setName(name)
             .setMode(parsedMode())
             .build();
-    final SnapshotInfo snapshot;
-    try (VasClient client = connect();
-        ProgressLine line = new ProgressLine(console())) {
-      snapshot =
-          timeout
-              .apply(client)
-              .snapshot(
-                  request,
-                  progress ->
-                      line.show(
-                          progress.getStage(), progress.getDoneBytes(), progress.getTotalBytes()));
+    try (Telling telling = new Telling(console())) {
+      final SnapshotInfo snapshot;
+      try (VasClient client = connect();
+          ProgressLine line = new ProgressLine(console())) {
+        snapshot =
+            timeout
+                .apply(client)
+                .snapshot(
+                    request,
+                    progress ->
+                        line.show(
+                            progress.getStage(),
+                            progress.getDoneBytes(),
+                            progress.getTotalBytes()));
+        telling.begin();
+      }
+      print(snapshot);
     }
+    return 0;
+  }
+
+  private void print(final SnapshotInfo snapshot) {
     if (json()) {
       printJson(JsonViews.takenSnapshot(snapshot));
     } else {
@@ -78,7 +88,6 @@ final class SnapshotCommand extends Verb {
               Texts.size(snapshot.getBytes()))
           .print(console().out());
     }
-    return 0;
   }
 
   private SnapshotMode parsedMode() {
