@@ -34,7 +34,6 @@ import io.vas.api.v1.TimelineReply;
 import io.vas.api.v1.Usage;
 import io.vas.core.ConflictException;
 import io.vas.core.NotFoundException;
-import io.vas.core.UnsupportedException;
 import io.vas.core.VasException;
 import io.vas.core.checkpoint.Checkpointer;
 import io.vas.core.checkpoint.Subject;
@@ -46,8 +45,6 @@ import io.vas.core.keeper.FreezeMode;
 import io.vas.core.keeper.GuardCounts;
 import io.vas.core.keeper.Keeper;
 import io.vas.core.keeper.KeeperException;
-import io.vas.core.keeper.MendException;
-import io.vas.core.keeper.MendReply;
 import io.vas.core.keeper.SpawnReply;
 import io.vas.core.linux.Capability;
 import io.vas.core.linux.Errno;
@@ -56,7 +53,6 @@ import io.vas.core.memory.MemoryStrategy;
 import io.vas.core.memory.RegionKind;
 import io.vas.core.restore.ForkStage;
 import io.vas.core.restore.InPlaceRollback;
-import io.vas.core.restore.NotInPlaceException;
 import io.vas.core.sandbox.ClockOffsets;
 import io.vas.core.sandbox.RunSpec;
 import io.vas.core.sandbox.VisitSpec;
@@ -74,11 +70,9 @@ import java.util.ArrayList;
 import java.util.EnumSet;
 import java.util.List;
 import java.util.Locale;
-import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.CompletableFuture;
-import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
@@ -103,13 +97,13 @@ public final class LocalEngine implements Engine {
   private final SnapshotStore store;
   private final Snapshots snapshots;
   private final Checkpointer checkpointer;
-  private final InPlaceRollback inPlace;
+  private final Rollbacks rollbacks;
   private final CompiledSnapshots compiled;
   private final Timelines timelines;
   private final WorkCounters counters;
   private final Archives archives;
   private final Recorders recorders = new Recorders(new RecorderWork());
-  private final Map<Long, Origin> origins = new ConcurrentHashMap<>();
+  private final Origins origins = new Origins();
 
   /** The snapshot that is to be compiled next. */
   private final AtomicReference<Snapshot> ahead = new AtomicReference<>();
@@ -122,21 +116,6 @@ public final class LocalEngine implements Engine {
             thread.setDaemon(true);
             return thread;
           });
-
-  /**
-   * Where a fork comes from.
-   *
-   * @param use of its snapshot.
-   * @param release lets go of it.
-   * @param forkMicros how long the fork took; 0 if a former daemon made it.
-   * @param stages of the fork.
-   */
-  private record Origin(SnapshotUse use, Runnable release, long forkMicros, List<Stage> stages) {
-    static Origin of(final Compiled source, final long forkMicros, final List<Stage> stages) {
-      source.retain();
-      return new Origin(source.use(), source::release, forkMicros, stages);
-    }
-  }
 
   /**
    * Starts a keeper, or connects to the one that an earlier daemon left, with its instances and
@@ -182,8 +161,9 @@ public final class LocalEngine implements Engine {
     }
     checkpointer = new Checkpointer(store.device(RegionKind.HUGE), store.device(RegionKind.SMALL));
     snapshots = new Snapshots(store, checkpointer);
-    inPlace = new InPlaceRollback(checkpointer);
     compiled = new CompiledSnapshots(store);
+    rollbacks =
+        new Rollbacks(instances, snapshots, compiled, origins, new InPlaceRollback(checkpointer));
     timelines = new Timelines(store, instances, snapshots::position);
     archives = new Archives(store, timelines);
     recover();
@@ -206,7 +186,7 @@ public final class LocalEngine implements Engine {
       instance
           .snapshot()
           .flatMap(id -> store.reuse(id, instance.layout().orElse(id)))
-          .ifPresent(use -> setOrigin(instance, new Origin(use, use::close, 0, List.of())));
+          .ifPresent(use -> origins.recover(instance, use));
     }
     store.freeUnused();
     timelines.recover();
@@ -364,10 +344,11 @@ public final class LocalEngine implements Engine {
         .filter(recorder -> caller.owns(recorder.getOwnerUid()))
         .ifPresent(details::setRecorder);
     details.setUsage(usage(instance, caller));
-    final Origin origin = origins.get(instance.id());
-    return origin == null || origin.forkMicros() == 0
-        ? details.build()
-        : details.setForkUs(origin.forkMicros()).addAllStages(origin.stages()).build();
+    origins
+        .get(instance.id())
+        .filter(origin -> origin.forkMicros() != 0)
+        .ifPresent(origin -> details.setForkUs(origin.forkMicros()).addAllStages(origin.stages()));
+    return details.build();
   }
 
   private Usage usage(final Instance instance, final Caller caller) {
@@ -625,8 +606,7 @@ public final class LocalEngine implements Engine {
     if (!isRunning(instance)) {
       throw new ConflictException("instance " + instance + " has ended");
     }
-    final Optional<SnapshotUse> origin =
-        Optional.ofNullable(origins.get(instance.id())).map(Origin::use);
+    final Optional<SnapshotUse> origin = origins.get(instance.id()).map(Origins.Origin::use);
     if (origin.isEmpty() && instance.snapshot().isPresent()) {
       throw new VasException(
           "instance " + instance + ": its snapshot " + instance.snapshot().get() + " is gone");
@@ -777,9 +757,7 @@ public final class LocalEngine implements Engine {
         instances.fork(source.program(), snapshot.id(), ownerUid, name, start, time.remaining());
     final Instance instance = fork.instance();
     final long micros = (fork.reply().releasedNanos() - time.arrivalNanos()) / 1000;
-    setOrigin(
-        instance,
-        Origin.of(source, micros, stages(fork.reply(), instance.sandbox().clocks(), time)));
+    origins.set(instance, source, micros, stages(fork.reply(), instance.sandbox().clocks(), time));
     counters.forked(micros);
     return ForkInfo.newBuilder()
         .setId(instance.reference())
@@ -791,127 +769,16 @@ public final class LocalEngine implements Engine {
         .build();
   }
 
-  /** An instance's pages are its snapshot's as long as it runs, or until it is another's. */
-  private void setOrigin(final Instance instance, final Origin origin) {
-    final Origin previous = origins.put(instance.id(), origin);
-    if (previous != null) {
-      previous.release().run();
-      return;
-    }
-    final var unused = instance.exit().whenComplete((code, error) -> releaseOrigin(instance.id()));
-  }
-
-  private void releaseOrigin(final long instance) {
-    final Origin last = origins.remove(instance);
-    if (last != null) {
-      last.release().run();
-    }
-  }
-
   @Override
   public RollbackInfo rollback(final RollbackRequest request, final CallTime time) {
     try {
-      final RollbackInfo info = putBack(request, time);
+      final RollbackInfo info = rollbacks.run(request, time);
       counters.putBack(info);
       return info;
     } catch (final RuntimeException e) {
       counters.rollbackFailed();
       throw e;
     }
-  }
-
-  private RollbackInfo putBack(final RollbackRequest request, final CallTime time) {
-    final Instance instance = instances.find(request.getInstance());
-    if (!isRunning(instance)) {
-      throw new ConflictException("instance " + instance + " has ended");
-    }
-    final Compiled target =
-        compiled.get(snapshots.target(instance, request.getSnapshot()).id(), MemoryStrategy.MAP);
-    try {
-      return snapshots.exclusively(instance, time, () -> rollback(instance, target, request, time));
-    } catch (final VasException e) {
-      throw Named.error("instance " + instance.name(), e);
-    } finally {
-      target.release();
-    }
-  }
-
-  private RollbackInfo rollback(
-      final Instance instance,
-      final Compiled target,
-      final RollbackRequest request,
-      final CallTime time) {
-    final RollbackInfo.Builder info =
-        RollbackInfo.newBuilder()
-            .setInstance(instance.reference())
-            .setSnapshot(target.use().snapshot().id());
-    boolean isCommitted = false;
-    try {
-      final MendReply reply =
-          inPlace.run(
-              instance,
-              target.program().image(),
-              pages(instance, target),
-              request.getKeepConnections(),
-              instance.isPaused(),
-              time.remaining());
-      info.setInPlace(true).setFrozenUs(reply.frozenNanos() / 1000).setPagesRestored(reply.pages());
-    } catch (final NotInPlaceException e) {
-      info.setReason(e.getMessage());
-    } catch (final MendException e) {
-      info.setReason(e.getMessage());
-      isCommitted = e.isCommitted();
-    }
-    if (!info.getInPlace()) {
-      replace(instance, target, request, isCommitted, info, time);
-    }
-    snapshots.moveTo(instance.id(), info.getSnapshot());
-    if (info.getInPlace()) {
-      LOG.debug("instance {} is back at snapshot {} in place", instance, info.getSnapshot());
-    } else {
-      LOG.info(
-          "instance {} is back at snapshot {}, replaced: {}",
-          instance,
-          info.getSnapshot(),
-          info.getReason());
-    }
-    return info.setTotalUs(time.elapsedMicros()).build();
-  }
-
-  /** As the instance maps them, if it is a fork of the same snapshot. */
-  private SnapshotUse pages(final Instance instance, final Compiled target) {
-    return Optional.ofNullable(origins.get(instance.id()))
-        .map(Origin::use)
-        .filter(use -> use.snapshot().id().equals(target.use().snapshot().id()))
-        .orElse(target.use());
-  }
-
-  private void replace(
-      final Instance instance,
-      final Compiled target,
-      final RollbackRequest request,
-      final boolean isCommitted,
-      final RollbackInfo.Builder info,
-      final CallTime time) {
-    if (request.getKeepConnections() && !isCommitted) {
-      throw new UnsupportedException(
-          "connections can't be kept, for it can't be put back in place: " + info.getReason());
-    }
-    final Snapshot snapshot = target.use().snapshot();
-    try {
-      final Instances.Replacement done =
-          instances.replace(instance, target.program(), snapshot.id(), time.remaining());
-      info.setFrozenUs(done.frozenNanos() / 1000).setPagesRestored(snapshot.facts().pages());
-      done.lost().ifPresent(lost -> info.setReason(info.getReason() + "; it has lost " + lost));
-    } catch (final VasException e) {
-      if (isCommitted) {
-        // What it is now is no state that it ever was in.
-        final int code = instances.stop(instance, Duration.ZERO);
-        LOG.error("instance {} is ended with code {}", instance, code);
-      }
-      throw e;
-    }
-    setOrigin(instance, Origin.of(target, 0, List.of()));
   }
 
   // ---- recordings and timelines
@@ -1042,8 +909,7 @@ public final class LocalEngine implements Engine {
         if (endsInstances) {
           instances.clear();
         }
-        // Not every end is heard of.
-        origins.keySet().forEach(this::releaseOrigin);
+        origins.close();
       } finally {
         checkpointer.close();
         counters.close();
