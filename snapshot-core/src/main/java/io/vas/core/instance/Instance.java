@@ -32,7 +32,7 @@ public final class Instance implements Subject {
 
   private final Keeper keeper;
   private final RunSpec spec;
-  private final Path directory;
+  private final InstanceDirectory directory;
   private final AtomicInteger visitors = new AtomicInteger();
   private final CompletableFuture<Integer> exit = new CompletableFuture<>();
   private final Object lifecycle = new Object();
@@ -55,7 +55,7 @@ public final class Instance implements Subject {
       final Keeper keeper,
       final InstanceState start,
       final RunSpec spec,
-      final Path directory,
+      final InstanceDirectory directory,
       final Optional<MemoryPlan> memoryPlan) {
     this.keeper = keeper;
     this.spec = spec;
@@ -164,7 +164,7 @@ public final class Instance implements Subject {
    * @return a path.
    */
   public Path logFile() {
-    return directory.resolve(Instances.LOG);
+    return directory.log();
   }
 
   /**
@@ -174,7 +174,7 @@ public final class Instance implements Subject {
    * @return a path in a directory that goes when the instance is removed.
    */
   public Path file(final String name) {
-    return directory.resolve(name);
+    return directory.file(name);
   }
 
   /**
@@ -247,7 +247,7 @@ public final class Instance implements Subject {
                     now.start().getAreaEnd())));
   }
 
-  Path directory() {
+  InstanceDirectory directory() {
     return directory;
   }
 

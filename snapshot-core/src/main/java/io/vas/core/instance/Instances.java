@@ -2,8 +2,6 @@ package io.vas.core.instance;
 
 import static java.util.concurrent.TimeUnit.NANOSECONDS;
 
-import com.google.protobuf.InvalidProtocolBufferException;
-import com.google.protobuf.MessageLite;
 import io.vas.core.ConflictException;
 import io.vas.core.DeadlineException;
 import io.vas.core.NotFoundException;
@@ -23,18 +21,14 @@ import io.vas.core.keeper.SpawnRequest;
 import io.vas.core.linux.Errno;
 import io.vas.core.linux.Fd;
 import io.vas.core.linux.FileIo;
-import io.vas.core.linux.NetworkNamespace;
 import io.vas.core.linux.OpenFlags;
-import io.vas.core.linux.Pidfd;
 import io.vas.core.linux.RawText;
 import io.vas.core.linux.Signals;
 import io.vas.core.memory.MemoryPlan;
 import io.vas.core.program.Program;
-import io.vas.core.resource.TcpSocket;
 import io.vas.core.restore.ForkProgram;
 import io.vas.core.sandbox.Commands;
 import io.vas.core.sandbox.HostMounts;
-import io.vas.core.sandbox.KeptNetwork;
 import io.vas.core.sandbox.RunAs;
 import io.vas.core.sandbox.RunSpec;
 import io.vas.core.sandbox.SandboxBase;
@@ -44,9 +38,7 @@ import java.io.IOException;
 import java.nio.file.DirectoryStream;
 import java.nio.file.Files;
 import java.nio.file.LinkOption;
-import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
-import java.nio.file.StandardCopyOption;
 import java.nio.file.attribute.PosixFilePermissions;
 import java.time.Duration;
 import java.time.Instant;
@@ -72,17 +64,9 @@ import org.slf4j.LoggerFactory;
  * what a daemon that is started again must know. Methods may be called by many threads at once.
  */
 public final class Instances {
-  /** Name of the log in an instance's directory. */
-  static final String LOG = "log";
-
-  private static final String STATE = "state";
-
-  /** While a fork takes the instance's place: a {@link ReplacementState}. */
-  private static final String REPLACEMENT = "replacement";
-
   private static final Logger LOGGER = LoggerFactory.getLogger(Instances.class);
-  private static final int UNKNOWN_STATUS = 255 << 8;
-  private static final Duration KILL_TIME = Duration.ofSeconds(30);
+  static final int UNKNOWN_STATUS = 255 << 8;
+  static final Duration KILL_TIME = Duration.ofSeconds(30);
 
   /** Visitors' pids lie this far below the highest, so that they never meet the instance's. */
   private static final int VISITOR_PIDS = 4096;
@@ -249,7 +233,7 @@ public final class Instances {
     }
   }
 
-  private SpawnReply forkPaused(
+  SpawnReply forkPaused(
       final ForkProgram program,
       final long id,
       final Fd log,
@@ -270,7 +254,7 @@ public final class Instances {
   }
 
   /** Ends a child that is no instance, or not any more. */
-  private void discard(final long id, final CompletableFuture<ExitStatus> exit) {
+  void discard(final long id, final CompletableFuture<ExitStatus> exit) {
     try {
       keeper.signal(id, Signals.SIGKILL);
       exit.get(KILL_TIME.toNanos(), NANOSECONDS);
@@ -384,7 +368,7 @@ public final class Instances {
       final long first = unusedId();
       final SpawnReply reply = forkPaused(program, first, log, Start.PAUSED, deadline, () -> {});
       final Succession succession =
-          new Succession(instance, program, snapshot, first, reply.pid(), log, end);
+          new Succession(this, keeper, instance, program, snapshot, first, reply.pid(), log, end);
       final Replacement done;
       synchronized (instance.lifecycle()) {
         try {
@@ -414,209 +398,7 @@ public final class Instances {
    */
   public record Replacement(long frozenNanos, boolean isNetworkKept, Optional<String> lost) {}
 
-  /** One replacement, under the monitor of the instance's lifecycle. */
-  private final class Succession {
-    private final Instance instance;
-    private final ForkProgram program;
-    private final String snapshot;
-    private final long first;
-    private final int firstPid;
-    private final Fd log;
-    private final long end;
-    private boolean committed;
-    private long named;
-    private long stopped;
-    private VasException failure;
-
-    Succession(
-        final Instance instance,
-        final ForkProgram program,
-        final String snapshot,
-        final long first,
-        final int firstPid,
-        final Fd log,
-        final long end) {
-      this.instance = instance;
-      this.program = program;
-      this.snapshot = snapshot;
-      this.first = first;
-      this.firstPid = firstPid;
-      this.log = log;
-      this.end = end;
-    }
-
-    boolean isCommitted() {
-      return committed;
-    }
-
-    Replacement run() {
-      requireRunning(instance);
-      final boolean wasPaused = instance.isPaused();
-      final List<String> devices = NetworkNamespace.devices(instance.pid());
-      boolean isNetworkKept = !devices.isEmpty() && replaceInNetwork();
-      if (!isNetworkKept) {
-        if (named != first) {
-          commit(first, firstPid);
-        }
-        endOld(instance.id());
-        takePlace(first);
-      }
-      if (!wasPaused) {
-        keeper.resume(instance.id());
-      }
-      remove(instance.directory().resolve(REPLACEMENT));
-      final Optional<String> lost =
-          isNetworkKept || devices.isEmpty()
-              ? Optional.empty()
-              : Optional.of(
-                  "its network devices "
-                      + String.join(", ", devices)
-                      + ", with addresses and routes ("
-                      + failure.getMessage()
-                      + ")");
-      lost.ifPresent(what -> LOGGER.warn("instance {} has lost {}", instance, what));
-      return new Replacement(System.nanoTime() - stopped, isNetworkKept, lost);
-    }
-
-    /**
-     * The commit point of a rollback by replacement: from here on the fork is the instance. Before
-     * the former processes end, for whoever waits for that may be the one that hears of it.
-     *
-     * @throws VasException if it is not passed.
-     */
-    private void commit(final long fork, final int pid) {
-      final long now = System.nanoTime();
-      try {
-        write(
-            instance.directory().resolve(REPLACEMENT),
-            ReplacementState.newBuilder()
-                .setState(state(pid))
-                .setFork(fork)
-                .setStaysPaused(instance.isPaused())
-                .build());
-      } catch (final IOException e) {
-        throw new VasException("cannot write in " + instance.directory() + ": " + e, e);
-      }
-      incarnate(pid);
-      named = fork;
-      if (!committed) {
-        committed = true;
-        stopped = now;
-      }
-    }
-
-    private void incarnate(final int pid) {
-      instance.incarnate(
-          new Instance.Incarnation(
-              state(pid),
-              Optional.of(program.memoryPlan()),
-              Optional.of(
-                  new Origin(
-                      program.image(), program.pages(), program.areaStart(), program.areaEnd()))));
-    }
-
-    private InstanceState state(final int pid) {
-      return instance.start().toBuilder()
-          .setCommand(CommandPiece.encode(program.command()))
-          .setSandbox(program.sandbox().encode())
-          .setPid(pid)
-          .setSnapshot(snapshot)
-          .setLayout(program.pages().layout())
-          .setAreaStart(program.areaStart())
-          .setAreaEnd(program.areaEnd())
-          .build();
-    }
-
-    private void takePlace(final long fork) {
-      try {
-        try {
-          follow(instance, instance.start(), keeper.rename(fork, instance.id()));
-        } catch (final NotFoundException e) {
-          LOGGER.warn("{}: its fork was killed before it took its place", instance);
-          final SpawnReply again =
-              forkPaused(program, instance.id(), log, Start.PAUSED, KILL_TIME, () -> {});
-          commit(instance.id(), again.pid());
-          follow(instance, instance.start(), again.exit());
-        }
-      } catch (final VasException e) {
-        end(instance, new ExitStatus(UNKNOWN_STATUS));
-        throw new VasException("instance " + instance + " is lost: " + e.getMessage(), e);
-      }
-      save(instance.directory(), instance.start());
-    }
-
-    // ---- in the same net namespace
-
-    /**
-     * Makes a second fork, in the instance's net namespace, and puts that in its place.
-     *
-     * @return false if that failed behind the commit point: the first one is to take the place.
-     * @throws VasException if it failed before.
-     */
-    private boolean replaceInNetwork() {
-      final long second = unusedId();
-      // While it starts a child, the keeper answers nothing.
-      final CompletableFuture<ExitStatus> exit = keeper.exitOf(instance.id());
-      try (Pidfd old = Pidfd.open(instance.pid());
-          KeptNetwork network = KeptNetwork.of(NetworkNamespace.open(instance.pid()))) {
-        // It is there still, so the number has not been another's.
-        old.signal(0);
-        final Duration time = Duration.ofNanos(end - System.nanoTime()).plus(KILL_TIME);
-        final SpawnReply reply =
-            program.forkHeldIn(network, keeper, second, log, time, () -> handOver(network, old));
-        try {
-          keeper.pause(second);
-          exit.get(KILL_TIME.toNanos(), NANOSECONDS); // or the keeper has the id's former owner
-          commit(second, reply.pid());
-          follow(instance, instance.start(), keeper.rename(second, instance.id()));
-        } catch (final ExecutionException | TimeoutException | InterruptedException e) {
-          kill(second);
-          throw new VasException("its former processes do not end: " + e, e);
-        } catch (final VasException e) {
-          kill(second);
-          throw e;
-        }
-        save(instance.directory(), instance.start());
-        return true;
-      } catch (final VasException e) {
-        failure = failure == null ? e : failure;
-        if (committed) {
-          return false;
-        }
-        throw failure;
-      }
-    }
-
-    /**
-     * When the second fork asks for the net namespace, and so needs nothing but that: passes the
-     * commit point, ends the processes that live there, and gives it. It does not wait for the
-     * keeper's word of their end: that may have to wait for another replacement, and this for an
-     * answer of the keeper, which waits for the fork.
-     */
-    private void handOver(final KeptNetwork network, final Pidfd old) {
-      try {
-        if (!network.isAskedFor()) {
-          return; // it has failed, and the keeper tells why
-        }
-        if (System.nanoTime() > end) {
-          throw new DeadlineException("the time to make its fork ran out");
-        }
-        commit(first, firstPid);
-        old.signal(Signals.SIGKILL);
-        if (!old.awaitExit((int) KILL_TIME.toMillis())) {
-          throw new DeadlineException("its former processes do not end");
-        }
-        network.give(TcpSocket.boundPorts(program.image()));
-      } catch (final VasException e) {
-        failure = e;
-      } finally {
-        // It goes on, or does not wait any longer.
-        network.close();
-      }
-    }
-  }
-
-  private long unusedId() {
+  long unusedId() {
     synchronized (byId) {
       long id = randomId();
       while (byId.containsKey(id)) {
@@ -626,7 +408,7 @@ public final class Instances {
     }
   }
 
-  private void endOld(final long id) {
+  void endOld(final long id) {
     try {
       // Before the signal: afterwards its end may have been told already.
       final CompletableFuture<ExitStatus> exit = keeper.exitOf(id);
@@ -834,7 +616,7 @@ public final class Instances {
       }
       reservedNames.remove(instance.name());
     }
-    delete(instance.directory());
+    instance.directory().delete();
   }
 
   /** Remove what is left of all instances, after the keeper was told to end them. */
@@ -845,10 +627,10 @@ public final class Instances {
       byId.clear();
       reservedNames.clear();
     }
-    all.forEach(instance -> delete(instance.directory()));
+    all.forEach(instance -> instance.directory().delete());
   }
 
-  private static void requireRunning(final Instance instance) {
+  static void requireRunning(final Instance instance) {
     if (instance.state() != Instance.State.RUNNING) {
       throw hasEnded(instance);
     }
@@ -889,8 +671,7 @@ public final class Instances {
   private final class Claim implements AutoCloseable {
     private final long id;
     private final String name;
-    private final Path own;
-    private final Path looseLog;
+    private final InstanceDirectory own;
     private VasException failure;
     private RunSpec spec;
     private InstanceState.Builder state;
@@ -899,48 +680,24 @@ public final class Instances {
     Claim(final long id, final String name) {
       this.id = id;
       this.name = name;
-      this.own = directory.resolve(Instance.text(id));
-      this.looseLog = directory.resolve(Instance.text(id) + "." + LOG);
+      this.own = new InstanceDirectory(directory.resolve(Instance.text(id)));
     }
 
     Fd openLog(final RunSpec writer) {
-      try {
-        Files.createDirectory(own);
-      } catch (final IOException e) {
-        throw new VasException("cannot make " + own + ": " + e, e);
-      }
-      return open(own.resolve(LOG), writer);
+      return own.makeWithLog(writer);
     }
 
-    /** Without the instance's directory, which takes three times as long to be made as the log. */
     Fd openLooseLog(final RunSpec writer) {
-      return open(looseLog, writer);
-    }
-
-    private static Fd open(final Path log, final RunSpec writer) {
-      final Fd opened =
-          Fd.open(
-              log.toString(), OpenFlags.O_WRONLY | OpenFlags.O_CREAT | OpenFlags.O_APPEND, 0600);
-      if (writer.runAs().isPresent()) {
-        try {
-          // Or it could not open /dev/stdout, which is this file.
-          Files.setAttribute(log, "unix:uid", writer.runAs().get().uid());
-        } catch (final IOException e) {
-          opened.close();
-          throw new VasException("cannot give " + log + " to its user: " + e, e);
-        }
-      }
-      return opened;
+      return own.makeLooseLog(writer);
     }
 
     /** While the keeper starts it: a loose log's directory, and then {@link #save()}. */
     void settle() {
       try {
-        Files.createDirectory(own);
-        Files.move(looseLog, own.resolve(LOG), StandardCopyOption.ATOMIC_MOVE);
+        own.takeLooseLog();
         save();
-      } catch (final IOException e) {
-        failure = new VasException("cannot make " + own + " with its log: " + e, e);
+      } catch (final VasException e) {
+        failure = e;
       }
     }
 
@@ -958,7 +715,7 @@ public final class Instances {
 
     /** While the keeper starts it, so that nobody waits for it. */
     void save() {
-      Instances.save(own, state.build());
+      own.save(state.build());
     }
 
     Instance adopt(final SpawnReply reply, final Optional<MemoryPlan> memoryPlan) {
@@ -975,8 +732,7 @@ public final class Instances {
     @Override
     public void close() {
       if (!adopted) {
-        delete(looseLog);
-        delete(own);
+        own.delete();
         synchronized (byId) {
           reservedNames.remove(name);
         }
@@ -985,7 +741,7 @@ public final class Instances {
   }
 
   @SuppressWarnings("FutureReturnValueIgnored") // end() throws nothing.
-  private void follow(
+  void follow(
       final Instance instance,
       final InstanceState start,
       final CompletableFuture<ExitStatus> exit) {
@@ -1001,16 +757,14 @@ public final class Instances {
         });
   }
 
-  private void end(final Instance instance, final ExitStatus status) {
+  void end(final Instance instance, final ExitStatus status) {
     final InstanceState ended =
         instance.start().toBuilder()
             .setEnded(true)
             .setWaitStatus(status.waitStatus())
             .setEndedUnixMicros(nowMicros())
             .build();
-    if (Files.exists(instance.directory())) {
-      save(instance.directory(), ended);
-    }
+    instance.directory().save(ended);
     instance.complete(ended, status.code());
   }
 
@@ -1020,48 +774,21 @@ public final class Instances {
 
   // ---- files
 
-  private static void save(final Path own, final InstanceState state) {
-    try {
-      write(own.resolve(STATE), state);
-    } catch (final IOException e) {
-      // The instance runs all the same; only a daemon that is started again will not know it.
-      LOGGER.warn("cannot write {}: {}", own.resolve(STATE), e.toString());
-    }
-  }
-
-  private static void write(final Path file, final MessageLite message) throws IOException {
-    final Path part = file.resolveSibling(file.getFileName() + ".part");
-    Files.write(part, message.toByteArray());
-    Files.move(part, file, StandardCopyOption.ATOMIC_MOVE);
-  }
-
-  private static void remove(final Path file) {
-    try {
-      Files.deleteIfExists(file);
-    } catch (final IOException e) {
-      LOGGER.warn("cannot remove {}: {}", file, e.toString());
-    }
-  }
-
   private void load() throws IOException {
     final Map<Long, Listed> alive = new HashMap<>();
     keeper.list().forEach(listed -> alive.put(listed.id(), listed));
     try (DirectoryStream<Path> directories = Files.newDirectoryStream(directory)) {
-      for (final Path own : directories) {
-        if (!Files.isDirectory(own, LinkOption.NOFOLLOW_LINKS)) {
-          delete(own);
-          continue;
-        }
-        final InstanceState state;
-        try {
-          state = InstanceState.parseFrom(Files.readAllBytes(own.resolve(STATE)));
-        } catch (final NoSuchFileException | InvalidProtocolBufferException e) {
+      for (final Path path : directories) {
+        final InstanceDirectory own = new InstanceDirectory(path);
+        final Optional<InstanceState> state =
+            Files.isDirectory(path, LinkOption.NOFOLLOW_LINKS) ? own.state() : Optional.empty();
+        if (state.isEmpty()) {
           // The daemon died while it started this one.
           LOGGER.warn("{} is not complete and is removed", own);
-          delete(own);
+          own.delete();
           continue;
         }
-        final InstanceState current = rollForward(own, state, alive);
+        final InstanceState current = rollForward(own, state.get(), alive);
         load(own, current, Optional.ofNullable(alive.get(current.getId())));
       }
     }
@@ -1072,12 +799,13 @@ public final class Instances {
 
   /** If the daemon died while it put a fork in the place of this one, after the commit point. */
   private InstanceState rollForward(
-      final Path own, final InstanceState state, final Map<Long, Listed> alive) throws IOException {
-    final Path file = own.resolve(REPLACEMENT);
-    if (!Files.exists(file)) {
+      final InstanceDirectory own, final InstanceState state, final Map<Long, Listed> alive)
+      throws IOException {
+    final Optional<ReplacementState> begun = own.replacement();
+    if (begun.isEmpty()) {
       return state;
     }
-    final ReplacementState next = ReplacementState.parseFrom(Files.readAllBytes(file));
+    final ReplacementState next = begun.get();
     final long id = state.getId();
     final int pid = next.getState().getPid();
     final Listed fork = alive.remove(next.getFork());
@@ -1091,19 +819,19 @@ public final class Instances {
     final Listed there = alive.get(id);
     if (there == null || there.pid() != pid) {
       LOGGER.warn("instance {} was being put back, but its fork has ended", state.getName());
-      remove(file);
+      own.endReplacement();
       return state;
     }
     LOGGER.warn(
         "instance {} was being put back to snapshot {}, and is now",
         state.getName(),
         next.getState().getSnapshot());
-    save(own, next.getState());
+    own.save(next.getState());
     if (there.paused() && !next.getStaysPaused()) {
       keeper.resume(id);
       alive.put(id, new Listed(id, there.visited(), pid, false, there.broken()));
     }
-    remove(file);
+    own.endReplacement();
     return next.getState();
   }
 
@@ -1113,7 +841,7 @@ public final class Instances {
     kill(id);
   }
 
-  private void kill(final long id) {
+  void kill(final long id) {
     try {
       keeper.signal(id, Signals.SIGKILL);
     } catch (final NotFoundException e) {
@@ -1121,7 +849,8 @@ public final class Instances {
     }
   }
 
-  private void load(final Path own, final InstanceState saved, final Optional<Listed> alive) {
+  private void load(
+      final InstanceDirectory own, final InstanceState saved, final Optional<Listed> alive) {
     // Who is alive was saved before there was a pid.
     final InstanceState state =
         alive.map(listed -> saved.toBuilder().setPid(listed.pid()).build()).orElse(saved);
@@ -1142,22 +871,6 @@ public final class Instances {
       }
     } else {
       end(instance, new ExitStatus(UNKNOWN_STATUS));
-    }
-  }
-
-  /** Removes an instance's directory, or its loose log, if there is one. */
-  private static void delete(final Path own) {
-    try {
-      if (Files.isDirectory(own, LinkOption.NOFOLLOW_LINKS)) {
-        try (DirectoryStream<Path> files = Files.newDirectoryStream(own)) {
-          for (final Path file : files) {
-            Files.deleteIfExists(file);
-          }
-        }
-      }
-      Files.deleteIfExists(own);
-    } catch (final IOException e) {
-      LOGGER.warn("cannot remove {}: {}", own, e.toString());
     }
   }
 }
