@@ -13,7 +13,12 @@ public enum FullPolicy {
    * Snapshots without a name that nobody needs are removed, those that were used the longest time
    * ago first, until it fits.
    */
-  EVICT;
+  EVICT,
+  /**
+   * The same, but first of all those between others of their instance, as {@link Thinning} orders
+   * them: timelines stay, and get thinner the older they are.
+   */
+  THIN;
 
   /**
    * A policy by its name.

@@ -89,6 +89,10 @@ final class Recovery implements Journal.Reader {
   }
 
   FullPolicy whenFull() {
-    return budget.filter(BudgetRecord::getEvict).isPresent() ? FullPolicy.EVICT : FullPolicy.REFUSE;
+    return budget
+        .map(BudgetRecord::getWhenFull)
+        .filter(name -> !name.isEmpty())
+        .map(FullPolicy::parse)
+        .orElse(FullPolicy.REFUSE);
   }
 }

@@ -22,6 +22,7 @@ import io.vas.store.journal.ImageRecord;
 import io.vas.store.journal.JournalRecord;
 import io.vas.store.journal.SnapshotRecord;
 import io.vas.store.journal.SpaceRecord;
+import java.time.Instant;
 import java.util.ArrayList;
 import java.util.BitSet;
 import java.util.Collection;
@@ -130,7 +131,7 @@ public final class SnapshotStore implements AutoCloseable {
       this.whenFull = config.whenFull().orElse(recovery.whenFull());
       recover(recovery);
       journal.setBudget(
-          BudgetRecord.newBuilder().setBytes(bytes).setEvict(whenFull == FullPolicy.EVICT).build(),
+          BudgetRecord.newBuilder().setBytes(bytes).setWhenFull(whenFull.toString()).build(),
           recovery.budget());
       budget.setLimits();
       if (pages.isBroken()) {
@@ -404,7 +405,7 @@ public final class SnapshotStore implements AutoCloseable {
         // More was written since.
         return reserve(request, spent);
       }
-      if (whenFull != FullPolicy.EVICT) {
+      if (whenFull == FullPolicy.REFUSE) {
         throw e;
       }
       if (!makeRoom(needed)) {
@@ -444,7 +445,7 @@ public final class SnapshotStore implements AutoCloseable {
     final List<Entry> candidates;
     final SnapshotOwner asked;
     synchronized (lock) {
-      candidates = index.leastRecentlyUsed();
+      candidates = candidates();
       asked = owner;
     }
     final List<Entry> victims = new ArrayList<>();
@@ -460,6 +461,18 @@ public final class SnapshotStore implements AutoCloseable {
       }
     }
     return List.of();
+  }
+
+  /** What may go as far as it is known here, in the order of the policy. */
+  private List<Entry> candidates() {
+    if (whenFull != FullPolicy.THIN) {
+      return index.leastRecentlyUsed();
+    }
+    final Set<Entry> candidates = new LinkedHashSet<>();
+    Thinning.order(index.list(), Instant.now())
+        .forEach(snapshot -> index.lookUp(snapshot.id()).ifPresent(candidates::add));
+    candidates.addAll(index.leastRecentlyUsed());
+    return List.copyOf(candidates);
   }
 
   private boolean isUnused(final Contents contents) {
@@ -624,7 +637,7 @@ public final class SnapshotStore implements AutoCloseable {
       } catch (final StoreFullException e) {
         final boolean mayFit =
             SnapshotPages.tableBytes(changes) <= metadataBytes && recordBytes <= metadataBytes;
-        if (whenFull != FullPolicy.EVICT || isLayout || !mayFit) {
+        if (whenFull == FullPolicy.REFUSE || isLayout || !mayFit) {
           throw e;
         }
         if (!evictOne()) {

@@ -723,6 +723,27 @@ class SnapshotStoreTest {
   }
 
   @Test
+  void shouldThinTimelines() {
+    store =
+        SnapshotStore.open(new StoreConfig(directory, 10 * MIB).whenFull(FullPolicy.THIN), held);
+    final Snapshot first = publish(null, 2 * MIB, 1);
+    final Snapshot second = publish(null, 2 * MIB, 2);
+    final Snapshot third = publish(null, 2 * MIB, 3);
+    final Snapshot last = publish(null, 2 * MIB, 4);
+    store.use(second.id()).close();
+    final List<String> evicted = new ArrayList<>();
+    store.setOwner(owner(Set.of(last.id()), evicted));
+
+    publish(null, 3 * MIB, 5);
+    assertThat(evicted).hasSize(1).isSubsetOf(second.id(), third.id());
+
+    // What is between is not enough: then the first goes, too.
+    publish(null, 4 * MIB, 6);
+    assertThat(evicted).contains(second.id(), third.id(), first.id()).doesNotContain(last.id());
+    assertThat(store.status().whenFull()).isEqualTo(FullPolicy.THIN);
+  }
+
+  @Test
   void shouldEvictForPageTables() {
     evictForMetadata(SnapshotStoreTest::scatter, "no room for tables of pages");
   }
@@ -812,11 +833,10 @@ class SnapshotStoreTest {
 
   @Test
   void shouldRememberWhatToDoWhenItIsFull() {
-    store =
-        SnapshotStore.open(new StoreConfig(directory, 8 * MIB).whenFull(FullPolicy.EVICT), held);
+    store = SnapshotStore.open(new StoreConfig(directory, 8 * MIB).whenFull(FullPolicy.THIN), held);
     store.leave();
     open(Kind.MOUNTS, 8 * MIB);
-    assertThat(store.status().whenFull()).isEqualTo(FullPolicy.EVICT);
+    assertThat(store.status().whenFull()).isEqualTo(FullPolicy.THIN);
     store.leave();
     store =
         SnapshotStore.open(new StoreConfig(directory, 8 * MIB).whenFull(FullPolicy.REFUSE), held);

@@ -68,7 +68,9 @@ final class DaemonCommand extends Verb {
       description = {
         "refuse: a snapshot that does not fit is refused. evict: snapshots without a name that have"
             + " no forks and are not the latest of a running instance make room, those that were"
-            + " used the longest time ago first. Default: VAS_STORE_FULL, or as before, or refuse."
+            + " used the longest time ago first. thin: the same, but first those between others of"
+            + " their instance, so that timelines stay and get thinner the older they are. Default:"
+            + " VAS_STORE_FULL, or as before, or refuse."
       })
   private String storeFull = "";
 
