@@ -20,6 +20,13 @@
 static pthread_mutex_t registry_lock = PTHREAD_MUTEX_INITIALIZER;
 static struct instance *registry;
 
+static struct instance *find(uint64_t id) {
+  for (struct instance *instance = registry; instance != NULL; instance = instance->next)
+    if (instance->id == id)
+      return instance;
+  return NULL;
+}
+
 static void unregister(struct instance *instance) {
   pthread_mutex_lock(&registry_lock);
   for (struct instance **at = &registry; *at != NULL; at = &(*at)->next)
@@ -146,6 +153,38 @@ void instance_park(struct instance *instance) {
   pthread_mutex_unlock(&duty_lock);
 }
 
+static void post(struct instance *instance, struct freeze_job *job) {
+  struct freeze_job **last = &instance->jobs;
+  uint64_t one = 1;
+
+  while (*last != NULL)
+    last = &(*last)->next;
+  *last = job;
+  (void)!write(instance->wake, &one, sizeof(one));
+}
+
+/* Nobody waits for it: these jobs are told apart by their type. */
+static int post_note(struct instance *instance, uint32_t type) {
+  struct freeze_job *job = calloc(1, sizeof(*job));
+
+  if (job == NULL)
+    return -ENOMEM;
+  job->header.type = type;
+  post(instance, job);
+  return 0;
+}
+
+/* Under the registry's lock. */
+static bool left_alone;
+
+static void tell_heir(uint64_t id) {
+  pthread_mutex_lock(&registry_lock);
+  for (struct instance *instance = registry; instance != NULL && left_alone; instance = instance->next)
+    if (instance->succeeds == id)
+      post_note(instance, JOB_LEFT_ALONE);
+  pthread_mutex_unlock(&registry_lock);
+}
+
 static void end_instance(struct instance *instance) {
   siginfo_t info = {0};
   struct vas_exited exited = {0};
@@ -162,6 +201,7 @@ static void end_instance(struct instance *instance) {
     freeze_job_free(job);
   }
   dispose(instance);
+  tell_heir(id);
   /* Told last: whoever hears of it finds nothing left. */
   send_event(VAS_EXITED, id, &exited, sizeof(exited));
   go_off_duty();
@@ -291,13 +331,6 @@ void instance_begin(struct instance *instance) {
 
 void instance_abandon(struct instance *instance) { set_step(instance, INSTANCE_ABANDONED); }
 
-static struct instance *find(uint64_t id) {
-  for (struct instance *instance = registry; instance != NULL; instance = instance->next)
-    if (instance->id == id)
-      return instance;
-  return NULL;
-}
-
 int instance_use(uint64_t id, int (*use)(struct instance *instance, void *context), void *context) {
   pthread_mutex_lock(&registry_lock);
   struct instance *instance = find(id);
@@ -316,16 +349,6 @@ int instance_rename(uint64_t id, uint64_t new_id) {
   return result;
 }
 
-static void post(struct instance *instance, struct freeze_job *job) {
-  struct freeze_job **last = &instance->jobs;
-  uint64_t one = 1;
-
-  while (*last != NULL)
-    last = &(*last)->next;
-  *last = job;
-  (void)!write(instance->wake, &one, sizeof(one));
-}
-
 int instance_post(uint64_t id, struct freeze_job *job) {
   pthread_mutex_lock(&registry_lock);
   struct instance *instance = find(id);
@@ -335,25 +358,51 @@ int instance_post(uint64_t id, struct freeze_job *job) {
   return instance == NULL ? -ESRCH : 0;
 }
 
-/* Nobody waits for it: these jobs are told apart by their type. */
 static int post_to_all(uint32_t type) {
   int error = 0;
 
   pthread_mutex_lock(&registry_lock);
-  for (struct instance *instance = registry; instance != NULL && error >= 0; instance = instance->next) {
-    struct freeze_job *job = calloc(1, sizeof(*job));
-    if (job != NULL) {
-      job->header.type = type;
-      post(instance, job);
-    } else
-      error = -ENOMEM;
-  }
+  for (struct instance *instance = registry; instance != NULL && error >= 0; instance = instance->next)
+    error = post_note(instance, type);
   pthread_mutex_unlock(&registry_lock);
   return error;
 }
 
+static void set_left_alone(bool are) {
+  pthread_mutex_lock(&registry_lock);
+  left_alone = are;
+  pthread_mutex_unlock(&registry_lock);
+}
+
 void instances_left_alone(void) {
+  set_left_alone(true);
   post_to_all(JOB_LEFT_ALONE); /* where there is no memory for it the deadline lets it go */
+}
+
+void instances_accompanied(void) { set_left_alone(false); }
+
+int instance_succeed(uint64_t id, uint64_t predecessor) {
+  pthread_mutex_lock(&registry_lock);
+  struct instance *instance = find(id);
+  if (instance != NULL)
+    instance->succeeds = predecessor;
+  pthread_mutex_unlock(&registry_lock);
+  return instance == NULL ? -ESRCH : 0;
+}
+
+void instance_has_succeeded(struct instance *instance) {
+  pthread_mutex_lock(&registry_lock);
+  instance->succeeds = 0;
+  pthread_mutex_unlock(&registry_lock);
+}
+
+bool instance_is_heir(const struct instance *instance) {
+  pthread_mutex_lock(&registry_lock);
+  const struct instance *predecessor = instance->succeeds == 0 ? NULL : find(instance->succeeds);
+  /* It may have its predecessor's id by now. */
+  bool is = left_alone && instance->succeeds != 0 && (predecessor == NULL || predecessor == instance);
+  pthread_mutex_unlock(&registry_lock);
+  return is;
 }
 
 /* Under the lock, waits until as many are there as are on duty. */

@@ -159,6 +159,7 @@ struct instance {
   bool yielded;         /* paused, but by SIGSTOP, and traced by nobody or somebody else */
   struct freezing held; /* the tasks of one that is paused and was not yielded */
   uint64_t held_since, held_until; /* CLOCK_MONOTONIC, ns; 0: without end */
+  uint64_t succeeds; /* paused until that instance has ended, if nobody is connected by then; 0: none */
   struct freezing late; /* tasks that were to go on, but could not be let go, for they had not stopped yet */
   size_t record_length; /* of the latest freeze */
   struct freeze_job *jobs;
@@ -182,8 +183,16 @@ int instance_use(uint64_t id, int (*use)(struct instance *instance, void *contex
 int instance_rename(uint64_t id, uint64_t new_id); /* -ESRCH, -EEXIST */
 int instance_post(uint64_t id, struct freeze_job *job);
 size_t instance_list(struct vas_listed *list, size_t capacity);
+/* A paused instance takes the place of another one, also if the daemon dies in the midst of that. 0: not any more. -ESRCH */
+int instance_succeed(uint64_t id, uint64_t predecessor);
+/* For its warden: whether it is to go on now, for its predecessor has ended and nobody is connected who would see to it. */
+bool instance_is_heir(const struct instance *instance);
+/* It goes on. */
+void instance_has_succeeded(struct instance *instance);
 /* The daemon has gone: after its last job, every instance that waits for the next one is let go. */
 void instances_left_alone(void);
+/* One is there. */
+void instances_accompanied(void);
 /* First tasks of the visitors of an instance. */
 size_t instance_visitors(uint64_t id, pid_t *pids, size_t capacity);
 void instances_each(void (*use)(void *context, const struct instance *instance), void *context);

@@ -107,6 +107,10 @@ static bool serve(int connection, struct request *request) {
     if (request->body_length >= sizeof(struct vas_rename))
       status = instance_rename(header->subject, ((const struct vas_rename *)(const void *)request->body)->id);
     break;
+  case VAS_SUCCEED:
+    if (request->body_length >= sizeof(struct vas_rename))
+      status = instance_succeed(header->subject, ((const struct vas_rename *)(const void *)request->body)->id);
+    break;
   case VAS_SIGNAL:
     if (request->body_length >= sizeof(struct vas_signal))
       status = instance_use(header->subject, serve_signal, request->body);
@@ -136,6 +140,7 @@ static bool serve_connection(int connection) {
   static struct request request;
 
   set_connection(connection);
+  instances_accompanied();
   for (;;) {
     int got = receive_request(connection, &request);
     if (got == -EBADMSG)

@@ -150,6 +150,7 @@ int resume_instance(struct instance *instance) {
   thaw_tasks(&instance->held);
   instance->yielded = false;
   __atomic_store_n(&instance->paused, false, __ATOMIC_RELEASE);
+  instance_has_succeeded(instance);
   return 0;
 }
 
@@ -184,7 +185,7 @@ void pause_run(struct instance *instance, struct freeze_job *job) {
     mend_run(instance, job);
     return;
   case JOB_LEFT_ALONE:
-    if (instance->paused && instance->held_until != 0)
+    if (instance->paused && (instance->held_until != 0 || instance_is_heir(instance)))
       resume_instance(instance);
     freeze_job_free(job);
     return;

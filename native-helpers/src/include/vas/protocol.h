@@ -10,7 +10,7 @@
 
 #include <stdint.h>
 
-#define VAS_PROTOCOL_VERSION 5u
+#define VAS_PROTOCOL_VERSION 6u
 #define VAS_MESSAGE_MAX 65536
 #define VAS_MESSAGE_FDS_MAX 240
 
@@ -33,6 +33,7 @@ enum vas_message_type {
   VAS_DROP_ALL = 14, /* close all that is held under numbers whose highest byte is header.subject's */
   VAS_MEND = 15,    /* body: vas_mend; descriptors: table, then the files that runs name; a paused instance goes back */
   VAS_REPLACE = 16, /* descriptor: the program of another keeper, which takes over and answers. VAS_HELLO and this one never change */
+  VAS_SUCCEED = 17, /* body: vas_rename; instance header.subject goes on when that one has ended and nobody is connected; 0: no */
   VAS_EXITED = 64,  /* event, not asked for; body: vas_exited */
 };
 

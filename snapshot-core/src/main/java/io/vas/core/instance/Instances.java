@@ -828,11 +828,19 @@ public final class Instances {
         next.getState().getSnapshot());
     own.save(next.getState());
     if (there.paused() && !next.getStaysPaused()) {
-      keeper.resume(id);
+      resumeHeir(id);
       alive.put(id, new Listed(id, there.visited(), pid, false, there.broken()));
     }
     own.endReplacement();
     return next.getState();
+  }
+
+  private void resumeHeir(final long id) {
+    try {
+      keeper.resume(id);
+    } catch (final ConflictException e) {
+      LOGGER.debug("{} has gone on by itself", Instance.text(id));
+    }
   }
 
   /** The daemon died while it started this one, and nobody was told that it runs. */

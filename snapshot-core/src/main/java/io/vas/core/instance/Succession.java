@@ -78,6 +78,9 @@ final class Succession {
     Instances.requireRunning(instance);
     final boolean wasPaused = instance.isPaused();
     final List<String> devices = NetworkNamespace.devices(instance.pid());
+    if (!wasPaused) {
+      keeper.succeed(first, instance.id());
+    }
     boolean isNetworkKept = !devices.isEmpty() && replaceInNetwork();
     if (!isNetworkKept) {
       if (named != first) {
@@ -159,6 +162,9 @@ final class Succession {
             instances.forkPaused(
                 program, instance.id(), log, Instances.Start.PAUSED, Instances.KILL_TIME, () -> {});
         commit(instance.id(), again.pid());
+        if (!instance.isPaused()) {
+          keeper.succeed(instance.id(), instance.id());
+        }
         instances.follow(instance, instance.start(), again.exit());
       }
     } catch (final VasException e) {
@@ -191,7 +197,11 @@ final class Succession {
         keeper.pause(second);
         exit.get(
             Instances.KILL_TIME.toNanos(), NANOSECONDS); // or the keeper has the id's former owner
+        standStill(first); // one at most goes on by itself, the one that is named
         commit(second, reply.pid());
+        if (!instance.isPaused()) {
+          keeper.succeed(second, instance.id());
+        }
         instances.follow(instance, instance.start(), keeper.rename(second, instance.id()));
       } catch (final ExecutionException | TimeoutException | InterruptedException e) {
         instances.kill(second);
@@ -208,6 +218,14 @@ final class Succession {
         return false;
       }
       throw failure;
+    }
+  }
+
+  private void standStill(final long fork) {
+    try {
+      keeper.succeed(fork, 0);
+    } catch (final NotFoundException e) {
+      LOGGER.debug("{}: its first fork has ended", instance);
     }
   }
 

@@ -108,6 +108,7 @@ import static io.vas.core.keeper.KeeperProtocolDescriptor.SPAWN_PID_OFFSET;
 import static io.vas.core.keeper.KeeperProtocolDescriptor.SPAWN_PROGRAM_LENGTH_OFFSET;
 import static io.vas.core.keeper.KeeperProtocolDescriptor.SPAWN_STACK_LENGTH_OFFSET;
 import static io.vas.core.keeper.KeeperProtocolDescriptor.SPAWN_VISITED_OFFSET;
+import static io.vas.core.keeper.KeeperProtocolDescriptor.SUCCEED;
 import static io.vas.core.keeper.KeeperProtocolDescriptor.TAKE;
 import static io.vas.core.keeper.KeeperProtocolDescriptor.YIELD;
 import static java.nio.ByteOrder.LITTLE_ENDIAN;
@@ -786,6 +787,24 @@ public final class Keeper implements AutoCloseable {
     }
     check(answer, "rename " + child);
     return exit;
+  }
+
+  /**
+   * Let a paused child take the place of another one, also if this process dies in the midst of
+   * that: when the other one has ended by then, or does so afterwards, it goes on.
+   *
+   * @param child its id.
+   * @param predecessor the other one's; 0: it is to stand still whatever happens.
+   * @throws NotFoundException if the child has ended.
+   */
+  public void succeed(final long child, final long predecessor) {
+    final UnsafeBuffer body = new UnsafeBuffer(new byte[RENAME_LENGTH]);
+    body.putLong(RENAME_ID_OFFSET, predecessor, LITTLE_ENDIAN);
+    final Answer answer = ask(SUCCEED, child, body, List.of(), Duration.ZERO);
+    if (answer.status == -Errno.ESRCH.number()) {
+      throw new NotFoundException("the process has ended");
+    }
+    check(answer, "succeed " + predecessor);
   }
 
   /**

@@ -184,7 +184,7 @@ package io.vas.core.keeper;
  */
 public final class KeeperProtocolDescriptor {
   /** See protocol.h. */
-  public static final int PROTOCOL_VERSION = 5;
+  public static final int PROTOCOL_VERSION = 6;
 
   /** See protocol.h. */
   public static final int MESSAGE_MAX = 65536;
@@ -251,6 +251,12 @@ public final class KeeperProtocolDescriptor {
    * this one never change.
    */
   public static final int REPLACE = 16;
+
+  /**
+   * Body: vas_rename; instance header.subject goes on when that one has ended and nobody is
+   * connected; 0: no.
+   */
+  public static final int SUCCEED = 17;
 
   /** Event, not asked for; body: vas_exited. */
   public static final int EXITED = 64;

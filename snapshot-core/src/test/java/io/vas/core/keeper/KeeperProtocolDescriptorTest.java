@@ -51,6 +51,7 @@ class KeeperProtocolDescriptorTest {
           entry("VAS_DROP_ALL", "DROP_ALL"),
           entry("VAS_MEND", "MEND"),
           entry("VAS_REPLACE", "REPLACE"),
+          entry("VAS_SUCCEED", "SUCCEED"),
           entry("VAS_EXITED", "EXITED"),
           entry("VAS_HELD_", "HELD_"),
           entry("VAS_PARAM_", "PARAM_"),
