@@ -68,6 +68,7 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.EnumSet;
+import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Locale;
 import java.util.Optional;
@@ -479,8 +480,8 @@ public final class LocalEngine implements Engine {
   }
 
   List<String> remove(final List<String> references, final boolean force, final Caller caller) {
-    final List<Instance> ended = new ArrayList<>();
-    final List<Snapshot> unwanted = new ArrayList<>();
+    final Set<Instance> ended = new LinkedHashSet<>();
+    final Set<Snapshot> unwanted = new LinkedHashSet<>();
     final List<String> unknown = new ArrayList<>();
     for (final String reference : references) {
       final Optional<Instance> instance = lookUpInstance(reference, caller);
@@ -597,6 +598,18 @@ public final class LocalEngine implements Engine {
   }
 
   private Snapshot takeUncounted(
+      final Instance instance,
+      final int ownerUid,
+      final Optional<SnapshotName> name,
+      final FreezeMode mode,
+      final Consumer<Progress> progress,
+      final CallTime time) {
+    // Where it comes from a rollback may change, as long as that has the instance.
+    return snapshots.exclusively(
+        instance, time, () -> takeAlone(instance, ownerUid, name, mode, progress, time));
+  }
+
+  private Snapshot takeAlone(
       final Instance instance,
       final int ownerUid,
       final Optional<SnapshotName> name,

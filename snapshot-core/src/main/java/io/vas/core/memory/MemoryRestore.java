@@ -22,6 +22,8 @@ import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
+import java.util.TreeSet;
 import java.util.function.IntUnaryOperator;
 import java.util.function.ToIntFunction;
 import org.agrona.concurrent.UnsafeBuffer;
@@ -133,6 +135,33 @@ public final class MemoryRestore {
       }
     }
     executable = open(memory.getLayout().getExecutable(), OpenFlags.O_RDONLY);
+  }
+
+  /**
+   * The files that are mapped.
+   *
+   * @param written those that a mapping can write to, or those that none of these can.
+   * @return paths.
+   */
+  public Set<String> paths(final boolean written) {
+    final Set<String> paths = new TreeSet<>();
+    for (final VmaImage vma : memory.getVmasList()) {
+      if (vma.getBacking() == Backing.FILE && (openFlags(vma) == OpenFlags.O_RDWR) == written) {
+        paths.add(vma.getFile().getPath());
+      }
+    }
+    return paths;
+  }
+
+  /** Seal what was sealed, when all else has been done to it. */
+  public void seal() {
+    program.resource(RESOURCE);
+    for (final VmaImage vma : memory.getVmasList()) {
+      if (MemoryPlan.flags(vma).contains(VmFlag.SEALED)) {
+        final long length = vma.getEnd() - vma.getStart();
+        program.call("seal " + describe(vma), SystemCall.MSEAL, vma.getStart(), length, 0);
+      }
+    }
   }
 
   private static int openFlags(final VmaImage vma) {

@@ -40,6 +40,7 @@ import io.vas.core.resource.Phase;
 import io.vas.core.resource.ProcessResource;
 import io.vas.core.resource.ProcessRestore;
 import io.vas.core.resource.Registers;
+import io.vas.core.resource.RegularFile;
 import io.vas.core.resource.Resources;
 import io.vas.core.resource.SignalFrame;
 import io.vas.core.resource.TaskResource;
@@ -318,6 +319,7 @@ public final class ForkCompiler {
   private void restoreMemory() throws InvalidProtocolBufferException {
     final MemoryRestore memory = memoryRestore();
     beginFiles("mappings");
+    copyUp(memory);
     memory.openFiles();
     endFiles("mappings");
     memory.makeObjects();
@@ -328,6 +330,35 @@ public final class ForkCompiler {
       memory.makeGuard(numbers.guard());
       memory.complete(numbers.guard(), base + AREA_ROOM);
       program.data(FileRanges.NAME, FileRanges.encode(plan));
+    }
+    memory.seal();
+  }
+
+  /**
+   * The instance's files lie in a lower layer now. The overlay copies a file up when it is opened
+   * for writing, and whoever had opened or mapped it before stays with the former one. So what is
+   * both written to and read is copied up before anybody opens it.
+   */
+  private void copyUp(final MemoryRestore memory) throws InvalidProtocolBufferException {
+    final Set<String> written = new TreeSet<>(memory.paths(true));
+    final Set<String> read = new HashSet<>(memory.paths(false));
+    for (final FileImage file : image.getFilesList()) {
+      if (file.getKind().equals(RegularFile.KIND)) {
+        (RegularFile.isWritable(file.getState()) ? written : read)
+            .add(RegularFile.path(file.getState()));
+      }
+    }
+    written.retainAll(read);
+    program.resource("files");
+    for (final String path : written) {
+      final Result opened =
+          program.callAny(
+              "copy up " + path,
+              SystemCall.OPENAT,
+              OpenFlags.AT_FDCWD,
+              program.string(path),
+              OpenFlags.O_WRONLY | OpenFlags.O_CLOEXEC);
+      program.callAny("close " + path + ", copied up", SystemCall.CLOSE, opened);
     }
   }
 

@@ -49,6 +49,7 @@ class DescriptorsTest {
         "fd_events",
         "fd_fifos",
         "fd_files",
+        "fd_written",
         "fd_inotify",
         "fd_memfds",
         "fd_netlink",

@@ -45,7 +45,8 @@ class MemoryVictimsTest {
         "mem_stack",
         "mem_guards",
         "mem_low",
-        "mem_forgotten"
+        "mem_forgotten",
+        "mem_sealed"
       })
   void shouldFindMemoryAsItWas(final String victim) {
     host.run(victim).expectToSurvive();
