@@ -8,6 +8,7 @@ import io.vas.core.NotFoundException;
 import io.vas.core.StoreFullException;
 import io.vas.core.UnsupportedException;
 import io.vas.core.VasException;
+import java.util.regex.Pattern;
 
 /** Errors that say which instance or snapshot they are about. */
 final class Named {
@@ -21,8 +22,7 @@ final class Named {
    * @return an error of the same kind; the same one if it has the name already.
    */
   static VasException error(final String what, final VasException error) {
-    final String name = what.substring(what.indexOf(' ') + 1);
-    if (error.getMessage().contains(name)) {
+    if (isNamed(error.getMessage(), what.substring(what.indexOf(' ') + 1))) {
       return error;
     }
     final String message = what + ": " + error.getMessage();
@@ -48,5 +48,12 @@ final class Named {
       return new InvalidRequestException(message, error);
     }
     return new VasException(message, error);
+  }
+
+  /** As a word: an instance may be called by a letter. */
+  private static boolean isNamed(final String message, final String name) {
+    return Pattern.compile("(?<![\\w-])" + Pattern.quote(name) + "(?![\\w-])")
+        .matcher(message)
+        .find();
   }
 }
