@@ -78,14 +78,12 @@ final class Succession {
     Instances.requireRunning(instance);
     final boolean wasPaused = instance.isPaused();
     final List<String> devices = NetworkNamespace.devices(instance.pid());
-    if (!wasPaused) {
-      keeper.succeed(first, instance.id());
-    }
-    boolean isNetworkKept = !devices.isEmpty() && replaceInNetwork();
+    final boolean isNetworkKept = !devices.isEmpty() && replaceInNetwork();
     if (!isNetworkKept) {
       if (named != first) {
         commit(first, firstPid);
       }
+      goOnAlone(first);
       instances.endOld(instance.id());
       takePlace(first);
     }
@@ -130,6 +128,21 @@ final class Succession {
     }
   }
 
+  /** Should this daemon die, nobody else would see to it for a while. */
+  private void goOnAlone(final long fork) {
+    if (!instance.isPaused()) {
+      succeed(fork, instance.id());
+    }
+  }
+
+  private void succeed(final long fork, final long predecessor) {
+    try {
+      keeper.succeed(fork, predecessor);
+    } catch (final NotFoundException e) {
+      LOGGER.debug("{}: its fork {} has ended", instance, Instance.text(fork));
+    }
+  }
+
   private void incarnate(final int pid) {
     instance.incarnate(
         new Instance.Incarnation(
@@ -162,9 +175,7 @@ final class Succession {
             instances.forkPaused(
                 program, instance.id(), log, Instances.Start.PAUSED, Instances.KILL_TIME, () -> {});
         commit(instance.id(), again.pid());
-        if (!instance.isPaused()) {
-          keeper.succeed(instance.id(), instance.id());
-        }
+        goOnAlone(instance.id());
         instances.follow(instance, instance.start(), again.exit());
       }
     } catch (final VasException e) {
@@ -190,6 +201,8 @@ final class Succession {
         KeptNetwork network = KeptNetwork.of(NetworkNamespace.open(instance.pid()))) {
       // It is there still, so the number has not been another's.
       old.signal(0);
+      // Before the commit point: when that is passed, the keeper answers nothing.
+      goOnAlone(first);
       final Duration time = Duration.ofNanos(end - System.nanoTime()).plus(Instances.KILL_TIME);
       final SpawnReply reply =
           program.forkHeldIn(network, keeper, second, log, time, () -> handOver(network, old));
@@ -197,11 +210,9 @@ final class Succession {
         keeper.pause(second);
         exit.get(
             Instances.KILL_TIME.toNanos(), NANOSECONDS); // or the keeper has the id's former owner
-        standStill(first); // one at most goes on by itself, the one that is named
+        succeed(first, 0); // one at most goes on by itself, the one that is named
         commit(second, reply.pid());
-        if (!instance.isPaused()) {
-          keeper.succeed(second, instance.id());
-        }
+        goOnAlone(second);
         instances.follow(instance, instance.start(), keeper.rename(second, instance.id()));
       } catch (final ExecutionException | TimeoutException | InterruptedException e) {
         instances.kill(second);
@@ -218,14 +229,6 @@ final class Succession {
         return false;
       }
       throw failure;
-    }
-  }
-
-  private void standStill(final long fork) {
-    try {
-      keeper.succeed(fork, 0);
-    } catch (final NotFoundException e) {
-      LOGGER.debug("{}: its first fork has ended", instance);
     }
   }
 
