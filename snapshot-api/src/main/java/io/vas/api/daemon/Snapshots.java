@@ -94,7 +94,7 @@ final class Snapshots implements AutoCloseable {
   }
 
   /**
-   * Takes one.
+   * Takes one, in an action of {@link #exclusively}.
    *
    * @param instance that runs.
    * @param ownerUid the user that the snapshot is to belong to.
@@ -106,37 +106,6 @@ final class Snapshots implements AutoCloseable {
    * @return the snapshot, which is in the store.
    */
   Snapshot take(
-      final Instance instance,
-      final int ownerUid,
-      final Optional<SnapshotUse> origin,
-      final Optional<SnapshotName> name,
-      final FreezeMode mode,
-      final Consumer<Progress> progress,
-      final CallTime time) {
-    return exclusively(
-        instance, time, () -> takeAlone(instance, ownerUid, origin, name, mode, progress, time));
-  }
-
-  /**
-   * Does something with an instance while nobody else takes a snapshot of it, or puts it back to
-   * one.
-   *
-   * @param instance which one.
-   * @param time of the call.
-   * @param action what.
-   * @return what it returns.
-   */
-  <T> T exclusively(final Instance instance, final CallTime time, final Supplier<T> action) {
-    final ReentrantLock lock = locks.computeIfAbsent(instance.id(), id -> new ReentrantLock());
-    lock(lock, time);
-    try {
-      return action.get();
-    } finally {
-      lock.unlock();
-    }
-  }
-
-  private Snapshot takeAlone(
       final Instance instance,
       final int ownerUid,
       final Optional<SnapshotUse> origin,
@@ -174,6 +143,25 @@ final class Snapshots implements AutoCloseable {
       throw Named.error("instance " + instance.name(), e);
     } finally {
       earlier.ifPresent(SnapshotUse::close);
+    }
+  }
+
+  /**
+   * Does something with an instance while nobody else takes a snapshot of it, or puts it back to
+   * one.
+   *
+   * @param instance which one.
+   * @param time of the call.
+   * @param action what.
+   * @return what it returns.
+   */
+  <T> T exclusively(final Instance instance, final CallTime time, final Supplier<T> action) {
+    final ReentrantLock lock = locks.computeIfAbsent(instance.id(), id -> new ReentrantLock());
+    lock(lock, time);
+    try {
+      return action.get();
+    } finally {
+      lock.unlock();
     }
   }
 
