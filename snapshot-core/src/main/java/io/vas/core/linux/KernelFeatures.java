@@ -24,28 +24,6 @@ public final class KernelFeatures {
   private static final long HUGE_PAGE = 2 << 20;
   private static final long MIB = 1 << 20;
 
-  private static final long UFFD_API = 0xAA;
-  private static final long UFFDIO_API = 0xC018AA3FL;
-  private static final int UFFDIO_API_LENGTH = 24;
-  private static final long UFFD_FEATURE_EVENT_FORK = 1 << 1;
-  private static final long UFFD_FEATURE_EVENT_REMAP = 1 << 2;
-  private static final long UFFD_FEATURE_EVENT_REMOVE = 1 << 3;
-  private static final long UFFD_FEATURE_MISSING_SHMEM = 1 << 5;
-  private static final long UFFD_FEATURE_EVENT_UNMAP = 1 << 6;
-  private static final long UFFD_FEATURE_WP_HUGETLBFS_SHMEM = 1 << 12;
-  private static final long UFFD_FEATURE_WP_UNPOPULATED = 1 << 13; // Linux 6.4
-  private static final long UFFD_FEATURE_WP_ASYNC = 1 << 15; // Linux 6.7
-
-  private static final long PAGEMAP_SCAN = 0xC0606610L; // Linux 6.7
-  private static final long PAGE_IS_PRESENT = 1 << 3;
-  private static final int PM_SCAN_ARG_LENGTH = 96;
-  private static final int PM_SCAN_START_OFFSET = 16;
-  private static final int PM_SCAN_END_OFFSET = 24;
-  private static final int PM_SCAN_VEC_OFFSET = 40;
-  private static final int PM_SCAN_VEC_LEN_OFFSET = 48;
-  private static final int PM_SCAN_CATEGORY_MASK_OFFSET = 72;
-  private static final int PM_SCAN_RETURN_MASK_OFFSET = 88;
-
   private static final int CLONE_ARGS_LENGTH = 80;
   private static final int CLONE_EXIT_SIGNAL_OFFSET = 32;
   private static final int CLONE_SET_TID_OFFSET = 64;
@@ -260,16 +238,18 @@ public final class KernelFeatures {
     userfaultfd(
         "userfaultfd events",
         features[0],
-        UFFD_FEATURE_EVENT_FORK
-            | UFFD_FEATURE_EVENT_REMAP
-            | UFFD_FEATURE_EVENT_REMOVE
-            | UFFD_FEATURE_EVENT_UNMAP
-            | UFFD_FEATURE_MISSING_SHMEM,
+        Userfaultfd.FEATURE_EVENT_FORK
+            | Userfaultfd.FEATURE_EVENT_REMAP
+            | Userfaultfd.FEATURE_EVENT_REMOVE
+            | Userfaultfd.FEATURE_EVENT_UNMAP
+            | Userfaultfd.FEATURE_MISSING_SHMEM,
         "mapped memory can not be guarded: memory is restored by copying");
     userfaultfd(
         "userfaultfd WP_ASYNC",
         features[0],
-        UFFD_FEATURE_WP_ASYNC | UFFD_FEATURE_WP_UNPOPULATED | UFFD_FEATURE_WP_HUGETLBFS_SHMEM,
+        Userfaultfd.FEATURE_WP_ASYNC
+            | Userfaultfd.FEATURE_WP_UNPOPULATED
+            | Userfaultfd.FEATURE_WP_HUGETLBFS_SHMEM,
         "dirty pages are not tracked: no live snapshots");
     check(
         "PAGEMAP_SCAN",
@@ -500,38 +480,17 @@ public final class KernelFeatures {
   }
 
   private static long userfaultfdFeatures() {
-    final long value =
-        Syscall.call(Syscall.USERFAULTFD, OpenFlags.O_CLOEXEC | OpenFlags.O_NONBLOCK);
-    if (value < 0) {
-      throw Kernel.failure("userfaultfd", "flags", "O_CLOEXEC|O_NONBLOCK");
-    }
-    try (Fd fd = Fd.owning((int) value)) {
-      final UnsafeBuffer api = Scratch.zeroed(UFFDIO_API_LENGTH);
-      api.putLong(0, UFFD_API);
-      if (LIBC.ioctl(fd.value(), UFFDIO_API, api.addressOffset()) < 0) {
-        throw Kernel.failure("ioctl", "fd", fd.value(), "request", "UFFDIO_API");
-      }
-      return api.getLong(Long.BYTES);
+    try (Userfaultfd any = Userfaultfd.open(0)) {
+      return any.features();
     }
   }
 
   private static void pagemapScan() {
-    try (Fd pagemap = Fd.open("/proc/self/pagemap", OpenFlags.O_RDONLY);
-        MappedMemory page = MappedMemory.anonymous(PAGE)) {
+    try (MappedMemory page = MappedMemory.anonymous(PAGE)) {
       page.buffer().putByte(0, (byte) 1);
-      final UnsafeBuffer scan = Scratch.zeroed(PM_SCAN_ARG_LENGTH);
-      scan.putLong(0, PM_SCAN_ARG_LENGTH);
-      scan.putLong(PM_SCAN_START_OFFSET, page.address());
-      scan.putLong(PM_SCAN_END_OFFSET, page.address() + PAGE);
-      scan.putLong(PM_SCAN_VEC_OFFSET, scan.addressOffset() + PM_SCAN_ARG_LENGTH);
-      scan.putLong(PM_SCAN_VEC_LEN_OFFSET, 1);
-      scan.putLong(PM_SCAN_CATEGORY_MASK_OFFSET, PAGE_IS_PRESENT);
-      scan.putLong(PM_SCAN_RETURN_MASK_OFFSET, PAGE_IS_PRESENT);
-      final int regions = LIBC.ioctl(pagemap.value(), PAGEMAP_SCAN, scan.addressOffset());
-      if (regions < 0) {
-        throw Kernel.failure("ioctl", "fd", pagemap.value(), "request", "PAGEMAP_SCAN");
-      }
-      require(regions == 1, "a page that is present was not reported");
+      require(
+          PagemapScan.count(page, PagemapScan.PAGE_IS_PRESENT, false) == 1,
+          "a page that is present was not reported");
     }
   }
 
