@@ -4,6 +4,7 @@ import com.google.protobuf.ByteString;
 import com.google.protobuf.InvalidProtocolBufferException;
 import com.google.protobuf.Message;
 import io.vas.core.program.ProgramBuilder;
+import java.util.Optional;
 import java.util.function.IntUnaryOperator;
 
 /**
@@ -57,6 +58,30 @@ public interface DescriptorResource {
    * @throws InvalidProtocolBufferException if the state is not one of this kind.
    */
   void restore(ByteString state, DescriptorRestore restore) throws InvalidProtocolBufferException;
+
+  /**
+   * The path of a file with contents in the instance's file systems, which others may have open or
+   * mapped, too.
+   *
+   * @param state what {@link #capture} returned.
+   * @return an absolute path; empty if a file of this kind has no such contents.
+   * @throws InvalidProtocolBufferException if the state is not one of this kind.
+   */
+  default Optional<String> contentPath(final ByteString state)
+      throws InvalidProtocolBufferException {
+    return Optional.empty();
+  }
+
+  /**
+   * Whether these contents can be written through the file.
+   *
+   * @param state what {@link #capture} returned.
+   * @return false if it is open for reading only, or has none.
+   * @throws InvalidProtocolBufferException if the state is not one of this kind.
+   */
+  default boolean changesContent(final ByteString state) throws InvalidProtocolBufferException {
+    return false;
+  }
 
   /**
    * Whether a file that was closed is what it was when it is restored in a process that goes on,

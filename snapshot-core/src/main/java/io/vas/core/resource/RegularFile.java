@@ -6,12 +6,10 @@ import io.vas.core.image.PathFileImage;
 import io.vas.core.linux.FileStatus;
 import io.vas.core.linux.OpenFlags;
 import io.vas.core.program.SystemCall;
+import java.util.Optional;
 
 /** Files that have a name: opened again by their path, which the overlay of a fork has, too. */
 public final class RegularFile implements DescriptorResource {
-  /** The kind's name. */
-  public static final String KIND = "regular file";
-
   private static final int SEEK_SET = 0;
 
   /** The kind. */
@@ -19,7 +17,7 @@ public final class RegularFile implements DescriptorResource {
 
   @Override
   public String kind() {
-    return KIND;
+    return "regular file";
   }
 
   @Override
@@ -41,25 +39,14 @@ public final class RegularFile implements DescriptorResource {
     return PathFile.canBeOpenedAgain(state);
   }
 
-  /**
-   * The path that a file of this kind is opened by.
-   *
-   * @param state what {@link #capture} returned.
-   * @return an absolute path in the instance.
-   * @throws InvalidProtocolBufferException if the state is not one of this kind.
-   */
-  public static String path(final ByteString state) throws InvalidProtocolBufferException {
-    return OpenFiles.textOf(PathFileImage.parseFrom(state).getPath());
+  @Override
+  public Optional<String> contentPath(final ByteString state)
+      throws InvalidProtocolBufferException {
+    return Optional.of(OpenFiles.textOf(PathFileImage.parseFrom(state).getPath()));
   }
 
-  /**
-   * Whether a file of this kind is open for writing.
-   *
-   * @param state what {@link #capture} returned.
-   * @return false if it is open for reading only.
-   * @throws InvalidProtocolBufferException if the state is not one of this kind.
-   */
-  public static boolean isWritable(final ByteString state) throws InvalidProtocolBufferException {
+  @Override
+  public boolean changesContent(final ByteString state) throws InvalidProtocolBufferException {
     return (PathFileImage.parseFrom(state).getFlags() & OpenFlags.O_ACCMODE) != OpenFlags.O_RDONLY;
   }
 

@@ -1,6 +1,9 @@
 package io.vas.core.resource;
 
+import io.vas.core.VasException;
 import java.util.List;
+import java.util.Map;
+import java.util.stream.Collectors;
 
 /** The kinds of resources, each list in the order in which they are captured and restored. */
 public final class Resources {
@@ -65,6 +68,9 @@ public final class Resources {
           new NetlinkSocket(),
           new OtherSocket());
 
+  private static final Map<String, DescriptorResource> BY_KIND =
+      DESCRIPTOR.stream().collect(Collectors.toMap(DescriptorResource::kind, kind -> kind));
+
   private Resources() {}
 
   /**
@@ -97,14 +103,15 @@ public final class Resources {
   /**
    * One kind of what descriptors refer to.
    *
-   * @param kind its name.
+   * @param kind its name, as a snapshot's image has it.
    * @return the kind.
-   * @throws java.util.NoSuchElementException if there is no such kind.
+   * @throws VasException if there is no such kind.
    */
   public static DescriptorResource descriptor(final String kind) {
-    return DESCRIPTOR.stream()
-        .filter(resource -> resource.kind().equals(kind))
-        .findFirst()
-        .orElseThrow();
+    final DescriptorResource found = BY_KIND.get(kind);
+    if (found == null) {
+      throw new VasException("the snapshot has a file of unknown kind " + kind);
+    }
+    return found;
   }
 }

@@ -40,7 +40,6 @@ import io.vas.core.resource.Phase;
 import io.vas.core.resource.ProcessResource;
 import io.vas.core.resource.ProcessRestore;
 import io.vas.core.resource.Registers;
-import io.vas.core.resource.RegularFile;
 import io.vas.core.resource.Resources;
 import io.vas.core.resource.SignalFrame;
 import io.vas.core.resource.TaskResource;
@@ -48,7 +47,6 @@ import io.vas.core.resource.TaskRestore;
 import io.vas.core.sandbox.RunAs;
 import io.vas.core.sandbox.Sandbox;
 import java.util.ArrayList;
-import java.util.HashMap;
 import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -343,10 +341,9 @@ public final class ForkCompiler {
     final Set<String> written = new TreeSet<>(memory.paths(true));
     final Set<String> read = new HashSet<>(memory.paths(false));
     for (final FileImage file : image.getFilesList()) {
-      if (file.getKind().equals(RegularFile.KIND)) {
-        (RegularFile.isWritable(file.getState()) ? written : read)
-            .add(RegularFile.path(file.getState()));
-      }
+      final DescriptorResource kind = Resources.descriptor(file.getKind());
+      final Set<String> paths = kind.changesContent(file.getState()) ? written : read;
+      kind.contentPath(file.getState()).ifPresent(paths::add);
     }
     written.retainAll(read);
     program.resource("files");
@@ -370,16 +367,11 @@ public final class ForkCompiler {
   // ---- descriptors
 
   private void restoreDescriptors() throws InvalidProtocolBufferException {
-    final Map<String, DescriptorResource> kinds = new HashMap<>();
-    Resources.descriptor().forEach(resource -> kinds.put(resource.kind(), resource));
     final Set<Integer> made = new HashSet<>();
     for (final FileImage file : image.getFilesList()) {
-      if (!kinds.containsKey(file.getKind())) {
-        throw new VasException("the snapshot has a file of unknown kind " + file.getKind());
-      }
       if (made.add(file.getId())) {
         program.resource(describe(file));
-        kinds.get(file.getKind()).restore(file.getState(), new OfDescriptor(file, made));
+        Resources.descriptor(file.getKind()).restore(file.getState(), new OfDescriptor(file, made));
       }
     }
     program.resource("descriptors");
@@ -394,7 +386,7 @@ public final class ForkCompiler {
     }
     for (final FileImage file : image.getFilesList()) {
       program.resource(describe(file));
-      kinds.get(file.getKind()).complete(file.getState(), new OfDescriptor(file, made));
+      Resources.descriptor(file.getKind()).complete(file.getState(), new OfDescriptor(file, made));
     }
     program.resource("descriptors");
     if (numbers.end() > numbers.firstObject()) {
