@@ -647,7 +647,7 @@ public final class SnapshotStore implements AutoCloseable {
     }
   }
 
-  /** The one that may be and was used the longest time ago, if there is one. */
+  /** The first that may be, by the policy, if there is one. */
   private boolean evictOne() {
     for (List<Entry> found = victims(1); !found.isEmpty(); found = victims(1)) {
       if (evict(found.get(0))) {
