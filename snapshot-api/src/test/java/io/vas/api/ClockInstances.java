@@ -3,8 +3,6 @@ package io.vas.api;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.vas.api.client.VasClient;
-import io.vas.api.v1.LogsRequest;
-import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
@@ -63,10 +61,8 @@ final class ClockInstances implements AutoCloseable {
         .toArray();
   }
 
-  private static long[] times(final VasClient client, final String instance) throws IOException {
-    final ByteArrayOutputStream out = new ByteArrayOutputStream();
-    client.logs(LogsRequest.newBuilder().setInstance(instance).build(), out);
-    return times(out.toString(StandardCharsets.US_ASCII));
+  private static long[] times(final VasClient client, final String instance) {
+    return times(Logs.of(client, instance));
   }
 
   /** Until an instance has told two times from now on. */

@@ -5,12 +5,8 @@ import static org.assertj.core.api.Assertions.assertThat;
 import io.vas.api.client.VasClient;
 import io.vas.api.v1.InstanceInfo;
 import io.vas.api.v1.InstanceState;
-import io.vas.api.v1.LogsRequest;
 import io.vas.core.VasException;
 import io.vas.core.linux.NetworkNamespace;
-import java.io.ByteArrayOutputStream;
-import java.io.IOException;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
@@ -100,13 +96,7 @@ class ReplacementCrashTest extends DaemonProcessTest {
   }
 
   private List<String> said(final VasClient client) {
-    final ByteArrayOutputStream log = new ByteArrayOutputStream();
-    try {
-      client.logs(LogsRequest.newBuilder().setInstance(id).build(), log);
-    } catch (final IOException e) {
-      throw new AssertionError(e);
-    }
-    return log.toString(StandardCharsets.UTF_8).lines().toList();
+    return Logs.of(client, id).lines().toList();
   }
 
   private void killAtTheCommitPoint(final String snapshot) throws Exception {

@@ -5,12 +5,8 @@ import static org.assertj.core.api.Assertions.assertThat;
 import io.vas.api.client.VasClient;
 import io.vas.api.v1.ForkRequest;
 import io.vas.api.v1.InstanceInfo;
-import io.vas.api.v1.LogsRequest;
 import io.vas.api.v1.RollbackInfo;
 import io.vas.core.testing.LeakCheck;
-import java.io.ByteArrayOutputStream;
-import java.io.IOException;
-import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -67,13 +63,7 @@ class RollbackModelTest extends CommandLineTest {
     }
 
     List<String> said() {
-      final ByteArrayOutputStream log = new ByteArrayOutputStream();
-      try {
-        client.logs(LogsRequest.newBuilder().setInstance(id).build(), log);
-      } catch (final IOException e) {
-        throw new AssertionError(e);
-      }
-      return log.toString(StandardCharsets.UTF_8).lines().toList();
+      return Logs.of(client, id).lines().toList();
     }
   }
 
