@@ -29,7 +29,7 @@
 
 struct freeze {
   struct instance *instance;
-  struct freeze_job *job;
+  const struct freeze_job *job;
   struct plan plan;
   struct record record;
   struct pages *pages;
@@ -46,10 +46,9 @@ struct freeze {
   uint64_t area_at; /* where it must be in the task; 0: anywhere */
 };
 
-struct freeze_job *freeze_job_of(struct request *request) {
-  const struct vas_freeze *freeze = (const void *)request->body;
-  if (request->body_length < sizeof(*freeze) ||
-      freeze->param_count > (request->body_length - sizeof(*freeze)) / sizeof(struct vas_param) || request->fd_count < 4)
+/* Takes over the descriptors. params: behind what the body begins with. */
+static struct freeze_job *job_of(struct request *request, const struct vas_freeze *freeze, size_t params) {
+  if (freeze->param_count > (request->body_length - params) / sizeof(struct vas_param) || request->fd_count < 4)
     return NULL;
   struct freeze_job *job = calloc(1, sizeof(*job));
   if (job == NULL)
@@ -62,10 +61,30 @@ struct freeze_job *freeze_job_of(struct request *request) {
     free(job);
     return NULL;
   }
-  memcpy(job->params, request->body + sizeof(*freeze), size);
+  memcpy(job->params, request->body + params, size);
   memcpy(job->fds, request->fds, sizeof(job->fds));
   job->fd_count = request->fd_count;
   request->fd_count = 0;
+  return job;
+}
+
+struct freeze_job *freeze_job_of(struct request *request) {
+  const struct vas_freeze *freeze = (const void *)request->body;
+
+  return request->body_length < sizeof(*freeze) ? NULL : job_of(request, freeze, sizeof(*freeze));
+}
+
+struct freeze_job *rollback_job_of(struct request *request) {
+  const struct vas_rollback *rollback = (const void *)request->body;
+
+  if (request->body_length < sizeof(*rollback) || rollback->table >= (uint32_t)request->fd_count)
+    return NULL;
+  struct freeze_job *job = job_of(request, &rollback->freeze, sizeof(*rollback));
+  if (job != NULL) {
+    job->mend = rollback->mend;
+    job->table = rollback->table;
+    job->first_known = rollback->first_known;
+  }
   return job;
 }
 
@@ -701,7 +720,7 @@ uint64_t last_cut;
 
 static uint64_t new_cut(void) { return __atomic_add_fetch(&last_cut, 1, __ATOMIC_RELAXED); }
 
-void freeze_run(struct instance *instance, struct freeze_job *job) {
+int freeze_do(struct instance *instance, const struct freeze_job *job, struct frozen *frozen) {
   struct freeze freeze = {.instance = instance, .job = job, .stage = VAS_FREEZE_PREPARE, .stage_start = now_nanos()};
   uint64_t start = freeze.stage_start;
   struct pages_config config = {.pid = instance->pid,
@@ -734,9 +753,25 @@ void freeze_run(struct instance *instance, struct freeze_job *job) {
   }
   freeze.result.record_length = instance->record_length = freeze.record.length;
   freeze.result.total_nanos = now_nanos() - start;
-  answer(&job->header, error < 0 ? error : 0, freeze.stage, &freeze.result, sizeof(freeze.result), -1);
-  pages_close(freeze.pages);
-  record_close(&freeze.record);
-  plan_close(&freeze.plan);
+  *frozen = (struct frozen){.result = freeze.result,
+                            .stage = freeze.stage,
+                            .record = freeze.record,
+                            .plan = freeze.plan,
+                            .pages = freeze.pages};
+  return error < 0 ? error : 0;
+}
+
+void frozen_close(struct frozen *frozen) {
+  pages_close(frozen->pages);
+  record_close(&frozen->record);
+  plan_close(&frozen->plan);
+}
+
+void freeze_run(struct instance *instance, struct freeze_job *job) {
+  struct frozen frozen;
+  int error = freeze_do(instance, job, &frozen);
+
+  answer(&job->header, error, frozen.stage, &frozen.result, sizeof(frozen.result), -1);
+  frozen_close(&frozen);
   freeze_job_free(job);
 }

@@ -271,6 +271,8 @@ static void *warden(void *argument) {
           break;
         if (job->header.type == VAS_FREEZE)
           freeze_run(instance, job);
+        else if (job->header.type == VAS_ROLLBACK)
+          rollback_run(instance, job);
         else
           pause_run(instance, job);
       }

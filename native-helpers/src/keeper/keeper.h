@@ -477,7 +477,8 @@ int record_mapped_files(const struct plan *plan, struct pages *pages, struct rec
 struct freeze_job {
   struct vas_message header;
   struct vas_freeze freeze;
-  struct vas_mend mend; /* of VAS_MEND */
+  struct vas_mend mend; /* of VAS_MEND and VAS_ROLLBACK */
+  uint32_t table, first_known; /* of VAS_ROLLBACK */
   struct vas_param *params;
   int fds[VAS_MESSAGE_FDS_MAX];
   int fd_count;
@@ -486,6 +487,17 @@ struct freeze_job {
 struct freeze_job *freeze_job_of(struct request *request);
 void freeze_job_free(struct freeze_job *job);
 void freeze_run(struct instance *instance, struct freeze_job *job);
+/* What a freeze has found. */
+struct frozen {
+  struct vas_frozen result;
+  uint32_t stage; /* the last one, or that which failed */
+  struct record record;
+  struct plan plan;
+  struct pages *pages;
+};
+/* Does what a job says. frozen_close() is to follow in any case. */
+int freeze_do(struct instance *instance, const struct freeze_job *job, struct frozen *frozen);
+void frozen_close(struct frozen *frozen);
 extern uint64_t last_cut; /* cuts of all instances are told apart */
 /* Runs a program in a stopped task, in an area at the given address. *report is what it left, also after a failure. */
 int run_in_task(struct instance *instance, const struct freezing *freezing, struct task *task,
@@ -565,8 +577,24 @@ int compare_trees(int from, int to);
 
 /* ---- mend.c ---- */
 
-/* Puts a paused instance back to what a table says. */
+/* fds: the table, and the files that its runs name. */
+struct mend_order {
+  const struct vas_mend *request;
+  const int *fds;
+  int fd_count;
+};
+/* Puts a paused instance back to what a table says. tell() is called once, when all is done. */
+void mend_do(struct instance *instance, const struct mend_order *order,
+             void (*tell)(void *context, int error, uint32_t stage, const struct vas_mended *result), void *context);
 void mend_run(struct instance *instance, struct freeze_job *job);
+
+/* ---- known.c, rollback.c ---- */
+
+/* known: a vas_known. */
+bool is_as_known(const void *known, size_t known_length, const void *record, size_t record_length);
+struct freeze_job *rollback_job_of(struct request *request);
+/* Freezes an instance, and puts it back at once if it is found as it was known. Otherwise it stays paused. */
+void rollback_run(struct instance *instance, struct freeze_job *job);
 
 /* ---- takeover.c ---- */
 

@@ -81,8 +81,9 @@ static bool serve(int connection, struct request *request) {
   case VAS_SPAWN:
     spawn(request);
     return true;
-  case VAS_FREEZE: {
-    struct freeze_job *job = freeze_job_of(request);
+  case VAS_FREEZE:
+  case VAS_ROLLBACK: {
+    struct freeze_job *job = header->type == VAS_FREEZE ? freeze_job_of(request) : rollback_job_of(request);
     if (job == NULL)
       break;
     status = instance_post(header->subject, job);

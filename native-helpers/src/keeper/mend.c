@@ -67,15 +67,15 @@ static int enter(struct mend *mend, uint32_t stage) {
 
 /* ---- before the commit point ---- */
 
-static int open_table(struct mend *mend, const struct freeze_job *job) {
+static int open_table(struct mend *mend, const struct mend_order *order) {
   const struct vas_mend *request = mend->request;
   struct stat status;
 
-  if (job->fd_count < 1 || request->file_count > FILES_MAX || (int)request->file_count != job->fd_count - 1 ||
-      fstat(job->fds[0], &status) < 0)
+  if (order->fd_count < 1 || request->file_count > FILES_MAX || (int)request->file_count != order->fd_count - 1 ||
+      fstat(order->fds[0], &status) < 0)
     return -EBADMSG;
   mend->table_length = (size_t)status.st_size;
-  mend->table = mmap(NULL, mend->table_length, PROT_READ, MAP_PRIVATE, job->fds[0], 0);
+  mend->table = mmap(NULL, mend->table_length, PROT_READ, MAP_PRIVATE, order->fds[0], 0);
   if (mend->table == MAP_FAILED) {
     mend->table = NULL;
     return -errno;
@@ -89,7 +89,7 @@ static int open_table(struct mend *mend, const struct freeze_job *job) {
   mend->ends = (const void *)(mend->table + request->first_end);
   for (uint32_t i = 0; i < request->file_count; i++) {
     struct file *file = &mend->files[i];
-    file->fd = job->fds[1 + i];
+    file->fd = order->fds[1 + i];
     if (fstat(file->fd, &status) < 0)
       return -errno;
     file->device = status.st_dev;
@@ -137,7 +137,7 @@ static int check_tasks(struct mend *mend) {
   return there == mend->request->task_count ? 0 : -ESTALE;
 }
 
-static int check(struct mend *mend, const struct freeze_job *job) {
+static int check(struct mend *mend, const struct mend_order *order) {
   struct instance *instance = mend->instance;
   char name[32];
   int error;
@@ -147,7 +147,7 @@ static int check(struct mend *mend, const struct freeze_job *job) {
   /* Nobody takes it away any more, not even a deadline: this does not wait for anybody. */
   error = freeze_instance(instance, &mend->freezing);
   mend->freezing.deadline_nanos = now_nanos() + 60000000000u;
-  if (error < 0 || (error = open_table(mend, job)) < 0 || (error = check_tasks(mend)) < 0)
+  if (error < 0 || (error = open_table(mend, order)) < 0 || (error = check_tasks(mend)) < 0)
     return error;
   mend->leader = find(mend, instance->pid);
   if (mend->leader == NULL)
@@ -518,15 +518,16 @@ static int apply(struct mend *mend) {
   return 0;
 }
 
-void mend_run(struct instance *instance, struct freeze_job *job) {
+void mend_do(struct instance *instance, const struct mend_order *order,
+             void (*tell)(void *context, int error, uint32_t stage, const struct vas_mended *result), void *context) {
   struct mend mend = {.instance = instance,
-                      .request = &job->mend,
+                      .request = order->request,
                       .stage_start = now_nanos(),
                       .pagemap = -1,
                       .memory = -1};
   bool goes_on = false;
   int fault = enter(&mend, VAS_MEND_CHECK);
-  int error = check(&mend, job);
+  int error = check(&mend, order);
 
   if (error >= 0)
     error = fault;
@@ -536,7 +537,7 @@ void mend_run(struct instance *instance, struct freeze_job *job) {
   enter(&mend, 0);
   if (mend.freezing.tasks != NULL) {
     thaw_instance(instance, &mend.freezing); /* it is paused: this only puts registers */
-    goes_on = !job->mend.stays && (error >= 0 || stage == VAS_MEND_CHECK);
+    goes_on = !order->request->stays && (error >= 0 || stage == VAS_MEND_CHECK);
     instance->broken = error < 0 && stage != VAS_MEND_CHECK;
   }
   mend.result.frozen_nanos = now_nanos() - instance->held_since;
@@ -544,8 +545,8 @@ void mend_run(struct instance *instance, struct freeze_job *job) {
     resume_instance(instance);
   else if (mend.freezing.tasks != NULL)
     keep_paused(instance, 0);
-  answer(&job->header, error < 0 ? error : 0, error < 0 ? stage : 0, &mend.result, sizeof(mend.result), -1);
-  for (uint32_t i = 0; i < job->mend.file_count && i < FILES_MAX; i++)
+  tell(context, error < 0 ? error : 0, error < 0 ? stage : 0, &mend.result);
+  for (uint32_t i = 0; i < mend.request->file_count && i < FILES_MAX; i++)
     if (mend.files[i].map != NULL)
       munmap((void *)(uintptr_t)mend.files[i].map, mend.files[i].size);
   if (mend.table != NULL)
@@ -554,5 +555,17 @@ void mend_run(struct instance *instance, struct freeze_job *job) {
     munmap(mend.buffer, CHUNK);
   close_fd(&mend.pagemap);
   close_fd(&mend.memory);
+}
+
+static void tell_mended(void *context, int error, uint32_t stage, const struct vas_mended *result) {
+  const struct freeze_job *job = context;
+
+  answer(&job->header, error, stage, result, sizeof(*result), -1);
+}
+
+void mend_run(struct instance *instance, struct freeze_job *job) {
+  const struct mend_order order = {&job->mend, job->fds, job->fd_count};
+
+  mend_do(instance, &order, tell_mended, job);
   freeze_job_free(job);
 }

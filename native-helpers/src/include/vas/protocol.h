@@ -10,7 +10,7 @@
 
 #include <stdint.h>
 
-#define VAS_PROTOCOL_VERSION 6u
+#define VAS_PROTOCOL_VERSION 7u
 #define VAS_MESSAGE_MAX 65536
 #define VAS_MESSAGE_FDS_MAX 240
 
@@ -34,6 +34,7 @@ enum vas_message_type {
   VAS_MEND = 15,    /* body: vas_mend; descriptors: table, then the files that runs name; a paused instance goes back */
   VAS_REPLACE = 16, /* descriptor: the program of another keeper, which takes over and answers. VAS_HELLO and this one never change */
   VAS_SUCCEED = 17, /* body: vas_rename; instance header.subject goes on when that one has ended and nobody is connected; 0: no */
+  VAS_ROLLBACK = 18, /* body: vas_rollback, vas_param[freeze.param_count]; descriptors: as of VAS_FREEZE, then as of VAS_MEND */
   VAS_EXITED = 64,  /* event, not asked for; body: vas_exited */
 };
 
@@ -311,6 +312,74 @@ struct vas_mended {
   int64_t failed_result; /* of the program's operation that failed */
   uint32_t failed_step;
   uint32_t reserved;
+};
+
+/* ---- rollback: a freeze that goes on to a mend if the instance is found as it was known ---- */
+
+struct vas_rollback {
+  struct vas_freeze freeze; /* VAS_FREEZE_RECORD_ONLY | VAS_FREEZE_KEEP */
+  struct vas_mend mend;
+  uint32_t table;       /* which descriptor is the mend's table; its files follow */
+  uint32_t first_known; /* where in the table the vas_known is */
+};
+
+/* The answer's body. */
+struct vas_rolled_back {
+  struct vas_frozen frozen;
+  struct vas_mended mended;
+  uint32_t was_known; /* 1: status and stage are the mend's; 0: they are the freeze's, which has kept it paused if it was done */
+  uint32_t reserved;
+};
+
+/*
+ * What is known of an instance: what its record says as long as nothing changes, entry by entry, and what is looked up besides.
+ * Behind it entry_count times a vas_known_entry with its pieces, then fact_count times a vas_known_fact.
+ */
+struct vas_known {
+  uint32_t length; /* of all, bytes */
+  uint32_t entry_count;
+  uint32_t fact_count;
+  uint32_t reserved;
+};
+
+/* The next entry of the record has these, and a payload that its pieces match from begin to end. */
+struct vas_known_entry {
+  uint32_t type;
+  int32_t pid;
+  int32_t tid;
+  uint32_t index;
+  uint32_t piece_count;
+  uint32_t reserved;
+};
+
+enum vas_known_kind {
+  VAS_KNOWN_BYTES = 0, /* these: length bytes behind the piece, padded to a multiple of 8 */
+  VAS_KNOWN_ANY = 1,   /* length bytes, whatever they are */
+  VAS_KNOWN_WORD = 2,  /* all up to the next blank, end of line or the payload's end; length is 0 */
+  VAS_KNOWN_LINES = 3, /* all up to the end of the length-th line from here */
+  VAS_KNOWN_CLEAR = 4, /* a u64 that has none of the bits of the u64 behind the piece; length is 8 */
+};
+
+struct vas_known_piece {
+  uint32_t kind; /* enum vas_known_kind */
+  uint32_t length;
+};
+
+enum vas_known_fact_kind {
+  VAS_KNOWN_FILE = 0, /* what lstat() says: device, inode, size and time of the last change */
+  VAS_KNOWN_LINK = 1, /* what readlink() says */
+};
+
+/* Behind it the path, and of a link that is there its text; each of them NUL-terminated, both padded to a multiple of 8. */
+struct vas_known_fact {
+  uint32_t kind;   /* enum vas_known_fact_kind */
+  uint32_t length; /* of what is behind it, bytes */
+  uint32_t is_there;
+  uint32_t ctime_nanos;
+  uint64_t device; /* st_dev */
+  uint64_t inode;
+  uint64_t size;
+  int64_t ctime_seconds;
 };
 
 /* ---- the plan: what to record ---- */

@@ -98,6 +98,7 @@ public final class LocalEngine implements Engine {
   private final SnapshotStore store;
   private final Snapshots snapshots;
   private final Checkpointer checkpointer;
+  private final InPlaceRollback inPlace;
   private final Rollbacks rollbacks;
   private final CompiledSnapshots compiled;
   private final Timelines timelines;
@@ -163,8 +164,8 @@ public final class LocalEngine implements Engine {
     checkpointer = new Checkpointer(store.device(RegionKind.HUGE), store.device(RegionKind.SMALL));
     snapshots = new Snapshots(store, checkpointer);
     compiled = new CompiledSnapshots(store);
-    rollbacks =
-        new Rollbacks(instances, snapshots, compiled, origins, new InPlaceRollback(checkpointer));
+    inPlace = new InPlaceRollback(checkpointer);
+    rollbacks = new Rollbacks(instances, snapshots, compiled, origins, inPlace);
     timelines = new Timelines(store, instances, snapshots::position);
     archives = new Archives(store, timelines);
     recover();
@@ -924,6 +925,7 @@ public final class LocalEngine implements Engine {
         }
         origins.close();
       } finally {
+        inPlace.close();
         checkpointer.close();
         counters.close();
       }

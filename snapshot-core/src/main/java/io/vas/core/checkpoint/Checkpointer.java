@@ -11,7 +11,9 @@ import io.vas.core.keeper.FreezeMode;
 import io.vas.core.keeper.FreezeReply;
 import io.vas.core.keeper.FreezeRequest;
 import io.vas.core.keeper.FreezeStage;
+import io.vas.core.keeper.MendRequest;
 import io.vas.core.keeper.Params;
+import io.vas.core.keeper.RollbackReply;
 import io.vas.core.linux.DeviceNumber;
 import io.vas.core.linux.Errno;
 import io.vas.core.linux.Fd;
@@ -31,6 +33,8 @@ import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
 import java.util.Optional;
+import java.util.function.Function;
+import java.util.function.Supplier;
 import java.util.function.UnaryOperator;
 import java.util.stream.Stream;
 
@@ -261,11 +265,41 @@ public final class Checkpointer implements AutoCloseable {
       final Optional<Fd> layer,
       final List<Fd> layers,
       final Duration deadline) {
-    return inspect(instance, comparingPlan, layer, layers, deadline);
+    return inspect(
+        instance, comparingPlan, layer, layers, deadline, request -> freezeOnly(instance, request));
   }
 
   /**
-   * The same after {@link PlanOutdatedException}.
+   * The same, but if the instance is found as it was known, it is put back at once.
+   *
+   * @param instance which one.
+   * @param layer as for {@link #inspect}.
+   * @param layers as for {@link #inspect}.
+   * @param deadline as for {@link #inspect}.
+   * @param mend what it is to be then, and what it is known to be.
+   * @param table a file that the mend's has been written to.
+   * @return what was found, to be closed, and done.
+   * @throws io.vas.core.keeper.MendException if it was found so, but could not be put back.
+   * @throws VasException if it fails otherwise.
+   */
+  public Inspection inspectAndMend(
+      final Subject instance,
+      final Optional<Fd> layer,
+      final List<Fd> layers,
+      final Duration deadline,
+      final MendRequest mend,
+      final Fd table) {
+    return inspect(
+        instance,
+        comparingPlan,
+        layer,
+        layers,
+        deadline,
+        request -> explaining(instance, () -> instance.keeper().rollBack(request, mend, table)));
+  }
+
+  /**
+   * The same as {@link #inspect} after {@link PlanOutdatedException}.
    *
    * @param instance which one.
    * @param layer what its own layer of files is compared with; empty: with one that holds nothing.
@@ -281,8 +315,13 @@ public final class Checkpointer implements AutoCloseable {
       final Duration deadline) {
     final Path process = Path.of("/proc", Integer.toString(instance.pid()));
     try (Plan own = comparingPlan(new PlanBuilder(process))) {
-      return inspect(instance, own, layer, layers, deadline);
+      return inspect(
+          instance, own, layer, layers, deadline, request -> freezeOnly(instance, request));
     }
+  }
+
+  private static RollbackReply freezeOnly(final Subject instance, final FreezeRequest request) {
+    return new RollbackReply(freeze(instance, request), Optional.empty());
   }
 
   private Inspection inspect(
@@ -290,7 +329,8 @@ public final class Checkpointer implements AutoCloseable {
       final Plan by,
       final Optional<Fd> layer,
       final List<Fd> layers,
-      final Duration deadline) {
+      final Duration deadline,
+      final Function<FreezeRequest, RollbackReply> ask) {
     final Fd noRegion = by.file(); // nothing is written to it
     final RecordFile file = recordFiles.take();
     try {
@@ -304,15 +344,21 @@ public final class Checkpointer implements AutoCloseable {
       } else {
         params.immediate(PlanBuilder.LAYER, -1);
       }
-      final FreezeReply reply =
-          freeze(
-              instance,
+      final RollbackReply reply =
+          ask.apply(
               new FreezeRequest(instance.id(), by.file(), file.fd(), noRegion, noRegion, deadline)
                   .recordsOnly()
                   .keeps()
                   .params(params));
-      file.written(reply.recordLength());
-      return new Inspection(instance, layers, by, file, reply.tracked());
+      file.written(reply.frozen().recordLength());
+      return new Inspection(
+          instance,
+          layers,
+          by,
+          by == comparingPlan,
+          file,
+          reply.frozen().tracked(),
+          reply.mended());
     } catch (final RuntimeException e) {
       file.close();
       throw e;
@@ -342,8 +388,13 @@ public final class Checkpointer implements AutoCloseable {
   }
 
   private static FreezeReply freeze(final Subject instance, final FreezeRequest request) {
+    return explaining(instance, () -> instance.keeper().freeze(request));
+  }
+
+  /** What a freeze says that failed, in the words of a user. */
+  private static <T> T explaining(final Subject instance, final Supplier<T> freeze) {
     try {
-      return instance.keeper().freeze(request);
+      return freeze.get();
     } catch (final FreezeException e) {
       if (e.stage() == FreezeStage.SEIZE && e.number() == Errno.EBUSY.number()) {
         throw new UnsupportedException(

@@ -3,6 +3,7 @@ package io.vas.core.checkpoint;
 import io.vas.core.UnsupportedException;
 import io.vas.core.checkpoint.RecordFiles.RecordFile;
 import io.vas.core.image.Image;
+import io.vas.core.keeper.MendReply;
 import io.vas.core.linux.Fd;
 import io.vas.core.linux.ProcStat;
 import io.vas.core.linux.Signals;
@@ -16,7 +17,6 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import org.agrona.DirectBuffer;
-import org.agrona.concurrent.UnsafeBuffer;
 
 /**
  * What an instance was found to be at a moment, without its pages and files. Not thread-safe, and
@@ -27,7 +27,9 @@ public final class Inspection implements AutoCloseable {
   private final List<Fd> layers;
   private final Plan plan;
   private final RecordFile file;
+  private final boolean isByCommonPlan;
   private final boolean isTracked;
+  private final Optional<MendReply> mended;
   private final HostFacts host = new HostFacts();
   private InstanceRecord record;
 
@@ -37,33 +39,26 @@ public final class Inspection implements AutoCloseable {
    * @param instance of which.
    * @param layers its layers, as far as they are known, the uppermost first.
    * @param plan by which the record was made.
+   * @param isByCommonPlan whether that is the plan of all instances.
    * @param file the record, which is closed with this.
    * @param isTracked whether the keeper tracks its writes.
+   * @param mended what was done to it at once.
    */
   Inspection(
       final Subject instance,
       final List<Fd> layers,
       final Plan plan,
+      final boolean isByCommonPlan,
       final RecordFile file,
-      final boolean isTracked) {
+      final boolean isTracked,
+      final Optional<MendReply> mended) {
     this.instance = instance;
     this.layers = layers;
     this.plan = plan;
+    this.isByCommonPlan = isByCommonPlan;
     this.file = file;
     this.isTracked = isTracked;
-  }
-
-  /** What was found before, as far as it says whether it is so again. */
-  public static final class Known {
-    private final Plan plan;
-    private final byte[] bytes;
-    private final HostFacts host;
-
-    private Known(final Plan plan, final byte[] bytes, final HostFacts host) {
-      this.plan = plan;
-      this.bytes = bytes;
-      this.host = host;
-    }
+    this.mended = mended;
   }
 
   /**
@@ -135,48 +130,28 @@ public final class Inspection implements AutoCloseable {
   }
 
   /**
-   * Keep what was found, once it has been interpreted.
+   * What was found, once it has been interpreted: whoever is found so again would be interpreted as
+   * the same but for the registers and what goes on counting, such as processor time, as long as
+   * the instance's origin and layers stay the same.
    *
-   * @param mostBytes a longer record is not kept.
-   * @return a copy; empty if it is too long.
+   * @param mostBytes of a longer record it is not said.
+   * @return a struct vas_known; empty if it is not said or can't be told.
    */
-  public Optional<Known> remember(final int mostBytes) {
-    return remember(mostBytes, host);
+  public Optional<DirectBuffer> known(final int mostBytes) {
+    return isByCommonPlan && host.isComplete() && file.length() <= mostBytes
+        ? Optional.of(
+            KnownRecord.of(
+                plan, instance.log(), file.memory().buffer(0, (int) file.length()), host))
+        : Optional.empty();
   }
 
   /**
-   * Keep what was found in place of what is like it: what goes on counting may not have since.
+   * What was done to it at once, since it was found as it was known. Then it stands still no more.
    *
-   * @param earlier which {@link #isLike} has found to be.
-   * @param mostBytes a longer record is not kept.
-   * @return a copy; empty if it is too long.
+   * @return empty if nothing was done.
    */
-  public Optional<Known> rememberInsteadOf(final Known earlier, final int mostBytes) {
-    return remember(mostBytes, earlier.host);
-  }
-
-  private Optional<Known> remember(final int mostBytes, final HostFacts facts) {
-    if (file.length() > mostBytes) {
-      return Optional.empty();
-    }
-    final byte[] copy = new byte[(int) file.length()];
-    file.memory().buffer().getBytes(0, copy);
-    return Optional.of(new Known(plan, copy, facts));
-  }
-
-  /**
-   * Whether all is as it was then, but for the registers and what goes on counting, such as
-   * processor time.
-   *
-   * @param earlier of the same instance, whose origin and layers have stayed the same.
-   * @return true if it would be interpreted as that was.
-   */
-  public boolean isLike(final Known earlier) {
-    final DirectBuffer before = new UnsafeBuffer(earlier.bytes);
-    return plan == earlier.plan
-        && new RecordComparison(plan, instance.log())
-            .isLike(before, file.memory().buffer(0, (int) file.length()))
-        && earlier.host.stillHold();
+  public Optional<MendReply> mended() {
+    return mended;
   }
 
   private InstanceRecord record() {

@@ -2,6 +2,8 @@ package io.vas.core.keeper;
 
 import io.vas.core.linux.Fd;
 import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
 
 /** What the keeper is to know to freeze and record an instance. */
 public final class FreezeRequest {
@@ -141,5 +143,17 @@ public final class FreezeRequest {
   public FreezeRequest keeps() {
     flags |= KeeperProtocolDescriptor.FREEZE_KEEP;
     return this;
+  }
+
+  List<Param> params() {
+    return params == null ? List.of() : params.list();
+  }
+
+  List<Fd> descriptors() {
+    final List<Fd> descriptors = new ArrayList<>(List.of(plan, record, hugeRegion, smallRegion));
+    if (params != null) {
+      descriptors.addAll(params.attached());
+    }
+    return descriptors;
   }
 }

@@ -81,6 +81,16 @@ import static io.vas.core.keeper.KeeperProtocolDescriptor.RENAME_ID_OFFSET;
 import static io.vas.core.keeper.KeeperProtocolDescriptor.RENAME_LENGTH;
 import static io.vas.core.keeper.KeeperProtocolDescriptor.REPLACE;
 import static io.vas.core.keeper.KeeperProtocolDescriptor.RESUME;
+import static io.vas.core.keeper.KeeperProtocolDescriptor.ROLLBACK;
+import static io.vas.core.keeper.KeeperProtocolDescriptor.ROLLBACK_FIRST_KNOWN_OFFSET;
+import static io.vas.core.keeper.KeeperProtocolDescriptor.ROLLBACK_FREEZE_OFFSET;
+import static io.vas.core.keeper.KeeperProtocolDescriptor.ROLLBACK_LENGTH;
+import static io.vas.core.keeper.KeeperProtocolDescriptor.ROLLBACK_MEND_OFFSET;
+import static io.vas.core.keeper.KeeperProtocolDescriptor.ROLLBACK_TABLE_OFFSET;
+import static io.vas.core.keeper.KeeperProtocolDescriptor.ROLLED_BACK_FROZEN_OFFSET;
+import static io.vas.core.keeper.KeeperProtocolDescriptor.ROLLED_BACK_LENGTH;
+import static io.vas.core.keeper.KeeperProtocolDescriptor.ROLLED_BACK_MENDED_OFFSET;
+import static io.vas.core.keeper.KeeperProtocolDescriptor.ROLLED_BACK_WAS_KNOWN_OFFSET;
 import static io.vas.core.keeper.KeeperProtocolDescriptor.SHUTDOWN;
 import static io.vas.core.keeper.KeeperProtocolDescriptor.SIGNAL;
 import static io.vas.core.keeper.KeeperProtocolDescriptor.SIGNAL_LENGTH;
@@ -121,7 +131,6 @@ import io.vas.core.UnsupportedException;
 import io.vas.core.VasException;
 import io.vas.core.linux.Errno;
 import io.vas.core.linux.Fd;
-import io.vas.core.linux.FileIo;
 import io.vas.core.linux.LinuxException;
 import io.vas.core.linux.MemFd;
 import io.vas.core.linux.OpenFlags;
@@ -139,6 +148,7 @@ import java.util.ArrayList;
 import java.util.EnumMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ExecutionException;
@@ -555,72 +565,79 @@ public final class Keeper implements AutoCloseable {
    * @throws NotFoundException if the instance has ended.
    */
   public FreezeReply freeze(final FreezeRequest request) {
-    final List<Param> params = request.params == null ? List.of() : request.params.list();
     final UnsafeBuffer body =
-        new UnsafeBuffer(new byte[FREEZE_LENGTH + params.size() * PARAM_LENGTH]);
-    body.putLong(FREEZE_DEADLINE_MICROS_OFFSET, micros(request.deadline), LITTLE_ENDIAN);
-    body.putLong(FREEZE_BASE_OFFSET, request.base, LITTLE_ENDIAN);
-    body.putInt(FREEZE_PARAM_COUNT_OFFSET, params.size(), LITTLE_ENDIAN);
-    body.putInt(FREEZE_FAULT_STAGE_OFFSET, request.faultStage, LITTLE_ENDIAN);
-    body.putInt(FREEZE_FAULT_OFFSET, request.fault, LITTLE_ENDIAN);
-    body.putInt(FREEZE_THREADS_OFFSET, request.threads, LITTLE_ENDIAN);
-    body.putInt(FREEZE_FLAGS_OFFSET, request.flags, LITTLE_ENDIAN);
-    body.putInt(FREEZE_MODE_OFFSET, request.mode.number(), LITTLE_ENDIAN);
-    encode(params, body, FREEZE_LENGTH);
-    final List<Fd> descriptors = new ArrayList<>();
-    descriptors.addAll(
-        List.of(request.plan, request.record, request.hugeRegion, request.smallRegion));
-    if (request.params != null) {
-      descriptors.addAll(request.params.attached());
-    }
-    final Answer answer = ask(FREEZE, request.instance, body, descriptors, request.deadline);
+        new UnsafeBuffer(new byte[FREEZE_LENGTH + request.params().size() * PARAM_LENGTH]);
+    encode(request, body, 0);
+    encode(request.params(), body, FREEZE_LENGTH);
+    final Answer answer =
+        ask(FREEZE, request.instance, body, request.descriptors(), request.deadline);
     if (answer.status != 0) {
-      final FreezeStage stage = FreezeStage.of(answer.stage);
-      final int number = -answer.status;
-      if (number == Errno.ETIMEDOUT.number()) {
-        throw new DeadlineException(
-            "the instance was let go on: it was frozen for longer than "
-                + request.deadline.toMillis()
-                + " ms ("
-                + stage
-                + ")");
-      }
-      if (number == Errno.ESRCH.number()) {
-        throw new NotFoundException("the instance has ended");
-      }
-      throw new FreezeException(
-          "the instance could not be frozen (" + stage + "): " + Errno.describe(number),
-          number,
-          stage,
-          answer.body.capacity() < FROZEN_LENGTH
-              ? 0
-              : answer.body.getInt(FROZEN_FAILED_TID_OFFSET, LITTLE_ENDIAN));
+      throw freezeFailure(request, answer);
     }
-    final UnsafeBuffer reply = answer.body;
+    return frozen(answer.body, 0);
+  }
+
+  private static void encode(
+      final FreezeRequest request, final UnsafeBuffer body, final int start) {
+    body.putLong(start + FREEZE_DEADLINE_MICROS_OFFSET, micros(request.deadline), LITTLE_ENDIAN);
+    body.putLong(start + FREEZE_BASE_OFFSET, request.base, LITTLE_ENDIAN);
+    body.putInt(start + FREEZE_PARAM_COUNT_OFFSET, request.params().size(), LITTLE_ENDIAN);
+    body.putInt(start + FREEZE_FAULT_STAGE_OFFSET, request.faultStage, LITTLE_ENDIAN);
+    body.putInt(start + FREEZE_FAULT_OFFSET, request.fault, LITTLE_ENDIAN);
+    body.putInt(start + FREEZE_THREADS_OFFSET, request.threads, LITTLE_ENDIAN);
+    body.putInt(start + FREEZE_FLAGS_OFFSET, request.flags, LITTLE_ENDIAN);
+    body.putInt(start + FREEZE_MODE_OFFSET, request.mode.number(), LITTLE_ENDIAN);
+  }
+
+  private static VasException freezeFailure(final FreezeRequest request, final Answer answer) {
+    final FreezeStage stage = FreezeStage.of(answer.stage);
+    final int number = -answer.status;
+    if (number == Errno.ETIMEDOUT.number()) {
+      return new DeadlineException(
+          "the instance was let go on: it was frozen for longer than "
+              + request.deadline.toMillis()
+              + " ms ("
+              + stage
+              + ")");
+    }
+    if (number == Errno.ESRCH.number()) {
+      return new NotFoundException("the instance has ended");
+    }
+    return new FreezeException(
+        "the instance could not be frozen (" + stage + "): " + Errno.describe(number),
+        number,
+        stage,
+        answer.body.capacity() < FROZEN_LENGTH
+            ? 0
+            : answer.body.getInt(FROZEN_FAILED_TID_OFFSET, LITTLE_ENDIAN));
+  }
+
+  private static FreezeReply frozen(final UnsafeBuffer reply, final int start) {
     final Map<FreezeStage, Long> stages = new EnumMap<>(FreezeStage.class);
     for (final FreezeStage stage : FreezeStage.values()) {
       stages.put(
           stage,
-          reply.getLong(FROZEN_STAGE_NANOS_OFFSET + stage.number() * Long.BYTES, LITTLE_ENDIAN));
+          reply.getLong(
+              start + FROZEN_STAGE_NANOS_OFFSET + stage.number() * Long.BYTES, LITTLE_ENDIAN));
     }
     final List<Long> rounds = new ArrayList<>();
-    for (int i = 0; i < reply.getInt(FROZEN_ROUNDS_OFFSET, LITTLE_ENDIAN); i++) {
-      rounds.add(reply.getLong(FROZEN_ROUND_PAGES_OFFSET + i * Long.BYTES, LITTLE_ENDIAN));
+    for (int i = 0; i < reply.getInt(start + FROZEN_ROUNDS_OFFSET, LITTLE_ENDIAN); i++) {
+      rounds.add(reply.getLong(start + FROZEN_ROUND_PAGES_OFFSET + i * Long.BYTES, LITTLE_ENDIAN));
     }
     return new FreezeReply(
-        reply.getLong(FROZEN_RECORD_LENGTH_OFFSET, LITTLE_ENDIAN),
-        reply.getLong(FROZEN_FROZEN_NANOS_OFFSET, LITTLE_ENDIAN),
-        reply.getLong(FROZEN_TOTAL_NANOS_OFFSET, LITTLE_ENDIAN),
-        reply.getLong(FROZEN_PAGES_OFFSET, LITTLE_ENDIAN),
+        reply.getLong(start + FROZEN_RECORD_LENGTH_OFFSET, LITTLE_ENDIAN),
+        reply.getLong(start + FROZEN_FROZEN_NANOS_OFFSET, LITTLE_ENDIAN),
+        reply.getLong(start + FROZEN_TOTAL_NANOS_OFFSET, LITTLE_ENDIAN),
+        reply.getLong(start + FROZEN_PAGES_OFFSET, LITTLE_ENDIAN),
         stages,
-        reply.getLong(FROZEN_FROZEN_PAGES_OFFSET, LITTLE_ENDIAN),
-        reply.getLong(FROZEN_OBJECT_PAGES_OFFSET, LITTLE_ENDIAN),
-        reply.getLong(FROZEN_OTHER_NANOS_OFFSET, LITTLE_ENDIAN),
-        reply.getInt(FROZEN_ATTEMPTS_OFFSET, LITTLE_ENDIAN),
+        reply.getLong(start + FROZEN_FROZEN_PAGES_OFFSET, LITTLE_ENDIAN),
+        reply.getLong(start + FROZEN_OBJECT_PAGES_OFFSET, LITTLE_ENDIAN),
+        reply.getLong(start + FROZEN_OTHER_NANOS_OFFSET, LITTLE_ENDIAN),
+        reply.getInt(start + FROZEN_ATTEMPTS_OFFSET, LITTLE_ENDIAN),
         rounds,
-        reply.getInt(FROZEN_TRACKED_OFFSET, LITTLE_ENDIAN) != 0,
-        reply.getLong(FROZEN_CUT_OFFSET, LITTLE_ENDIAN),
-        reply.getLong(FROZEN_BASE_OFFSET, LITTLE_ENDIAN));
+        reply.getInt(start + FROZEN_TRACKED_OFFSET, LITTLE_ENDIAN) != 0,
+        reply.getLong(start + FROZEN_CUT_OFFSET, LITTLE_ENDIAN),
+        reply.getLong(start + FROZEN_BASE_OFFSET, LITTLE_ENDIAN));
   }
 
   /**
@@ -686,22 +703,9 @@ public final class Keeper implements AutoCloseable {
    */
   public MendReply mend(final MendRequest request) {
     final UnsafeBuffer body = new UnsafeBuffer(new byte[MEND_LENGTH]);
-    body.putInt(MEND_FIRST_TASK_OFFSET, request.taskOffset, LITTLE_ENDIAN);
-    body.putInt(MEND_TASK_COUNT_OFFSET, request.taskCount, LITTLE_ENDIAN);
-    body.putInt(MEND_FIRST_RUN_OFFSET, request.runOffset, LITTLE_ENDIAN);
-    body.putInt(MEND_RUN_COUNT_OFFSET, request.runCount, LITTLE_ENDIAN);
-    body.putInt(MEND_PROGRAM_OFFSET_OFFSET, request.programOffset, LITTLE_ENDIAN);
-    body.putInt(MEND_FAULT_STAGE_OFFSET, request.faultStage, LITTLE_ENDIAN);
-    body.putLong(MEND_AREA_OFFSET, request.area, LITTLE_ENDIAN);
-    body.putInt(MEND_STAYS_OFFSET, request.stays ? 1 : 0, LITTLE_ENDIAN);
-    body.putInt(MEND_FILE_COUNT_OFFSET, request.files.size(), LITTLE_ENDIAN);
-    body.putInt(MEND_FIRST_END_OFFSET, request.endOffset, LITTLE_ENDIAN);
-    body.putInt(MEND_END_COUNT_OFFSET, request.endCount, LITTLE_ENDIAN);
-    try (Fd table = MemFd.create("vas-mend", request.length(), 0)) {
-      final ByteBuffer bytes = ByteBuffer.allocateDirect(request.length());
-      request.table.getBytes(0, bytes, request.length());
-      bytes.flip();
-      FileIo.pwrite(table, bytes, 0);
+    encode(request, body, 0);
+    try (Fd table = MemFd.create("vas-mend", 0, 0)) {
+      request.writeTo(table);
       final List<Fd> descriptors = new ArrayList<>();
       descriptors.add(table);
       descriptors.addAll(request.files);
@@ -710,17 +714,74 @@ public final class Keeper implements AutoCloseable {
         throw new NotFoundException("the instance has ended");
       }
       if (answer.status != 0) {
-        throw mendFailure(request, answer);
+        throw mendFailure(request, answer, 0);
       }
-      return mended(answer.body);
+      return mended(answer.body, 0);
     }
   }
 
-  private static MendException mendFailure(final MendRequest request, final Answer answer) {
+  /**
+   * Freeze an instance and record it, and put it back at once if it is found as it was known.
+   * Otherwise it stands still, as the freeze is to keep it.
+   *
+   * @param freeze which, and what is recorded.
+   * @param mend what it is to be, and what it is known to be.
+   * @param table a file that the mend's has been {@link MendRequest#writeTo written} to.
+   * @return what was found, and done.
+   * @throws FreezeException if it could not be frozen; the instance goes on.
+   * @throws DeadlineException if that took too long; the instance goes on.
+   * @throws MendException if it could not be put back; it says whether something was changed.
+   * @throws NotFoundException if the instance has ended.
+   */
+  public RollbackReply rollBack(
+      final FreezeRequest freeze, final MendRequest mend, final Fd table) {
+    final List<Fd> descriptors = new ArrayList<>(freeze.descriptors());
+    final UnsafeBuffer body =
+        new UnsafeBuffer(new byte[ROLLBACK_LENGTH + freeze.params().size() * PARAM_LENGTH]);
+    encode(freeze, body, ROLLBACK_FREEZE_OFFSET);
+    encode(mend, body, ROLLBACK_MEND_OFFSET);
+    body.putInt(ROLLBACK_TABLE_OFFSET, descriptors.size(), LITTLE_ENDIAN);
+    body.putInt(ROLLBACK_FIRST_KNOWN_OFFSET, mend.knownOffset, LITTLE_ENDIAN);
+    encode(freeze.params(), body, ROLLBACK_LENGTH);
+    descriptors.add(table);
+    descriptors.addAll(mend.files);
+    final Answer answer = ask(ROLLBACK, freeze.instance, body, descriptors, freeze.deadline);
+    final boolean wasKnown =
+        answer.body.capacity() == ROLLED_BACK_LENGTH
+            && answer.body.getInt(ROLLED_BACK_WAS_KNOWN_OFFSET, LITTLE_ENDIAN) != 0;
+    if (answer.status == -Errno.ESRCH.number()) {
+      throw new NotFoundException("the instance has ended");
+    }
+    if (answer.status != 0) {
+      throw wasKnown
+          ? mendFailure(mend, answer, ROLLED_BACK_MENDED_OFFSET)
+          : freezeFailure(freeze, answer);
+    }
+    return new RollbackReply(
+        frozen(answer.body, ROLLED_BACK_FROZEN_OFFSET),
+        wasKnown ? Optional.of(mended(answer.body, ROLLED_BACK_MENDED_OFFSET)) : Optional.empty());
+  }
+
+  private static void encode(final MendRequest request, final UnsafeBuffer body, final int start) {
+    body.putInt(start + MEND_FIRST_TASK_OFFSET, request.taskOffset, LITTLE_ENDIAN);
+    body.putInt(start + MEND_TASK_COUNT_OFFSET, request.taskCount, LITTLE_ENDIAN);
+    body.putInt(start + MEND_FIRST_RUN_OFFSET, request.runOffset, LITTLE_ENDIAN);
+    body.putInt(start + MEND_RUN_COUNT_OFFSET, request.runCount, LITTLE_ENDIAN);
+    body.putInt(start + MEND_PROGRAM_OFFSET_OFFSET, request.programOffset, LITTLE_ENDIAN);
+    body.putInt(start + MEND_FAULT_STAGE_OFFSET, request.faultStage, LITTLE_ENDIAN);
+    body.putLong(start + MEND_AREA_OFFSET, request.area, LITTLE_ENDIAN);
+    body.putInt(start + MEND_STAYS_OFFSET, request.stays ? 1 : 0, LITTLE_ENDIAN);
+    body.putInt(start + MEND_FILE_COUNT_OFFSET, request.files.size(), LITTLE_ENDIAN);
+    body.putInt(start + MEND_FIRST_END_OFFSET, request.endOffset, LITTLE_ENDIAN);
+    body.putInt(start + MEND_END_COUNT_OFFSET, request.endCount, LITTLE_ENDIAN);
+  }
+
+  private static MendException mendFailure(
+      final MendRequest request, final Answer answer, final int start) {
     final MendStage stage = MendStage.of(answer.stage);
     final int number = -answer.status;
-    final int step = answer.body.getInt(MENDED_FAILED_STEP_OFFSET, LITTLE_ENDIAN);
-    final long result = answer.body.getLong(MENDED_FAILED_RESULT_OFFSET, LITTLE_ENDIAN);
+    final int step = answer.body.getInt(start + MENDED_FAILED_STEP_OFFSET, LITTLE_ENDIAN);
+    final long result = answer.body.getLong(start + MENDED_FAILED_RESULT_OFFSET, LITTLE_ENDIAN);
     final String reason =
         request
             .program
@@ -731,16 +792,17 @@ public final class Keeper implements AutoCloseable {
         "it could not be put back in place (" + stage + "): " + reason, number, stage);
   }
 
-  private static MendReply mended(final UnsafeBuffer body) {
+  private static MendReply mended(final UnsafeBuffer body, final int start) {
     final Map<MendStage, Long> stages = new EnumMap<>(MendStage.class);
     for (final MendStage stage : MendStage.values()) {
       stages.put(
           stage,
-          body.getLong(MENDED_STAGE_NANOS_OFFSET + stage.number() * Long.BYTES, LITTLE_ENDIAN));
+          body.getLong(
+              start + MENDED_STAGE_NANOS_OFFSET + stage.number() * Long.BYTES, LITTLE_ENDIAN));
     }
     return new MendReply(
-        body.getLong(MENDED_PAGES_OFFSET, LITTLE_ENDIAN),
-        body.getLong(MENDED_FROZEN_NANOS_OFFSET, LITTLE_ENDIAN),
+        body.getLong(start + MENDED_PAGES_OFFSET, LITTLE_ENDIAN),
+        body.getLong(start + MENDED_FROZEN_NANOS_OFFSET, LITTLE_ENDIAN),
         stages);
   }
 

@@ -184,7 +184,7 @@ package io.vas.core.keeper;
  */
 public final class KeeperProtocolDescriptor {
   /** See protocol.h. */
-  public static final int PROTOCOL_VERSION = 6;
+  public static final int PROTOCOL_VERSION = 7;
 
   /** See protocol.h. */
   public static final int MESSAGE_MAX = 65536;
@@ -257,6 +257,12 @@ public final class KeeperProtocolDescriptor {
    * connected; 0: no.
    */
   public static final int SUCCEED = 17;
+
+  /**
+   * Body: vas_rollback, vas_param[freeze.param_count]; descriptors: as of {@link #FREEZE}, then as
+   * of {@link #MEND}.
+   */
+  public static final int ROLLBACK = 18;
 
   /** Event, not asked for; body: vas_exited. */
   public static final int EXITED = 64;
@@ -878,6 +884,41 @@ public final class KeeperProtocolDescriptor {
 
   /** Bytes of a struct vas_frozen. */
   public static final int FROZEN_LENGTH = FROZEN_BASE_OFFSET + Long.BYTES;
+
+  // ---- struct vas_rollback: ---- a freeze that goes on to a mend ----
+
+  /** A struct vas_freeze, which is to keep it and to copy no pages. */
+  public static final int ROLLBACK_FREEZE_OFFSET = 0;
+
+  /** A struct vas_mend. */
+  public static final int ROLLBACK_MEND_OFFSET = ROLLBACK_FREEZE_OFFSET + FREEZE_LENGTH;
+
+  /** u32: which descriptor is the mend's table; its files follow. */
+  public static final int ROLLBACK_TABLE_OFFSET = ROLLBACK_MEND_OFFSET + MEND_LENGTH;
+
+  /** u32: where in the table the struct vas_known is, see {@link KnownDescriptor}. */
+  public static final int ROLLBACK_FIRST_KNOWN_OFFSET = ROLLBACK_TABLE_OFFSET + Integer.BYTES;
+
+  /** Bytes of a struct vas_rollback. */
+  public static final int ROLLBACK_LENGTH = ROLLBACK_FIRST_KNOWN_OFFSET + Integer.BYTES;
+
+  // ---- struct vas_rolled_back
+
+  /** A struct vas_frozen. */
+  public static final int ROLLED_BACK_FROZEN_OFFSET = 0;
+
+  /** A struct vas_mended. */
+  public static final int ROLLED_BACK_MENDED_OFFSET = ROLLED_BACK_FROZEN_OFFSET + FROZEN_LENGTH;
+
+  /** u32: 1: status and stage are the mend's; 0: they are the freeze's. */
+  public static final int ROLLED_BACK_WAS_KNOWN_OFFSET = ROLLED_BACK_MENDED_OFFSET + MENDED_LENGTH;
+
+  /** u32. */
+  public static final int ROLLED_BACK_RESERVED_OFFSET =
+      ROLLED_BACK_WAS_KNOWN_OFFSET + Integer.BYTES;
+
+  /** Bytes of a struct vas_rolled_back. */
+  public static final int ROLLED_BACK_LENGTH = ROLLED_BACK_RESERVED_OFFSET + Integer.BYTES;
 
   private KeeperProtocolDescriptor() {}
 }

@@ -18,10 +18,13 @@ import static java.nio.ByteOrder.LITTLE_ENDIAN;
 
 import com.google.protobuf.ByteString;
 import io.vas.core.linux.Fd;
+import io.vas.core.linux.FileIo;
 import io.vas.core.program.Program;
+import java.nio.ByteBuffer;
 import java.util.List;
 import java.util.Optional;
 import org.agrona.BitUtil;
+import org.agrona.DirectBuffer;
 import org.agrona.ExpandableArrayBuffer;
 
 /** What a paused instance is to be: tasks, pages, and a program that mends the rest. */
@@ -61,6 +64,7 @@ public final class MendRequest {
   long area;
   boolean stays;
   int faultStage;
+  int knownOffset;
   private int length = Long.BYTES;
 
   /**
@@ -199,15 +203,37 @@ public final class MendRequest {
   /**
    * For tests: make a stage fail.
    *
-   * @param stage which one.
+   * @param stage which one; null: none.
    * @return this.
    */
   public MendRequest fault(final MendStage stage) {
-    faultStage = stage.number();
+    faultStage = stage == null ? 0 : stage.number();
     return this;
   }
 
-  int length() {
-    return length;
+  /**
+   * What the instance is if all this is what is to be mended, for {@link Keeper#rollBack}.
+   *
+   * @param state a struct vas_known, see {@link KnownState}.
+   * @return this.
+   */
+  public MendRequest known(final DirectBuffer state) {
+    knownOffset = BitUtil.align(length, Long.BYTES);
+    table.putBytes(knownOffset, state, 0, state.capacity());
+    length = knownOffset + state.capacity();
+    return this;
+  }
+
+  /**
+   * Put the table into a file.
+   *
+   * @param file whose contents it becomes.
+   */
+  public void writeTo(final Fd file) {
+    final ByteBuffer bytes = ByteBuffer.allocateDirect(length);
+    table.getBytes(0, bytes, length);
+    bytes.flip();
+    FileIo.truncate(file, length);
+    FileIo.pwrite(file, bytes, 0);
   }
 }

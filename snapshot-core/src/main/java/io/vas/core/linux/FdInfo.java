@@ -18,14 +18,22 @@ public final class FdInfo {
   private FdInfo() {}
 
   /**
-   * Whether two texts say the same but for the position in the file.
+   * Where the position is told.
    *
-   * @param some all of a file.
-   * @param other all of another one.
-   * @return whether all other lines are equal.
+   * @param text all of the file.
+   * @return the rest of that line; empty if there is none.
    */
-  public static boolean isSameButForPosition(final DirectBuffer some, final DirectBuffer other) {
-    return TextCursor.areSame(some, other, line -> line.isNext("pos:"));
+  public static List<CountingPart> position(final DirectBuffer text) {
+    final TextCursor cursor = new TextCursor("fdinfo", text);
+    while (!cursor.atEnd()) {
+      if (cursor.take("pos:")) {
+        final int begin = cursor.position();
+        cursor.skipLine();
+        return List.of(new CountingPart(begin, cursor.position(), true));
+      }
+      cursor.skipLine();
+    }
+    return List.of();
   }
 
   /**

@@ -37,15 +37,23 @@ public final class ProcMaps {
   }
 
   /**
-   * Whether two texts show the same mappings with the same flags, however much of them is in
-   * memory.
+   * What counts while mappings stay as they are: how much memory they take.
    *
-   * @param some all of maps or smaps.
-   * @param other all of another one.
-   * @return whether {@link #parse(DirectBuffer)} would give the same for both.
+   * @param smaps all of /proc/PID/smaps.
+   * @return all lines but those of the mappings themselves, and of their flags.
    */
-  public static boolean areSameMappings(final DirectBuffer some, final DirectBuffer other) {
-    return TextCursor.areSame(some, other, line -> isBesides(line) && !line.isNext(FLAGS));
+  public static List<CountingPart> counting(final DirectBuffer smaps) {
+    final TextCursor cursor = new TextCursor("smaps", smaps);
+    final List<CountingPart> parts = new ArrayList<>();
+    while (!cursor.atEnd()) {
+      final int begin = cursor.position();
+      final boolean counts = isBesides(cursor) && !cursor.isNext(FLAGS);
+      cursor.skipLine();
+      if (counts) {
+        parts.add(new CountingPart(begin, cursor.position(), true));
+      }
+    }
+    return parts;
   }
 
   /** The names of the lines that smaps adds begin with a capital, addresses with a digit or a-f. */

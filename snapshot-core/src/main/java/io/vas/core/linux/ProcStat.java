@@ -1,5 +1,6 @@
 package io.vas.core.linux;
 
+import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import org.agrona.DirectBuffer;
@@ -49,23 +50,26 @@ public final class ProcStat {
   }
 
   /**
-   * Whether two texts say the same but for what counts or moves while nothing changes: page faults,
-   * times, pages in memory, registers, where it waits, on which processor.
+   * What counts or moves while nothing changes: page faults, times, pages in memory, registers,
+   * where it waits, on which processor.
    *
-   * @param some all of a file.
-   * @param other all of another one.
-   * @return whether all other fields are equal.
+   * @param text all of the file.
+   * @return in their order.
+   * @throws io.vas.core.VasException if the text is something else.
    */
-  public static boolean isSameState(final DirectBuffer some, final DirectBuffer other) {
-    if (some.equals(other)) {
-      return true;
+  public static List<CountingPart> counting(final DirectBuffer text) {
+    final TextCursor cursor = new TextCursor("stat", text);
+    final List<CountingPart> parts = new ArrayList<>();
+    cursor.untilLast(')');
+    cursor.word(); // the state
+    for (int field = FIRST_NUMBER; field <= FIELDS; field++) {
+      final int begin = cursor.skipBlanks().position();
+      cursor.decimal();
+      if (MOVING.contains(field)) {
+        parts.add(new CountingPart(begin, cursor.position(), false));
+      }
     }
-    final ProcStat one = parse(some);
-    final ProcStat two = parse(other);
-    MOVING.forEach(field -> one.values[field] = two.values[field]);
-    return one.name.equals(two.name)
-        && one.state == two.state
-        && Arrays.equals(one.values, two.values);
+    return parts;
   }
 
   /**

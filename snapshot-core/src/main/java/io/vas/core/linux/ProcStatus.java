@@ -1,6 +1,7 @@
 package io.vas.core.linux;
 
 import io.vas.core.VasException;
+import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -51,15 +52,25 @@ public final class ProcStatus {
   }
 
   /**
-   * Whether two texts say the same but for what counts while nothing changes: switches of context,
-   * memory in use, signals that the user has queued anywhere.
+   * What counts while nothing changes: switches of context, memory in use, signals that the user
+   * has queued anywhere.
    *
-   * @param some all of a file.
-   * @param other all of another one.
-   * @return whether all other lines are equal.
+   * @param text all of the file.
+   * @return what such lines say, in their order.
    */
-  public static boolean isSameState(final DirectBuffer some, final DirectBuffer other) {
-    return TextCursor.areSame(some, other, line -> COUNTING.stream().anyMatch(line::isNext));
+  public static List<CountingPart> counting(final DirectBuffer text) {
+    final TextCursor cursor = new TextCursor("status", text);
+    final List<CountingPart> parts = new ArrayList<>();
+    while (!cursor.atEnd()) {
+      final boolean counts = COUNTING.stream().anyMatch(cursor::isNext);
+      cursor.until(':');
+      final int begin = cursor.position();
+      cursor.skipLine();
+      if (counts) {
+        parts.add(new CountingPart(begin, cursor.position(), true));
+      }
+    }
+    return parts;
   }
 
   /**

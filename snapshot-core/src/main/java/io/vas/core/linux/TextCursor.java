@@ -1,8 +1,6 @@
 package io.vas.core.linux;
 
 import io.vas.core.VasException;
-import java.util.Arrays;
-import java.util.function.Predicate;
 import org.agrona.DirectBuffer;
 
 /** A place in a text of /proc, moved on by reading numbers and words. */
@@ -30,50 +28,9 @@ final class TextCursor {
     buffer.getBytes(0, bytes);
   }
 
-  /** Whether two texts are the same but for some lines, which are told from where they begin. */
-  static boolean areSame(
-      final DirectBuffer some, final DirectBuffer other, final Predicate<TextCursor> isIgnored) {
-    if (some.equals(other)) {
-      return true;
-    }
-    final TextCursor one = new TextCursor("", some);
-    final TextCursor two = new TextCursor("", other);
-    // Whether equal lines are ignored does not matter.
-    for (one.skipSameLines(two); !one.atEnd() || !two.atEnd(); one.skipSameLines(two)) {
-      if (!one.skipLineIf(isIgnored) && !two.skipLineIf(isIgnored)) {
-        return false;
-      }
-    }
-    return true;
-  }
-
-  private boolean skipLineIf(final Predicate<TextCursor> isIgnored) {
-    if (atEnd() || !isIgnored.test(this)) {
-      return false;
-    }
-    skipLine();
-    return true;
-  }
-
-  /** Both are at the beginning of a line. Goes to that of the first that is not the same. */
-  private void skipSameLines(final TextCursor other) {
-    int same =
-        Arrays.mismatch(
-            bytes,
-            Math.min(position, end),
-            end,
-            other.bytes,
-            Math.min(other.position, other.end),
-            other.end);
-    if (same < 0) {
-      same = end - position;
-    } else {
-      while (same > 0 && bytes[position + same - 1] != '\n') {
-        same--;
-      }
-    }
-    position += same;
-    other.position += same;
+  /** Where it is. */
+  int position() {
+    return position;
   }
 
   boolean isNext(final String text) {

@@ -3,6 +3,7 @@ package io.vas.core.resource;
 import io.vas.core.linux.FileIo;
 import io.vas.core.linux.FileStatus;
 import io.vas.core.linux.LinuxException;
+import java.util.Collections;
 import java.util.HashMap;
 import java.util.Map;
 import java.util.Optional;
@@ -45,22 +46,30 @@ public final class HostFacts {
   }
 
   /**
-   * Whether all that was looked up is still so.
+   * Whether all that was looked up is in {@link #files} and {@link #links}.
    *
-   * @return false also where it can't be told.
+   * @return false if it can't be told later whether all is still so.
    */
-  public boolean stillHold() {
-    return isComplete
-        && files.entrySet().stream().allMatch(f -> isSame(f.getValue(), status(f.getKey())))
-        && links.entrySet().stream().allMatch(l -> l.getValue().equals(text(l.getKey())));
+  public boolean isComplete() {
+    return isComplete;
   }
 
-  /** Whatever happens to a file but being read changes the time of its last change. */
-  private static boolean isSame(final Optional<FileStatus> some, final Optional<FileStatus> other) {
-    return some.map(FileStatus::device).equals(other.map(FileStatus::device))
-        && some.map(FileStatus::inode).equals(other.map(FileStatus::inode))
-        && some.map(FileStatus::size).equals(other.map(FileStatus::size))
-        && some.map(FileStatus::changedNanos).equals(other.map(FileStatus::changedNanos));
+  /**
+   * The files.
+   *
+   * @return what was found, by path.
+   */
+  public Map<String, Optional<FileStatus>> files() {
+    return Collections.unmodifiableMap(files);
+  }
+
+  /**
+   * The symbolic links.
+   *
+   * @return what they say, by path.
+   */
+  public Map<String, Optional<String>> links() {
+    return Collections.unmodifiableMap(links);
   }
 
   private static Optional<FileStatus> status(final String path) {

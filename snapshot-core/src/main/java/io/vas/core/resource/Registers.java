@@ -21,6 +21,12 @@ public final class Registers implements TaskResource {
   /** The kind's name. */
   public static final String KIND = "registers";
 
+  /** In an XSAVE area: u64, the components that are in use. */
+  public static final int COMPONENTS_OFFSET = XsaveArea.PRESENT_OFFSET;
+
+  /** Of those, the ones that can't be restored. */
+  public static final long UNSUPPORTED_COMPONENTS = XsaveArea.DYNAMIC_COMPONENTS;
+
   private static final int ARCH_SET_GS = 0x1001;
   private static final int ARCH_SET_FS = 0x1002;
 
@@ -47,7 +53,7 @@ public final class Registers implements TaskResource {
     if (!areSupported(task.registers())) {
       throw context.unsupported(task.process(), "32-bit code", "task " + task.tid() + " runs it");
     }
-    if (!isSupportedState(task.xstate())) {
+    if (XsaveArea.hasDynamicComponents(task.xstate())) {
       throw context.unsupported(task.process(), "AMX tiles", "task " + task.tid() + " uses them");
     }
     final ProcStatus status = ProcStatus.parse(task.file("status"));
@@ -65,24 +71,8 @@ public final class Registers implements TaskResource {
     return Optional.of(state.build());
   }
 
-  /**
-   * Whether registers are of a kind that can be restored.
-   *
-   * @param general struct user_regs_struct.
-   * @return false for those of 32-bit code.
-   */
-  public static boolean areSupported(final DirectBuffer general) {
+  private static boolean areSupported(final DirectBuffer general) {
     return general.getLong(GeneralRegisters.CS_OFFSET, LITTLE_ENDIAN) == USER_CS;
-  }
-
-  /**
-   * The same of the others.
-   *
-   * @param xstate XSAVE area in the standard format.
-   * @return false if AMX tiles are in use.
-   */
-  public static boolean isSupportedState(final DirectBuffer xstate) {
-    return !XsaveArea.hasDynamicComponents(xstate);
   }
 
   @Override

@@ -20,7 +20,7 @@ final class XsaveArea {
   private static final int FEATURES_OFFSET = EXTENDED_SIZE_OFFSET + Integer.BYTES;
   private static final int SIZE_OFFSET = FEATURES_OFFSET + Long.BYTES;
 
-  private static final int PRESENT_OFFSET = 512;
+  static final int PRESENT_OFFSET = 512;
   private static final int HEADER_END = 576;
 
   /** FP_XSTATE_MAGIC1, FP_XSTATE_MAGIC2: without them the kernel takes the area for FXSAVE's. */
@@ -29,7 +29,7 @@ final class XsaveArea {
   private static final int MAGIC2 = 0x46505845;
 
   /** AMX's tile configuration and tiles, which a task must ask for; and where they begin. */
-  private static final long DYNAMIC_COMPONENTS = 3L << 17;
+  static final long DYNAMIC_COMPONENTS = 3L << 17;
 
   private static final int DYNAMIC_OFFSET = 2752;
 

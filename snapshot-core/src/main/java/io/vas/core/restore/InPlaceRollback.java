@@ -16,6 +16,9 @@ import io.vas.core.image.ProcessImage;
 import io.vas.core.image.RegistersState;
 import io.vas.core.image.TaskImage;
 import io.vas.core.image.VmaImage;
+import io.vas.core.keeper.FreezeException;
+import io.vas.core.keeper.KeeperException;
+import io.vas.core.keeper.MendException;
 import io.vas.core.keeper.MendReply;
 import io.vas.core.keeper.MendRequest;
 import io.vas.core.keeper.MendStage;
@@ -34,7 +37,6 @@ import io.vas.core.resource.TaskResource;
 import io.vas.core.resource.TaskRestore;
 import java.time.Duration;
 import java.util.ArrayList;
-import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -50,18 +52,13 @@ import java.util.concurrent.atomic.AtomicLong;
  * or would take something that a running process can't do, is refused: then nothing has been
  * changed, and a fork has to take the instance's place.
  */
-public final class InPlaceRollback {
+public final class InPlaceRollback implements AutoCloseable {
   private static final long AREA_LOWEST = 0x1000_0000_0000L;
   private static final long AREA_HIGHEST = 0x5000_0000_0000L;
   private static final long AREA_STEP = 1L << 30;
 
-  /** Of so many instances it is remembered what was to be mended the last time. */
-  private static final int ANSWERS_MAX = 64;
-
-  private static final int KNOWN_LENGTH_MAX = 1 << 18;
-
   private final Checkpointer checkpointer;
-  private final Map<Long, Answer> answers = Collections.synchronizedMap(new LatestAnswers());
+  private final LatestAnswers answers = new LatestAnswers();
   private final AtomicLong repeats = new AtomicLong();
   private MendStage fault;
 
@@ -77,7 +74,7 @@ public final class InPlaceRollback {
   /**
    * For tests: make a stage fail.
    *
-   * @param stage which one.
+   * @param stage which one; null: none any more.
    * @return this.
    */
   public InPlaceRollback failingAt(final MendStage stage) {
@@ -106,8 +103,8 @@ public final class InPlaceRollback {
    * @param deadline how long it may stand still until it is known what is to be mended.
    * @return what was done.
    * @throws NotInPlaceException if it differs in more than can be mended; it goes on as it was.
-   * @throws io.vas.core.keeper.MendException if it failed. When that says that it is committed, the
-   *     instance stands still, and must be replaced.
+   * @throws MendException if it failed. When that says that it is committed, the instance stands
+   *     still, and must be replaced.
    * @throws NotFoundException if it has ended.
    */
   public MendReply run(
@@ -118,21 +115,44 @@ public final class InPlaceRollback {
       final boolean isPaused,
       final Duration deadline) {
     final Wanted wanted = new Wanted(target, pages, keepsConnections, instance.origin());
-    final MendRequest request;
-    try {
-      request = request(instance, wanted, deadline);
-    } catch (final RuntimeException e) {
-      if (!isPaused) {
-        letGo(instance);
+    try (LatestAnswers.Turn turn = answers.take(instance.id())) {
+      final Decision decision;
+      try {
+        decision = decide(instance, wanted, turn, isPaused, deadline);
+      } catch (final RuntimeException e) {
+        if (isUncertain(e)) {
+          turn.forget();
+        } else if (!isPaused && !(e instanceof MendException)) {
+          letGo(instance);
+        }
+        throw e instanceof UnsupportedException refused
+            ? new NotInPlaceException(refused.reason(), refused)
+            : e;
       }
-      throw e instanceof UnsupportedException refused
-          ? new NotInPlaceException(refused.reason(), refused)
-          : e;
+      try (Inspection found = decision.found()) {
+        if (found.mended().isPresent()) {
+          repeats.incrementAndGet();
+          return found.mended().get();
+        }
+        final MendReply reply = instance.keeper().mend(asking(decision.request(), isPaused));
+        turn.remember(wanted, found, decision.request());
+        return reply;
+      }
     }
-    if (fault != null) {
-      request.fault(fault);
-    }
-    return instance.keeper().mend(request.stays(isPaused));
+  }
+
+  private MendRequest asking(final MendRequest request, final boolean isPaused) {
+    return request.fault(fault).stays(isPaused);
+  }
+
+  /**
+   * The keeper has not said what it has done, or does. If the instance is half put back it must not
+   * be let go; if it only stands still it goes on at the deadline.
+   */
+  private static boolean isUncertain(final RuntimeException e) {
+    return e instanceof KeeperException
+        && !(e instanceof MendException)
+        && !(e instanceof FreezeException);
   }
 
   private static void letGo(final Subject instance) {
@@ -153,29 +173,15 @@ public final class InPlaceRollback {
   private record Wanted(
       Image target, PageSource pages, boolean keepsConnections, Optional<Subject.Origin> origin) {}
 
-  /** What an instance was found to be, and what was to be mended then. */
-  private record Answer(Wanted wanted, Inspection.Known found, MendRequest request) {}
+  /** What an instance was found to be, and what is to be mended, unless that has been done. */
+  private record Decision(Inspection found, MendRequest request) {}
 
-  /**
-   * Who goes back again and again, to try one thing after the other, mostly is found as the time
-   * before: then the same is to be mended, for what is wanted of pages and registers never depends
-   * on what they are.
-   */
-  private static final class LatestAnswers extends LinkedHashMap<Long, Answer> {
-    private static final long serialVersionUID = 1;
-
-    LatestAnswers() {
-      super(ANSWERS_MAX, 0.75f, true);
-    }
-
-    @Override
-    protected boolean removeEldestEntry(final Map.Entry<Long, Answer> eldest) {
-      return size() > ANSWERS_MAX;
-    }
-  }
-
-  private MendRequest request(
-      final Subject instance, final Wanted wanted, final Duration deadline) {
+  private Decision decide(
+      final Subject instance,
+      final Wanted wanted,
+      final LatestAnswers.Turn turn,
+      final boolean isPaused,
+      final Duration deadline) {
     final List<Fd> lower =
         instance.origin().map(origin -> origin.pages().layers()).orElse(List.of());
     final List<Fd> layers = wanted.pages().layers();
@@ -184,33 +190,35 @@ public final class InPlaceRollback {
       throw new NotInPlaceException("its files lie upon those of another snapshot");
     }
     final Optional<Fd> layer = startedHere ? Optional.empty() : Optional.of(layers.get(0));
-    try (Inspection found = checkpointer.inspect(instance, layer, layers, deadline)) {
-      return request(instance, wanted, found);
+    final Optional<MendRequest> last = turn.request(wanted);
+    try {
+      return decide(
+          instance,
+          wanted,
+          last.isEmpty()
+              ? checkpointer.inspect(instance, layer, layers, deadline)
+              : checkpointer.inspectAndMend(
+                  instance, layer, layers, deadline, asking(last.get(), isPaused), turn.table()));
     } catch (final PlanOutdatedException e) {
-      try (Inspection found = checkpointer.inspectWithOwnPlan(instance, layer, layers, deadline)) {
-        return request(instance, wanted, found);
-      }
+      return decide(
+          instance, wanted, checkpointer.inspectWithOwnPlan(instance, layer, layers, deadline));
     }
   }
 
-  private MendRequest request(final Subject instance, final Wanted wanted, final Inspection found) {
-    final Answer last = answers.get(instance.id());
-    if (last != null && last.wanted().equals(wanted) && found.isLike(last.found())) {
-      repeats.incrementAndGet();
-      found
-          .rememberInsteadOf(last.found(), KNOWN_LENGTH_MAX)
-          .ifPresent(
-              known -> answers.put(instance.id(), new Answer(wanted, known, last.request())));
-      return last.request();
+  private static Decision decide(
+      final Subject instance, final Wanted wanted, final Inspection found) {
+    if (found.mended().isPresent()) {
+      return new Decision(found, null);
     }
-    if (!found.sameFiles()) {
-      throw new NotInPlaceException("files were changed");
+    try {
+      if (!found.sameFiles()) {
+        throw new NotInPlaceException("files were changed");
+      }
+      return new Decision(found, compile(instance, wanted, found));
+    } catch (final RuntimeException e) {
+      found.close();
+      throw e;
     }
-    final MendRequest request = compile(instance, wanted, found);
-    found
-        .remember(KNOWN_LENGTH_MAX)
-        .ifPresent(known -> answers.put(instance.id(), new Answer(wanted, known, request)));
-    return request;
   }
 
   private static boolean isSame(final List<Fd> some, final List<Fd> others) {
@@ -384,6 +392,11 @@ public final class InPlaceRollback {
     final Map<String, ByteString> states = new LinkedHashMap<>();
     pieces.forEach(piece -> states.put(piece.getKind(), piece.getState()));
     return states;
+  }
+
+  @Override
+  public void close() {
+    answers.close();
   }
 
   /** Where a resource that is restored puts its steps. */

@@ -30,7 +30,9 @@ class KeeperProtocolDescriptorTest {
           entry("vas_mend_task", "MEND_TASK_"),
           entry("vas_mend_end", "MEND_END_"),
           entry("vas_mend_run", "MEND_RUN_"),
-          entry("vas_mended", "MENDED_"));
+          entry("vas_mended", "MENDED_"),
+          entry("vas_rollback", "ROLLBACK_"),
+          entry("vas_rolled_back", "ROLLED_BACK_"));
   private static final Map<String, String> MESSAGE_CONSTANTS =
       Map.ofEntries(
           entry("VAS_PROTOCOL_VERSION", "PROTOCOL_VERSION"),
@@ -52,11 +54,19 @@ class KeeperProtocolDescriptorTest {
           entry("VAS_MEND", "MEND"),
           entry("VAS_REPLACE", "REPLACE"),
           entry("VAS_SUCCEED", "SUCCEED"),
+          entry("VAS_ROLLBACK", "ROLLBACK"),
           entry("VAS_EXITED", "EXITED"),
           entry("VAS_HELD_", "HELD_"),
           entry("VAS_PARAM_", "PARAM_"),
           entry("VAS_KEPT_", "KEPT_"),
           entry("VAS_FAULT_", "FAULT_"));
+  private static final Map<String, String> KNOWN =
+      Map.of(
+          "vas_known", "",
+          "vas_known_entry", "ENTRY_",
+          "vas_known_piece", "PIECE_",
+          "vas_known_fact", "FACT_");
+  private static final Map<String, String> KNOWN_CONSTANTS = Map.of("VAS_KNOWN_", "");
   private static final Map<String, String> PLAN =
       Map.of("vas_plan", "", "vas_descriptor_rule", "RULE_");
   private static final Map<String, String> PLAN_CONSTANTS = Map.of("VAS_PLAN_", "");
@@ -84,6 +94,12 @@ class KeeperProtocolDescriptorTest {
   }
 
   @Test
+  void shouldLayOutWhatIsKnownAsTheKeeper() {
+    assertThat(NativeLayout.actual(KnownDescriptor.class))
+        .isEqualTo(NativeLayout.expected(KNOWN, KNOWN_CONSTANTS));
+  }
+
+  @Test
   void shouldLayOutPlanAsTheKeeper() {
     assertThat(NativeLayout.actual(PlanDescriptor.class))
         .isEqualTo(NativeLayout.expected(PLAN, PLAN_CONSTANTS));
@@ -99,12 +115,14 @@ class KeeperProtocolDescriptorTest {
   void shouldLeaveNothingThatIsSharedUncompared() {
     final List<String> structures = new ArrayList<>();
     structures.addAll(MESSAGES.keySet());
+    structures.addAll(KNOWN.keySet());
     structures.addAll(PLAN.keySet());
     structures.addAll(RECORD.keySet());
     // io.vas.core.program.ProgramDescriptorTest
     structures.addAll(List.of("vas_program_header", "vas_op", "vas_report"));
     final List<String> constants = new ArrayList<>();
     constants.addAll(MESSAGE_CONSTANTS.keySet());
+    constants.addAll(KNOWN_CONSTANTS.keySet());
     constants.addAll(PLAN_CONSTANTS.keySet());
     constants.addAll(RECORD_CONSTANTS.keySet());
     constants.addAll(

@@ -73,8 +73,8 @@ class TakeoverTest {
   @EnumSource(MemoryStrategy.class)
   void shouldGoOnGuardingAndTracking(final MemoryStrategy strategy) {
     try (VictimInstance victim = host.run("rollback_changes", "zap");
-        VictimSnapshot snapshot = victim.snapshot()) {
-      final InPlaceRollback rollback = new InPlaceRollback(host.checkpointer());
+        VictimSnapshot snapshot = victim.snapshot();
+        InPlaceRollback rollback = new InPlaceRollback(host.checkpointer())) {
       try (VictimInstance fork = snapshot.fork(strategy)) {
         for (int i = 0; i < TIMES; i++) {
           host.keeper().replace(other);

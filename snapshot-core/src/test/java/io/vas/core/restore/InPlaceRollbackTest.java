@@ -31,6 +31,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.ExtendWith;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.EnumSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
@@ -58,6 +59,7 @@ class InPlaceRollbackTest {
 
   @AfterEach
   void stop() {
+    rollback.close();
     host.close();
   }
 
@@ -307,49 +309,52 @@ class InPlaceRollbackTest {
     }
   }
 
-  @Test
-  void shouldGoOnAsItWasWhenItFailsBeforeTheCommitPoint() {
+  /** Whether it is worked out what is to be mended, or known from the time before. */
+  private void makeKnown(
+      final VictimInstance victim, final VictimSnapshot snapshot, final boolean isKnown) {
+    while (isKnown && rollback.repeats() == 0) {
+      change(victim);
+      rollBack(victim, snapshot);
+    }
+    change(victim);
+    // What has been changed is known, too, but for numbers that go on.
+  }
+
+  @ParameterizedTest
+  @ValueSource(booleans = {false, true})
+  void shouldGoOnAsItWasWhenItFailsBeforeTheCommitPoint(final boolean isKnown) {
     try (VictimInstance victim = host.run(VICTIM, "pages");
         VictimSnapshot snapshot = victim.snapshot()) {
-      change(victim);
+      makeKnown(victim, snapshot, isKnown);
       final String changed = victim.ask();
+      rollback.failingAt(MendStage.CHECK);
       assertThatExceptionOfType(MendException.class)
-          .isThrownBy(
-              () ->
-                  new InPlaceRollback(host.checkpointer())
-                      .failingAt(MendStage.CHECK)
-                      .run(
-                          victim,
-                          snapshot.image(),
-                          snapshot.pages(),
-                          false,
-                          false,
-                          VictimHost.DEADLINE))
+          .isThrownBy(() -> rollBack(victim, snapshot))
           .satisfies(e -> assertThat(e.isCommitted()).isFalse());
       assertThat(victim.ask()).isEqualTo(changed);
+      rollback.failingAt(null);
       rollBack(victim, snapshot);
       victim.expectOk();
     }
   }
 
   @ParameterizedTest
-  @EnumSource(names = {"PROGRAM", "PAGES", "TASKS"})
-  void shouldStandStillWhenItFailsBehindTheCommitPoint(final MendStage stage) {
-    try (VictimInstance victim = host.run(VICTIM, "move");
+  @CsvSource({
+    "PROGRAM, false",
+    "PROGRAM, true",
+    "PAGES, false",
+    "PAGES, true",
+    "TASKS, false",
+    "TASKS, true"
+  })
+  void shouldStandStillWhenItFailsBehindTheCommitPoint(
+      final MendStage stage, final boolean isKnown) {
+    try (VictimInstance victim = host.run(VICTIM, "pages");
         VictimSnapshot snapshot = victim.snapshot()) {
-      change(victim);
+      makeKnown(victim, snapshot, isKnown);
+      rollback.failingAt(stage);
       assertThatExceptionOfType(MendException.class)
-          .isThrownBy(
-              () ->
-                  new InPlaceRollback(host.checkpointer())
-                      .failingAt(stage)
-                      .run(
-                          victim,
-                          snapshot.image(),
-                          snapshot.pages(),
-                          false,
-                          false,
-                          VictimHost.DEADLINE))
+          .isThrownBy(() -> rollBack(victim, snapshot))
           .satisfies(e -> assertThat(e.isCommitted()).isTrue());
       assertThat(host.keeper().list()).allMatch(listed -> listed.paused() && listed.broken());
     }
