@@ -11,6 +11,7 @@ import io.vas.core.linux.FileStatus;
 import io.vas.core.linux.ProcMaps;
 import io.vas.core.linux.ProcStat;
 import io.vas.core.linux.ProcStatus;
+import io.vas.core.resource.Directories;
 import io.vas.core.resource.GeneralRegisters;
 import io.vas.core.resource.HostFacts;
 import io.vas.core.resource.Registers;
@@ -102,6 +103,7 @@ final class KnownRecord {
     switch (type) {
       case RecordDescriptor.ENTRY_PROCESS_FILE -> file(plan.processFiles().get(index), payload);
       case RecordDescriptor.ENTRY_TASK_FILE -> file(plan.taskFiles().get(index), payload);
+      case RecordDescriptor.ENTRY_PROCESS_LINK -> link(plan.processLinks().get(index), payload);
       case RecordDescriptor.ENTRY_REGISTERS -> {
         known.any(GeneralRegisters.CS_OFFSET);
         known.bytes(payload, GeneralRegisters.CS_OFFSET, GeneralRegisters.EFLAGS_OFFSET);
@@ -134,6 +136,18 @@ final class KnownRecord {
             : Optional.ofNullable(COUNTING.get(name))
                 .map(counting -> counting.apply(text))
                 .orElse(List.of()));
+  }
+
+  /** Files come and go in a directory. */
+  private void link(final String name, final DirectBuffer link) {
+    if (Directories.LINKS.contains(name) && link.capacity() > 0) {
+      known.bytes(link, 0, RecordDescriptor.FILE_STATUS_SIZE_OFFSET);
+      known.any(
+          RecordDescriptor.FILE_STATUS_MODE_OFFSET - RecordDescriptor.FILE_STATUS_SIZE_OFFSET);
+      known.bytes(link, RecordDescriptor.FILE_STATUS_MODE_OFFSET, link.capacity());
+    } else {
+      known.bytes(link, 0, link.capacity());
+    }
   }
 
   private void text(final DirectBuffer text, final List<CountingPart> counting) {

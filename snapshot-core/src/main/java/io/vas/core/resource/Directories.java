@@ -8,6 +8,7 @@ import io.vas.core.linux.RawText;
 import io.vas.core.program.ProgramBuilder;
 import io.vas.core.program.SystemCall;
 import java.util.Optional;
+import java.util.Set;
 
 /** The working directory, and the root directory of a process that has changed it. */
 public final class Directories implements ProcessResource {
@@ -16,6 +17,9 @@ public final class Directories implements ProcessResource {
 
   private static final String WORKING = "cwd";
   private static final String ROOT = "root";
+
+  /** The links that are recorded. Nothing depends on the times and sizes of what they lead to. */
+  public static final Set<String> LINKS = Set.of(WORKING, ROOT);
 
   /** The kind. */
   public Directories() {}

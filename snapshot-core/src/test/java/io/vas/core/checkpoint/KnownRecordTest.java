@@ -112,6 +112,18 @@ class KnownRecordTest {
               bytes(INFO.replace("\t12", at < 0 ? "XX" : "\t" + at)));
     }
 
+    Written link(final String name, final long size) {
+      final UnsafeBuffer payload =
+          new UnsafeBuffer(new byte[RecordDescriptor.FILE_STATUS_LENGTH + 4]);
+      payload.putLong(RecordDescriptor.FILE_STATUS_INODE_OFFSET, 1, LITTLE_ENDIAN);
+      payload.putLong(RecordDescriptor.FILE_STATUS_SIZE_OFFSET, size, LITTLE_ENDIAN);
+      payload.putLong(RecordDescriptor.FILE_STATUS_CTIME_SECONDS_OFFSET, size, LITTLE_ENDIAN);
+      payload.putInt(RecordDescriptor.FILE_STATUS_CTIME_NANOS_OFFSET, (int) size, LITTLE_ENDIAN);
+      payload.putBytes(RecordDescriptor.FILE_STATUS_LENGTH, "/tmp".getBytes(US_ASCII));
+      return entry(
+          RecordDescriptor.ENTRY_PROCESS_LINK, 0, plan.processLinks().indexOf(name), payload);
+    }
+
     Written registers(final long instruction, final long code) {
       final UnsafeBuffer payload = new UnsafeBuffer(new byte[GeneralRegisters.LENGTH]);
       for (int at = 0; at < payload.capacity(); at += Long.BYTES) {
@@ -189,6 +201,8 @@ class KnownRecordTest {
         .file("status", STATUS)
         .registers(1000, 0x33)
         .state(7)
+        .link("cwd", 100)
+        .link("exe", 100)
         .descriptor(1, true, 100, 100)
         .descriptor(5, false, 100, 12);
   }
@@ -204,6 +218,8 @@ class KnownRecordTest {
             .file("status", STATUS.replace(" 9 kB", " 1000 kB").replace("1/9", "22/9"))
             .registers(2000, 0x33)
             .state(3)
+            .link("cwd", 5000)
+            .link("exe", 100)
             .descriptor(1, true, 5000, 5000)
             .descriptor(5, false, 5000, 12);
     assertThat(isAsKnown(known, later.all())).isTrue();
@@ -218,6 +234,8 @@ class KnownRecordTest {
             .file("smaps", SMAPS)
             .file("status", STATUS)
             .registers(0, 0x33)
+            .link("cwd", 0)
+            .link("exe", 0)
             .descriptor(1, true, 0, 0)
             .descriptor(5, false, 0, 12);
     final Written other =
@@ -228,6 +246,8 @@ class KnownRecordTest {
                 SMAPS.replace("Size: 4 kB", "LLLLLLLLLL").replace("Rss: 4 kB", "KKKKKKKKK"))
             .file("status", STATUS.replace("\t 9 kB", "JJJJJJ").replace("\t1/9", "IIII"))
             .registers(-1, 0x33)
+            .link("cwd", -1)
+            .link("exe", 0)
             .descriptor(1, true, -1, -1)
             .descriptor(5, false, -1, 12);
     final DirectBuffer known = known(one, new HostFacts());
