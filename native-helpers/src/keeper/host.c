@@ -200,6 +200,8 @@ static long hosted_operation(void *context, const struct vas_op *op, const uint6
     return copy_tree((int)args[0], (int)args[1]);
   case VAS_OP_COMPARE_TREES:
     return compare_trees((int)args[0], (int)args[1]);
+  case VAS_OP_COMPARE_ROOTS:
+    return compare_roots(hosting->record, hosting->pid, (int)args[0], (int)args[1], (int)args[2], (int)args[3]);
   default:
     return -ENOSYS;
   }

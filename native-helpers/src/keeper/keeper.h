@@ -575,6 +575,39 @@ int copy_tree(int from, int to);
 /* Whether two trees are the same in all that copy_tree() copies but access times; `to` is negative for an empty one. 0, 1. */
 int compare_trees(int from, int to);
 
+/* Copies an entry of a directory, with all below it. */
+int copy_entry_of(int from, int to, const char *name);
+/* Of regular files that are open for reading. 0, 1. */
+int same_contents(int a, int b);
+/* Extended attributes, of regular files and directories that may be open as O_PATH. 0, 1. */
+int same_attributes(int a, int b);
+/* Makes those of one file the other's. */
+int copy_attributes(int from, int to);
+int remove_other_attributes(int from, int to);
+/* Names of a directory's entries, in order and each once. */
+struct names {
+  char **list;
+  size_t count;
+};
+/* To be called with what there is already, {0} at first; that is sorted in. */
+int names_add(struct names *names, int directory);
+void names_free(struct names *names);
+
+/* ---- roots.c ---- */
+
+/*
+ * Compares what two roots show, where the one lies upon a layer `upper`, the other one upon `layer` (negative: none), and both
+ * upon the same. Returns an enum vas_roots; the changes that would make `now` like `wanted` are recorded.
+ */
+int compare_roots(struct record *record, pid_t pid, int upper, int layer, int now, int wanted);
+/* Opens a path below a root, without following symbolic links, nor into what is mounted there: that is -EXDEV. */
+int open_below(int root, const char *path, int flags);
+
+/* ---- tree_mend.c ---- */
+
+/* Makes the changes that compare_roots() has recorded. *failed is the path at which that has failed. */
+int mend_tree(int now, int wanted, const uint8_t *table, uint32_t first, uint32_t count, const char **failed);
+
 /* ---- mend.c ---- */
 
 /* fds: the table, and the files that its runs name. */

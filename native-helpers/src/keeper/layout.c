@@ -42,6 +42,7 @@ int vas_print_layout(void) {
   CONSTANT(VAS_OP_RECORD_MESSAGES);
   CONSTANT(VAS_OP_COPY_TREE);
   CONSTANT(VAS_OP_COMPARE_TREES);
+  CONSTANT(VAS_OP_COMPARE_ROOTS);
   CONSTANT(VAS_ARG_IMMEDIATE);
   CONSTANT(VAS_ARG_RESULT);
   CONSTANT(VAS_ARG_DATA);
@@ -247,6 +248,7 @@ int vas_print_layout(void) {
   CONSTANT(VAS_MEND_PROGRAM);
   CONSTANT(VAS_MEND_PAGES);
   CONSTANT(VAS_MEND_TASKS);
+  CONSTANT(VAS_MEND_FILES);
   FIELD(vas_mend, first_task);
   FIELD(vas_mend, task_count);
   FIELD(vas_mend, first_run);
@@ -258,6 +260,10 @@ int vas_print_layout(void) {
   FIELD(vas_mend, file_count);
   FIELD(vas_mend, first_end);
   FIELD(vas_mend, end_count);
+  FIELD(vas_mend, first_change);
+  FIELD(vas_mend, change_count);
+  FIELD(vas_mend, root);
+  FIELD(vas_mend, reserved);
   SIZE(vas_mend);
   FIELD(vas_mend_task, tid);
   FIELD(vas_mend_task, xstate_length);
@@ -269,6 +275,14 @@ int vas_print_layout(void) {
   FIELD(vas_mend_end, tid);
   FIELD(vas_mend_end, kind);
   SIZE(vas_mend_end);
+  CONSTANT(VAS_CHANGE_MAKE);
+  CONSTANT(VAS_CHANGE_REMOVE);
+  CONSTANT(VAS_CHANGE_REPLACE);
+  CONSTANT(VAS_CHANGE_CONTENTS);
+  CONSTANT(VAS_CHANGE_ATTRIBUTES);
+  FIELD(vas_change, kind);
+  FIELD(vas_change, path);
+  SIZE(vas_change);
   CONSTANT(VAS_MEND_STORED);
   CONSTANT(VAS_MEND_ZERO);
   CONSTANT(VAS_MEND_MAPPED);
@@ -373,6 +387,14 @@ int vas_print_layout(void) {
   CONSTANT(VAS_ENTRY_OBJECT);
   CONSTANT(VAS_ENTRY_FILE_BEFORE);
   CONSTANT(VAS_ENTRY_FILE_AFTER);
+  CONSTANT(VAS_ENTRY_CHANGE);
+  CONSTANT(VAS_ROOTS_SAME);
+  CONSTANT(VAS_ROOTS_DIFFER);
+  CONSTANT(VAS_ROOTS_LINKS);
+  CONSTANT(VAS_ROOTS_MOUNT);
+  CONSTANT(VAS_ROOTS_SOCKET);
+  CONSTANT(VAS_ROOTS_FLAGS);
+  CONSTANT(VAS_ROOTS_MUCH);
   CONSTANT(VAS_PENDING_AT_CUT);
   CONSTANT(VAS_PENDING_AFTER_PROGRAMS);
   FIELD(vas_entry, type);

@@ -1,9 +1,9 @@
 /*
  * A rollback in place: a paused instance's tasks, as they are, get back what a snapshot says.
  *
- * What has to be done was found out before, and is in a table: the tasks that are not to be there, which end first; a program of
- * system calls that mends mappings, descriptors and the like, run in the first thread; what every page of every private mapping
- * is to be; each thread's registers. Here the pages that differ are found and written.
+ * What has to be done was found out before, and is in a table: the tasks that are not to be there, which end first; the files
+ * that have changed; a program of system calls that mends mappings, descriptors and the like, run in the first thread; what every
+ * page of every private mapping is to be; each thread's registers. Here the pages that differ are found and written.
  *
  * Which differ: the table says where each page's bytes lie (file and offset). A page that a mapping takes from there itself is
  * right as long as it is not the process's own. All others are compared, or written.
@@ -50,6 +50,7 @@ struct mend {
   uint64_t stage_start;
   struct task *leader;
   uint64_t instruction; /* a system call instruction of the process */
+  int root, wanted_root; /* directories: the instance's, and the one that the snapshot's forks begin with */
   int pagemap, memory;
   uint8_t *buffer; /* CHUNK bytes */
   /* Writes that are gathered until they are worth a call. */
@@ -67,12 +68,29 @@ static int enter(struct mend *mend, uint32_t stage) {
 
 /* ---- before the commit point ---- */
 
+static int open_roots(struct mend *mend, const struct mend_order *order) {
+  const struct vas_mend *request = mend->request;
+  const struct instance *instance = mend->instance;
+
+  if (request->first_change + (uint64_t)request->change_count * sizeof(struct vas_change) > mend->table_length ||
+      request->root >= instance->kept_count)
+    return -EBADMSG;
+  const struct vas_change *changes = (const void *)(mend->table + request->first_change);
+  for (uint32_t i = 0; i < request->change_count; i++)
+    if (changes[i].path >= mend->table_length ||
+        memchr(mend->table + changes[i].path, 0, mend->table_length - changes[i].path) == NULL)
+      return -EBADMSG;
+  mend->root = instance->kept[request->root];
+  mend->wanted_root = order->fds[1 + request->file_count];
+  return 0;
+}
+
 static int open_table(struct mend *mend, const struct mend_order *order) {
   const struct vas_mend *request = mend->request;
   struct stat status;
 
-  if (order->fd_count < 1 || request->file_count > FILES_MAX || (int)request->file_count != order->fd_count - 1 ||
-      fstat(order->fds[0], &status) < 0)
+  if (order->fd_count < 1 || request->file_count > FILES_MAX ||
+      (int)request->file_count + (request->change_count > 0) != order->fd_count - 1 || fstat(order->fds[0], &status) < 0)
     return -EBADMSG;
   mend->table_length = (size_t)status.st_size;
   mend->table = mmap(NULL, mend->table_length, PROT_READ, MAP_PRIVATE, order->fds[0], 0);
@@ -85,6 +103,11 @@ static int open_table(struct mend *mend, const struct mend_order *order) {
   if (runs_end > mend->table_length || ends_end > mend->table_length || request->first_task > mend->table_length ||
       request->program_offset + sizeof(struct vas_program_header) > mend->table_length)
     return -EBADMSG;
+  if (request->change_count > 0) {
+    int error = open_roots(mend, order);
+    if (error < 0)
+      return error;
+  }
   mend->runs = (const void *)(mend->table + request->first_run);
   mend->ends = (const void *)(mend->table + request->first_end);
   for (uint32_t i = 0; i < request->file_count; i++) {
@@ -492,6 +515,16 @@ static int end_tasks(struct mend *mend) {
 
 /* ---- the whole ---- */
 
+static int mend_files(struct mend *mend) {
+  const char *failed = "";
+  int error = mend_tree(mend->root, mend->wanted_root, mend->table, mend->request->first_change, mend->request->change_count,
+                        &failed);
+
+  if (error < 0)
+    dprintf(STDERR_FILENO, "instance %lu: /%s could not be put back: %s\n", mend->instance->id, failed, strerror(-error));
+  return error;
+}
+
 static int apply(struct mend *mend) {
   int error;
 
@@ -501,6 +534,10 @@ static int apply(struct mend *mend) {
    * putting a fork of the snapshot in its place.
    */
   if ((error = enter(mend, VAS_MEND_PROGRAM)) < 0 || (error = end_tasks(mend)) < 0)
+    return error;
+  /* Those that have ended use no file any more; the program opens files again. */
+  if (mend->request->change_count > 0 && ((error = enter(mend, VAS_MEND_FILES)) < 0 || (error = mend_files(mend)) < 0 ||
+                                          (error = enter(mend, VAS_MEND_PROGRAM)) < 0))
     return error;
   if (mend->request->program_offset != 0) {
     struct vas_report report = {0};

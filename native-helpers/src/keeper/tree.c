@@ -26,7 +26,7 @@ struct copying {
 
 static void self_path(char path[64], int fd) { snprintf(path, 64, "/proc/self/fd/%d", fd); }
 
-static int copy_attributes(int from, int to) {
+int copy_attributes(int from, int to) {
   char names[4096], value[65536], from_path[64], to_path[64];
 
   self_path(from_path, from);
@@ -168,6 +168,20 @@ static int copy_directory(struct copying *copying, int from, int to, const char 
   return error;
 }
 
+static void forget_links(struct copying *copying) {
+  for (size_t i = 0; i < copying->link_count; i++)
+    free(copying->links[i].path);
+  free(copying->links);
+}
+
+int copy_entry_of(int from, int to, const char *name) {
+  struct copying copying = {.to_root = to};
+  int error = copy_entry(&copying, from, to, name, name);
+
+  forget_links(&copying);
+  return error;
+}
+
 int copy_tree(int from, int to) {
   struct copying copying = {.to_root = to};
   struct stat status;
@@ -181,15 +195,76 @@ int copy_tree(int from, int to) {
                        futimens(to, times) < 0))
       error = -errno;
   }
-  for (size_t i = 0; i < copying.link_count; i++)
-    free(copying.links[i].path);
-  free(copying.links);
+  forget_links(&copying);
+  return error;
+}
+
+int remove_other_attributes(int from, int to) {
+  char names[4096], from_path[64], to_path[64];
+
+  self_path(from_path, from);
+  self_path(to_path, to);
+  ssize_t length = listxattr(to_path, names, sizeof(names));
+  if (length < 0)
+    return errno == ENOTSUP ? 0 : -errno;
+  for (const char *name = names; name < names + length; name += strlen(name) + 1)
+    if (getxattr(from_path, name, NULL, 0) < 0 && (errno != ENODATA || removexattr(to_path, name) < 0))
+      return -errno;
+  return 0;
+}
+
+/* ---- names ---- */
+
+void names_free(struct names *names) {
+  for (size_t i = 0; i < names->count; i++)
+    free(names->list[i]);
+  free(names->list);
+}
+
+static int names_put(struct names *names, const char *name) {
+  if ((names->count & (names->count - 1)) == 0) { /* room for a power of two */
+    char **moved = realloc(names->list, (names->count ? names->count * 2 : 1) * sizeof(*moved));
+    if (moved == NULL)
+      return -ENOMEM;
+    names->list = moved;
+  }
+  names->list[names->count] = strdup(name);
+  return names->list[names->count] == NULL ? -ENOMEM : (names->count++, 0);
+}
+
+static int by_name(const void *a, const void *b) { return strcmp(*(char *const *)a, *(char *const *)b); }
+
+int names_add(struct names *names, int directory) {
+  int list = openat(directory, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  int error = 0;
+
+  if (list < 0)
+    return -errno;
+  DIR *entries = fdopendir(list);
+  if (entries == NULL) {
+    close_fd(&list);
+    return -ENOMEM;
+  }
+  for (struct dirent *entry; error >= 0 && (entry = readdir(entries)) != NULL;)
+    if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0)
+      error = names_put(names, entry->d_name);
+  closedir(entries);
+  if (names->count == 0)
+    return error;
+  qsort(names->list, names->count, sizeof(*names->list), by_name);
+  size_t kept = 1;
+  for (size_t i = 1; i < names->count; i++)
+    if (strcmp(names->list[i], names->list[kept - 1]) == 0)
+      free(names->list[i]);
+    else
+      names->list[kept++] = names->list[i];
+  names->count = kept;
   return error;
 }
 
 /* ---- comparison ---- */
 
-static int same_contents(int a, int b) {
+int same_contents(int a, int b) {
   char one[16384], other[16384];
 
   for (off_t at = 0;;) {
@@ -204,7 +279,7 @@ static int same_contents(int a, int b) {
   }
 }
 
-static int same_attributes(int a, int b) {
+int same_attributes(int a, int b) {
   char names[4096], others[4096], one[65536], other[65536], a_path[64], b_path[64];
 
   self_path(a_path, a);

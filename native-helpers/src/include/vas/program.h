@@ -46,6 +46,12 @@ enum vas_op_code {
   VAS_OP_RECORD_MESSAGES = 10, /* record what recvmsg(arg0, flags arg1) yields until it would block; at most arg2 messages */
   VAS_OP_COPY_TREE = 11,       /* copy the directory tree under descriptor arg0 to the directory arg1 */
   VAS_OP_COMPARE_TREES = 12,   /* result: 0 if the trees under arg0 and arg1 (negative: an empty one) are the same, else 1 */
+  /*
+   * What the root directories arg2, of an instance, and arg3 show is compared, as far as it can differ: at what there is in the
+   * layers arg0 and arg1 (negative: nothing), each of which lies in one of them upon the layers that both have. Result: enum
+   * vas_roots; changes are recorded.
+   */
+  VAS_OP_COMPARE_ROOTS = 13,
 };
 
 /* How an argument is meant. */

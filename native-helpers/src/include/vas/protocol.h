@@ -31,7 +31,7 @@ enum vas_message_type {
   VAS_YIELD = 12,   /* a paused one stands still as by SIGSTOP instead, so that another tracer can have it */
   VAS_RENAME = 13,  /* body: vas_rename; instance header.subject gets another id */
   VAS_DROP_ALL = 14, /* close all that is held under numbers whose highest byte is header.subject's */
-  VAS_MEND = 15,    /* body: vas_mend; descriptors: table, then the files that runs name; a paused instance goes back */
+  VAS_MEND = 15,    /* body: vas_mend; descriptors: table, the files that runs name, a root; a paused instance goes back */
   VAS_REPLACE = 16, /* descriptor: the program of another keeper, which takes over and answers. VAS_HELLO and this one never change */
   VAS_SUCCEED = 17, /* body: vas_rename; instance header.subject goes on when that one has ended and nobody is connected; 0: no */
   VAS_ROLLBACK = 18, /* body: vas_rollback, vas_param[freeze.param_count]; descriptors: as of VAS_FREEZE, then as of VAS_MEND */
@@ -252,6 +252,7 @@ enum vas_mend_stage {
   VAS_MEND_PROGRAM = 2, /* from here on it is neither what it was nor what it is to be, until all is done */
   VAS_MEND_PAGES = 3,
   VAS_MEND_TASKS = 4,
+  VAS_MEND_FILES = 5, /* behind VAS_MEND_PROGRAM, when the tasks have ended that are to end */
 };
 
 /* Offsets count from the table's start. */
@@ -267,6 +268,10 @@ struct vas_mend {
   uint32_t file_count;
   uint32_t first_end; /* before all else is mended */
   uint32_t end_count;
+  uint32_t first_change; /* in the order in which they are made */
+  uint32_t change_count; /* more than 0: the last descriptor is the root directory that the snapshot's forks see */
+  uint32_t root;         /* which kept descriptor of the instance is its own root directory */
+  uint32_t reserved;
 };
 
 /* What a thread goes on with. Behind it: xstate_length bytes of the standard XSAVE format. */
@@ -286,6 +291,20 @@ enum vas_mend_end_kind {
 struct vas_mend_end {
   int32_t tid; /* as the keeper's /proc sees it */
   uint32_t kind; /* enum vas_mend_end_kind */
+};
+
+enum vas_change_kind {
+  VAS_CHANGE_MAKE = 1,       /* it is not there, nor what is below it */
+  VAS_CHANGE_REMOVE = 2,     /* it is not to be there, nor what is below it */
+  VAS_CHANGE_REPLACE = 3,    /* it is something else: to be removed, and made */
+  VAS_CHANGE_CONTENTS = 4,   /* of a regular file, which stays the same file; and its attributes */
+  VAS_CHANGE_ATTRIBUTES = 5, /* mode, owner, extended attributes, times */
+};
+
+/* A file of the instance that is to be what it is below the snapshot's root. */
+struct vas_change {
+  uint32_t kind; /* enum vas_change_kind */
+  uint32_t path; /* where in the table; NUL-terminated, counted from the root, which is an empty path */
 };
 
 enum vas_mend_kind {
@@ -440,6 +459,19 @@ enum vas_entry_type {
   VAS_ENTRY_OBJECT = 20,      /* contents of a file that lives with the instance; payload: vas_object, vas_run[] */
   VAS_ENTRY_FILE_BEFORE = 21, /* a running file; index: which name of the plan; payload: contents before the freeze */
   VAS_ENTRY_FILE_AFTER = 22,  /* and after it */
+  VAS_ENTRY_CHANGE = 23,      /* of VAS_OP_COMPARE_ROOTS, in the order to make them; index: enum vas_change_kind; payload: path */
+};
+
+/* The result of VAS_OP_COMPARE_ROOTS. */
+enum vas_roots {
+  VAS_ROOTS_SAME = 0,
+  VAS_ROOTS_DIFFER = 1, /* in the changes that are recorded */
+  /* In something that no changes are told of. */
+  VAS_ROOTS_LINKS = 2,  /* one file has several names */
+  VAS_ROOTS_MOUNT = 3,  /* something is mounted there */
+  VAS_ROOTS_SOCKET = 4, /* a socket's file is to be made, which would lead to no socket */
+  VAS_ROOTS_FLAGS = 5,  /* a file may not be changed: chattr +i, +a */
+  VAS_ROOTS_MUCH = 6,   /* more than is worth it */
 };
 
 /* Timers go on while the instance is frozen: what has come after the programs read them is told apart. */

@@ -52,6 +52,8 @@ class ReplacementCrashTest extends DaemonProcessTest {
       try (VasClient client = VasClient.connectOrStart(state)) {
         giveDevice(client);
         ask(client, SIGUSR2, i, "1");
+        // Which names a file has is not put back in place.
+        assertThat(client.exec(id, "ln", "/etc/passwd", "/linked").exitCode()).isZero();
       }
       killAtTheCommitPoint(snapshot);
       try (VasClient client = VasClient.connectOrStart(state)) {

@@ -12,7 +12,6 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Random;
-import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.ExtendWith;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
@@ -134,10 +133,11 @@ class RollbackModelTest extends CommandLineTest {
     }
   }
 
-  @Test
-  void shouldLeakNothingGoingBackAndForthManyTimes() {
+  @ParameterizedTest
+  @ValueSource(strings = {"memory", "files"})
+  void shouldLeakNothingGoingBackAndForthManyTimes(final String what) {
     try (VasClient client = VasClient.connect(state)) {
-      final Counter counter = start(client, "memory");
+      final Counter counter = start(client, what);
       final String first = client.snapshot(counter.id, "").getId();
       counter.send(SIGUSR2);
       final String second = client.snapshot(counter.id, "").getId();

@@ -122,7 +122,7 @@ class StatsTest extends CommandLineTest {
     assertThat(added(Counter.ROLLBACKS_IN_PLACE)).isEqualTo(1);
     assertThat(added(Counter.ROLLBACKS_FAILED)).isEqualTo(2);
     assertThat(sumOf(Latency.ROLLBACK_FROZEN)).isEqualTo(number(inPlace, "frozen_us"));
-    final CommandLineRun changed = vas("exec", "web", "--", "touch", "/changed");
+    final CommandLineRun changed = vas("exec", "web", "--", "ln", "/etc/passwd", "/linked");
     assertThat(changed.exitCode()).as(changed.err()).isZero();
     final Struct replaced = done("rollback", "web", "--json");
     assertThat(replaced.getFieldsOrThrow("in_place").getBoolValue()).isFalse();

@@ -21,6 +21,8 @@ import io.vas.core.linux.FileStatus;
 import io.vas.core.linux.MemFd;
 import io.vas.core.memory.PageSink;
 import io.vas.core.memory.RegionKind;
+import io.vas.core.program.ProgramBuilder;
+import io.vas.core.program.Value;
 import io.vas.core.resource.HostFacts;
 import io.vas.core.resource.PlanBuilder;
 import io.vas.core.resource.PlanOutdatedException;
@@ -51,6 +53,9 @@ public final class Checkpointer implements AutoCloseable {
 
   /** A step of the instance program whose result is 0 if they are the same. */
   static final String COMPARE_FILES = "files: compare the layer";
+
+  /** A step of the instance program whose result is a ROOTS constant of the record, or -errno. */
+  static final String COMPARE_ROOTS = "files: compare what is seen";
 
   private static final int ATTEMPTS = 3;
 
@@ -87,8 +92,21 @@ public final class Checkpointer implements AutoCloseable {
         devices,
         more -> {
           Interpretation.plan(more, true);
-          more.instanceProgram().compareTrees(COMPARE_FILES, more.upper(), more.layer());
+          compareFiles(more);
         });
+  }
+
+  /**
+   * Layers that are the same show the same; who has changed files since shows the same only when he
+   * has changed them back.
+   */
+  private static void compareFiles(final PlanBuilder builder) {
+    final ProgramBuilder program = builder.instanceProgram();
+    final Value wanted = program.parameter(PlanBuilder.SNAPSHOT_ROOT);
+    program.skipIfEqual(wanted, Value.of(-1), 2);
+    program.compareRoots(COMPARE_ROOTS, builder.upper(), builder.layer(), builder.root(), wanted);
+    program.skipIfEqual(wanted, wanted, 1);
+    program.compareTrees(COMPARE_FILES, builder.upper(), builder.layer());
   }
 
   private static void planBesides(final PlanBuilder builder, final boolean frozen) {
@@ -254,27 +272,22 @@ public final class Checkpointer implements AutoCloseable {
    * where this throws, it may do so, too.
    *
    * @param instance which one.
-   * @param layer what its own layer of files is compared with; empty: with one that holds nothing.
-   * @param layers its layers, as far as they are known, the uppermost first.
+   * @param files what its files are compared with.
    * @param deadline how long it may stand still.
    * @return what was found, to be closed.
    * @throws VasException if it fails.
    */
   public Inspection inspect(
-      final Subject instance,
-      final Optional<Fd> layer,
-      final List<Fd> layers,
-      final Duration deadline) {
+      final Subject instance, final WantedFiles files, final Duration deadline) {
     return inspect(
-        instance, comparingPlan, layer, layers, deadline, request -> freezeOnly(instance, request));
+        instance, comparingPlan, files, deadline, request -> freezeOnly(instance, request));
   }
 
   /**
    * The same, but if the instance is found as it was known, it is put back at once.
    *
    * @param instance which one.
-   * @param layer as for {@link #inspect}.
-   * @param layers as for {@link #inspect}.
+   * @param files as for {@link #inspect}.
    * @param deadline as for {@link #inspect}.
    * @param mend what it is to be then, and what it is known to be.
    * @param table a file that the mend's has been written to.
@@ -284,16 +297,14 @@ public final class Checkpointer implements AutoCloseable {
    */
   public Inspection inspectAndMend(
       final Subject instance,
-      final Optional<Fd> layer,
-      final List<Fd> layers,
+      final WantedFiles files,
       final Duration deadline,
       final MendRequest mend,
       final Fd table) {
     return inspect(
         instance,
         comparingPlan,
-        layer,
-        layers,
+        files,
         deadline,
         request -> explaining(instance, () -> instance.keeper().rollBack(request, mend, table)));
   }
@@ -302,21 +313,16 @@ public final class Checkpointer implements AutoCloseable {
    * The same as {@link #inspect} after {@link PlanOutdatedException}.
    *
    * @param instance which one.
-   * @param layer what its own layer of files is compared with; empty: with one that holds nothing.
-   * @param layers its layers, as far as they are known, the uppermost first.
+   * @param files what its files are compared with.
    * @param deadline how long it may stand still.
    * @return what was found, to be closed.
    * @throws VasException if it fails.
    */
   public Inspection inspectWithOwnPlan(
-      final Subject instance,
-      final Optional<Fd> layer,
-      final List<Fd> layers,
-      final Duration deadline) {
+      final Subject instance, final WantedFiles files, final Duration deadline) {
     final Path process = Path.of("/proc", Integer.toString(instance.pid()));
     try (Plan own = comparingPlan(new PlanBuilder(process))) {
-      return inspect(
-          instance, own, layer, layers, deadline, request -> freezeOnly(instance, request));
+      return inspect(instance, own, files, deadline, request -> freezeOnly(instance, request));
     }
   }
 
@@ -327,8 +333,7 @@ public final class Checkpointer implements AutoCloseable {
   private Inspection inspect(
       final Subject instance,
       final Plan by,
-      final Optional<Fd> layer,
-      final List<Fd> layers,
+      final WantedFiles files,
       final Duration deadline,
       final Function<FreezeRequest, RollbackReply> ask) {
     final Fd noRegion = by.file(); // nothing is written to it
@@ -339,11 +344,8 @@ public final class Checkpointer implements AutoCloseable {
               .kept(PlanBuilder.UPPER, Sandbox.KEPT_UPPER)
               .kept(PlanBuilder.SOCK_DIAG, Sandbox.KEPT_SOCK_DIAG)
               .kept(PlanBuilder.ROOT, Sandbox.KEPT_ROOT);
-      if (layer.isPresent()) {
-        params.attached(PlanBuilder.LAYER, layer.get());
-      } else {
-        params.immediate(PlanBuilder.LAYER, -1);
-      }
+      attach(params, PlanBuilder.LAYER, files.layer());
+      attach(params, PlanBuilder.SNAPSHOT_ROOT, files.root());
       final RollbackReply reply =
           ask.apply(
               new FreezeRequest(instance.id(), by.file(), file.fd(), noRegion, noRegion, deadline)
@@ -353,7 +355,7 @@ public final class Checkpointer implements AutoCloseable {
       file.written(reply.frozen().recordLength());
       return new Inspection(
           instance,
-          layers,
+          files.layers(),
           by,
           by == comparingPlan,
           file,
@@ -363,6 +365,10 @@ public final class Checkpointer implements AutoCloseable {
       file.close();
       throw e;
     }
+  }
+
+  private static void attach(final Params params, final String name, final Optional<Fd> fd) {
+    fd.ifPresentOrElse(there -> params.attached(name, there), () -> params.immediate(name, -1));
   }
 
   private FreezeReply freeze(final Take asked, final Plan by, final Fd recordFile) {

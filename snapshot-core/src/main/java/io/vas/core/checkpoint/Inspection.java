@@ -3,7 +3,9 @@ package io.vas.core.checkpoint;
 import io.vas.core.UnsupportedException;
 import io.vas.core.checkpoint.RecordFiles.RecordFile;
 import io.vas.core.image.Image;
+import io.vas.core.keeper.FileChange;
 import io.vas.core.keeper.MendReply;
+import io.vas.core.keeper.RecordDescriptor;
 import io.vas.core.linux.Fd;
 import io.vas.core.linux.ProcStat;
 import io.vas.core.linux.Signals;
@@ -121,12 +123,31 @@ public final class Inspection implements AutoCloseable {
   }
 
   /**
-   * Whether its own layer of files is the one that it was compared with.
+   * Whether its files are those that they were compared with.
    *
    * @return false if anything differs.
    */
   public boolean sameFiles() {
-    return record().program().result(Checkpointer.COMPARE_FILES) == 0;
+    return record().program().result(Checkpointer.COMPARE_FILES) == 0
+        && comparedRoots() == RecordDescriptor.ROOTS_SAME;
+  }
+
+  /**
+   * What was found when what is seen was compared with the snapshot's root.
+   *
+   * @return a {@code ROOTS_} constant of {@link RecordDescriptor}, or -errno.
+   */
+  public int comparedRoots() {
+    return (int) record().program().result(Checkpointer.COMPARE_ROOTS);
+  }
+
+  /**
+   * What would make its files those of the snapshot.
+   *
+   * @return in the order in which it is to be done; all if {@link #comparedRoots} is ROOTS_DIFFER.
+   */
+  public List<FileChange> fileChanges() {
+    return record().fileChanges();
   }
 
   /**

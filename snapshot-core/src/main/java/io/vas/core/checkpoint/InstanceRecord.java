@@ -3,6 +3,7 @@ package io.vas.core.checkpoint;
 import static java.nio.ByteOrder.LITTLE_ENDIAN;
 
 import io.vas.core.VasException;
+import io.vas.core.keeper.FileChange;
 import io.vas.core.keeper.RecordDescriptor;
 import io.vas.core.linux.DeviceNumber;
 import io.vas.core.linux.FdInfo;
@@ -44,6 +45,7 @@ final class InstanceRecord {
   private final List<StoredPages> pages = new ArrayList<>();
   private final List<MappedFile> mappedFiles = new ArrayList<>();
   private final List<StoredObject> objects = new ArrayList<>();
+  private final List<FileChange> fileChanges = new ArrayList<>();
   private final List<DirectBuffer> bytes = new ArrayList<>();
   private final Map<String, DirectBuffer> filesBefore = new HashMap<>();
   private final Map<String, DirectBuffer> filesAfter = new HashMap<>();
@@ -202,6 +204,8 @@ final class InstanceRecord {
           filesBefore.put(plan.runningFiles().get(index), entry);
       case RecordDescriptor.ENTRY_FILE_AFTER ->
           filesAfter.put(plan.runningFiles().get(index), entry);
+      case RecordDescriptor.ENTRY_CHANGE ->
+          fileChanges.add(new FileChange(FileChange.Kind.of(index), text(entry, 0)));
       case RecordDescriptor.ENTRY_PAGES -> pages.add(storedPages(entry));
       case RecordDescriptor.ENTRY_OBJECT -> objects.add(storedObject(entry));
       default -> throw new VasException("the keeper recorded an entry of unknown type " + type);
@@ -347,6 +351,11 @@ final class InstanceRecord {
   /** What {@code recordBytes} steps of the instance program found. */
   List<DirectBuffer> bytes() {
     return Collections.unmodifiableList(bytes);
+  }
+
+  /** What would make its files the snapshot's that they were compared with. */
+  List<FileChange> fileChanges() {
+    return Collections.unmodifiableList(fileChanges);
   }
 
   /** What the instance program left. */

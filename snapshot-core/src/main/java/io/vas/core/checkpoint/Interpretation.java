@@ -357,6 +357,11 @@ final class Interpretation implements CaptureContext {
   }
 
   @Override
+  public boolean isOnlyCompared() {
+    return pages.isEmpty();
+  }
+
+  @Override
   public boolean isLog(final RecordedStatus status) {
     return status.inode() == log.inode() && status.device().equals(log.device());
   }

@@ -50,14 +50,17 @@ import static io.vas.core.keeper.KeeperProtocolDescriptor.MENDED_FROZEN_NANOS_OF
 import static io.vas.core.keeper.KeeperProtocolDescriptor.MENDED_PAGES_OFFSET;
 import static io.vas.core.keeper.KeeperProtocolDescriptor.MENDED_STAGE_NANOS_OFFSET;
 import static io.vas.core.keeper.KeeperProtocolDescriptor.MEND_AREA_OFFSET;
+import static io.vas.core.keeper.KeeperProtocolDescriptor.MEND_CHANGE_COUNT_OFFSET;
 import static io.vas.core.keeper.KeeperProtocolDescriptor.MEND_END_COUNT_OFFSET;
 import static io.vas.core.keeper.KeeperProtocolDescriptor.MEND_FAULT_STAGE_OFFSET;
 import static io.vas.core.keeper.KeeperProtocolDescriptor.MEND_FILE_COUNT_OFFSET;
+import static io.vas.core.keeper.KeeperProtocolDescriptor.MEND_FIRST_CHANGE_OFFSET;
 import static io.vas.core.keeper.KeeperProtocolDescriptor.MEND_FIRST_END_OFFSET;
 import static io.vas.core.keeper.KeeperProtocolDescriptor.MEND_FIRST_RUN_OFFSET;
 import static io.vas.core.keeper.KeeperProtocolDescriptor.MEND_FIRST_TASK_OFFSET;
 import static io.vas.core.keeper.KeeperProtocolDescriptor.MEND_LENGTH;
 import static io.vas.core.keeper.KeeperProtocolDescriptor.MEND_PROGRAM_OFFSET_OFFSET;
+import static io.vas.core.keeper.KeeperProtocolDescriptor.MEND_ROOT_OFFSET;
 import static io.vas.core.keeper.KeeperProtocolDescriptor.MEND_RUN_COUNT_OFFSET;
 import static io.vas.core.keeper.KeeperProtocolDescriptor.MEND_STAYS_OFFSET;
 import static io.vas.core.keeper.KeeperProtocolDescriptor.MEND_TASK_COUNT_OFFSET;
@@ -709,6 +712,7 @@ public final class Keeper implements AutoCloseable {
       final List<Fd> descriptors = new ArrayList<>();
       descriptors.add(table);
       descriptors.addAll(request.files);
+      request.wantedRoot.ifPresent(descriptors::add);
       final Answer answer = ask(MEND, request.instance, body, descriptors, Duration.ZERO);
       if (answer.status == -Errno.ESRCH.number()) {
         throw new NotFoundException("the instance has ended");
@@ -745,6 +749,7 @@ public final class Keeper implements AutoCloseable {
     encode(freeze.params(), body, ROLLBACK_LENGTH);
     descriptors.add(table);
     descriptors.addAll(mend.files);
+    mend.wantedRoot.ifPresent(descriptors::add);
     final Answer answer = ask(ROLLBACK, freeze.instance, body, descriptors, freeze.deadline);
     final boolean wasKnown =
         answer.body.capacity() == ROLLED_BACK_LENGTH
@@ -774,6 +779,9 @@ public final class Keeper implements AutoCloseable {
     body.putInt(start + MEND_FILE_COUNT_OFFSET, request.files.size(), LITTLE_ENDIAN);
     body.putInt(start + MEND_FIRST_END_OFFSET, request.endOffset, LITTLE_ENDIAN);
     body.putInt(start + MEND_END_COUNT_OFFSET, request.endCount, LITTLE_ENDIAN);
+    body.putInt(start + MEND_FIRST_CHANGE_OFFSET, request.changeOffset, LITTLE_ENDIAN);
+    body.putInt(start + MEND_CHANGE_COUNT_OFFSET, request.changeCount, LITTLE_ENDIAN);
+    body.putInt(start + MEND_ROOT_OFFSET, request.root, LITTLE_ENDIAN);
   }
 
   private static MendException mendFailure(

@@ -242,7 +242,8 @@ public final class KeeperProtocolDescriptor {
   public static final int DROP_ALL = 14;
 
   /**
-   * Body: vas_mend; descriptors: table, then the files that runs name; a paused instance goes back.
+   * Body: vas_mend; descriptors: table, the files that runs name, a root; a paused instance goes
+   * back.
    */
   public static final int MEND = 15;
 
@@ -700,6 +701,9 @@ public final class KeeperProtocolDescriptor {
   /** Mend tasks. */
   public static final int MEND_TASKS = 4;
 
+  /** Behind MEND_PROGRAM, when the tasks have ended that are to end. */
+  public static final int MEND_FILES = 5;
+
   // ---- struct vas_mend
 
   /** u32: counts from the table's start. */
@@ -735,8 +739,20 @@ public final class KeeperProtocolDescriptor {
   /** u32. */
   public static final int MEND_END_COUNT_OFFSET = MEND_FIRST_END_OFFSET + Integer.BYTES;
 
+  /** u32: in the order in which they are made. */
+  public static final int MEND_FIRST_CHANGE_OFFSET = MEND_END_COUNT_OFFSET + Integer.BYTES;
+
+  /** u32: more than 0: the last descriptor is the root directory that the snapshot's forks see. */
+  public static final int MEND_CHANGE_COUNT_OFFSET = MEND_FIRST_CHANGE_OFFSET + Integer.BYTES;
+
+  /** u32: which kept descriptor of the instance is its own root directory. */
+  public static final int MEND_ROOT_OFFSET = MEND_CHANGE_COUNT_OFFSET + Integer.BYTES;
+
+  /** u32. */
+  public static final int MEND_RESERVED_OFFSET = MEND_ROOT_OFFSET + Integer.BYTES;
+
   /** Bytes of a struct vas_mend. */
-  public static final int MEND_LENGTH = MEND_END_COUNT_OFFSET + Integer.BYTES;
+  public static final int MEND_LENGTH = MEND_RESERVED_OFFSET + Integer.BYTES;
 
   // ---- struct vas_mend_task
 
@@ -773,6 +789,34 @@ public final class KeeperProtocolDescriptor {
 
   /** Bytes of a struct vas_mend_end. */
   public static final int MEND_END_LENGTH = MEND_END_KIND_OFFSET + Integer.BYTES;
+
+  // ---- enum vas_change_kind
+
+  /** It is not there, nor what is below it. */
+  public static final int CHANGE_MAKE = 1;
+
+  /** It is not to be there, nor what is below it. */
+  public static final int CHANGE_REMOVE = 2;
+
+  /** It is something else: to be removed, and made. */
+  public static final int CHANGE_REPLACE = 3;
+
+  /** Of a regular file, which stays the same file; and its attributes. */
+  public static final int CHANGE_CONTENTS = 4;
+
+  /** Mode, owner, extended attributes, times. */
+  public static final int CHANGE_ATTRIBUTES = 5;
+
+  // ---- struct vas_change
+
+  /** u32: enum vas_change_kind. */
+  public static final int CHANGE_KIND_OFFSET = 0;
+
+  /** u32: where in the table; NUL-terminated, counted from the root, which is an empty path. */
+  public static final int CHANGE_PATH_OFFSET = CHANGE_KIND_OFFSET + Integer.BYTES;
+
+  /** Bytes of a struct vas_change. */
+  public static final int CHANGE_LENGTH = CHANGE_PATH_OFFSET + Integer.BYTES;
 
   // ---- enum vas_mend_kind
 

@@ -1,5 +1,8 @@
 package io.vas.core.keeper;
 
+import static io.vas.core.keeper.KeeperProtocolDescriptor.CHANGE_KIND_OFFSET;
+import static io.vas.core.keeper.KeeperProtocolDescriptor.CHANGE_LENGTH;
+import static io.vas.core.keeper.KeeperProtocolDescriptor.CHANGE_PATH_OFFSET;
 import static io.vas.core.keeper.KeeperProtocolDescriptor.MEND_END_KIND_OFFSET;
 import static io.vas.core.keeper.KeeperProtocolDescriptor.MEND_END_LENGTH;
 import static io.vas.core.keeper.KeeperProtocolDescriptor.MEND_END_TID_OFFSET;
@@ -19,6 +22,7 @@ import static java.nio.ByteOrder.LITTLE_ENDIAN;
 import com.google.protobuf.ByteString;
 import io.vas.core.linux.Fd;
 import io.vas.core.linux.FileIo;
+import io.vas.core.linux.RawText;
 import io.vas.core.program.Program;
 import java.nio.ByteBuffer;
 import java.util.List;
@@ -62,6 +66,10 @@ public final class MendRequest {
   Optional<Program> program = Optional.empty();
   int programOffset;
   long area;
+  int changeOffset;
+  int changeCount;
+  int root;
+  Optional<Fd> wantedRoot = Optional.empty();
   boolean stays;
   int faultStage;
   int knownOffset;
@@ -71,7 +79,7 @@ public final class MendRequest {
    * A mend.
    *
    * @param instance its id.
-   * @param files that {@link #runs} refer to by their places in this list, one less than {@link
+   * @param files that {@link #runs} refer to by their places in this list, eight less than {@link
    *     KeeperProtocolDescriptor#MESSAGE_FDS_MAX} at most.
    */
   public MendRequest(final long instance, final List<Fd> files) {
@@ -108,6 +116,44 @@ public final class MendRequest {
    * @param offset in the file.
    */
   public record Run(long start, long bytes, Kind kind, int file, long offset) {}
+
+  /**
+   * Files that are to be what they are in the snapshot.
+   *
+   * @param changes in the order in which they are made.
+   * @param keptRoot which kept descriptor of the instance is its root directory.
+   * @return this.
+   */
+  public MendRequest changes(final List<FileChange> changes, final int keptRoot) {
+    int text = length + changes.size() * CHANGE_LENGTH;
+    changeOffset = length;
+    changeCount = changes.size();
+    root = keptRoot;
+    for (final FileChange change : changes) {
+      final byte[] path = RawText.encode(change.path());
+      table.putInt(length + CHANGE_KIND_OFFSET, change.kind().number(), LITTLE_ENDIAN);
+      table.putInt(length + CHANGE_PATH_OFFSET, text, LITTLE_ENDIAN);
+      table.putBytes(text, path);
+      table.putByte(text + path.length, (byte) 0);
+      length += CHANGE_LENGTH;
+      text += path.length + 1;
+    }
+    length = BitUtil.align(text, Long.BYTES);
+    table.checkLimit(length);
+    return this;
+  }
+
+  /**
+   * Where these files are found.
+   *
+   * @param directory the root directory that the snapshot's forks begin with; stays the caller's.
+   *     Empty if no file is to be changed.
+   * @return this.
+   */
+  public MendRequest wantedRoot(final Optional<Fd> directory) {
+    wantedRoot = changeCount > 0 ? directory : Optional.empty();
+    return this;
+  }
 
   /**
    * All threads.

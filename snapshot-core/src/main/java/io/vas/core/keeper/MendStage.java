@@ -9,7 +9,9 @@ public enum MendStage {
   /** Pages are written. */
   PAGES(KeeperProtocolDescriptor.MEND_PAGES),
   /** Registers are set. */
-  TASKS(KeeperProtocolDescriptor.MEND_TASKS);
+  TASKS(KeeperProtocolDescriptor.MEND_TASKS),
+  /** Files are put back, when tasks have ended and before system calls are made. */
+  FILES(KeeperProtocolDescriptor.MEND_FILES);
 
   private final int number;
 

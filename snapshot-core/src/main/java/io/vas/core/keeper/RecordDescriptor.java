@@ -198,6 +198,32 @@ public final class RecordDescriptor {
   /** And after it. */
   public static final int ENTRY_FILE_AFTER = 22;
 
+  /** Of VAS_OP_COMPARE_ROOTS, in the order to make them; index: CHANGE_*; payload: path. */
+  public static final int ENTRY_CHANGE = 23;
+
+  // ---- enum vas_roots: the result of VAS_OP_COMPARE_ROOTS
+
+  /** They show the same. */
+  public static final int ROOTS_SAME = 0;
+
+  /** They differ in the changes that are recorded. */
+  public static final int ROOTS_DIFFER = 1;
+
+  /** One file has several names. */
+  public static final int ROOTS_LINKS = 2;
+
+  /** Something is mounted there. */
+  public static final int ROOTS_MOUNT = 3;
+
+  /** A socket's file is to be made, which would lead to no socket. */
+  public static final int ROOTS_SOCKET = 4;
+
+  /** A file may not be changed: chattr +i, +a. */
+  public static final int ROOTS_FLAGS = 5;
+
+  /** More than is worth it. */
+  public static final int ROOTS_MUCH = 6;
+
   // ---- struct vas_entry
 
   /** u32. */

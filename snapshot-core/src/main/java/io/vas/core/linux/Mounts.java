@@ -1,5 +1,6 @@
 package io.vas.core.linux;
 
+import java.util.List;
 import java.util.Map;
 import org.agrona.concurrent.UnsafeBuffer;
 
@@ -24,6 +25,7 @@ public final class Mounts {
   private static final int FSMOUNT_CLOEXEC = 1;
   private static final int FSCONFIG_SET_STRING = 1;
   private static final int FSCONFIG_SET_FLAG = 0;
+  private static final int FSCONFIG_SET_FD = 5;
   private static final int FSCONFIG_CMD_CREATE = 6;
   private static final int FSCONFIG_CMD_RECONFIGURE = 7;
   private static final int FSPICK_CLOEXEC = 1;
@@ -49,14 +51,39 @@ public final class Mounts {
       final String type, final Map<String, String> options, final long attributes) {
     try (Fd context = context(type)) {
       configure(type, context, options);
-      configure(type, context, FSCONFIG_CMD_CREATE, "", "");
-      final int mount =
-          (int) Syscall.call(Syscall.FSMOUNT, context.value(), FSMOUNT_CLOEXEC, attributes);
-      if (mount < 0) {
-        throw Kernel.failure("fsmount", "type", type, "attributes", attributes);
-      }
-      return Fd.owning(mount);
+      return create(type, context, attributes);
     }
+  }
+
+  /**
+   * Make an overlay that can only be read, and a mount of it.
+   *
+   * @param layers directories, the uppermost first; two at least. None may be on a mount of another
+   *     mount namespace.
+   * @return the mount.
+   * @throws LinuxException if the kernel refuses; it holds what the kernel said about it.
+   */
+  public static Fd createOverlay(final List<Fd> layers) {
+    final String type = "overlay";
+    try (Fd context = context(type)) {
+      for (final Fd layer : layers) {
+        configure(type, context, FSCONFIG_SET_FD, "lowerdir+", "", layer.value());
+      }
+      return create(
+          type,
+          context,
+          MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC);
+    }
+  }
+
+  private static Fd create(final String type, final Fd context, final long attributes) {
+    configure(type, context, FSCONFIG_CMD_CREATE, "", "");
+    final int mount =
+        (int) Syscall.call(Syscall.FSMOUNT, context.value(), FSMOUNT_CLOEXEC, attributes);
+    if (mount < 0) {
+      throw Kernel.failure("fsmount", "type", type, "attributes", attributes);
+    }
+    return Fd.owning(mount);
   }
 
   /**
@@ -195,6 +222,16 @@ public final class Mounts {
       final int command,
       final String key,
       final String value) {
+    configure(type, context, command, key, value, 0);
+  }
+
+  private static void configure(
+      final String type,
+      final Fd context,
+      final int command,
+      final String key,
+      final String value,
+      final int auxiliary) {
     final UnsafeBuffer scratch = Scratch.buffer();
     final byte[] keyBytes = RawText.path(key);
     scratch.putBytes(0, keyBytes);
@@ -206,7 +243,7 @@ public final class Mounts {
             command,
             key.isEmpty() ? 0 : address,
             value.isEmpty() ? 0 : address + keyBytes.length,
-            0)
+            auxiliary)
         < 0) {
       final int number = Kernel.lastError();
       throw Kernel.failureOf(

@@ -21,6 +21,7 @@ import static io.vas.core.program.ProgramDescriptor.OP_ARG_KIND_OFFSET;
 import static io.vas.core.program.ProgramDescriptor.OP_ARG_OFFSET;
 import static io.vas.core.program.ProgramDescriptor.OP_BARRIER;
 import static io.vas.core.program.ProgramDescriptor.OP_CODE_OFFSET;
+import static io.vas.core.program.ProgramDescriptor.OP_COMPARE_ROOTS;
 import static io.vas.core.program.ProgramDescriptor.OP_COMPARE_TREES;
 import static io.vas.core.program.ProgramDescriptor.OP_COPY_TREE;
 import static io.vas.core.program.ProgramDescriptor.OP_COUNT_OFFSET;
@@ -455,6 +456,26 @@ public class ProgramBuilder {
    */
   public Result compareTrees(final String name, final Value one, final Value other) {
     return add(name, OP_COMPARE_TREES, 0, EXPECT_SUCCESS, 0, new Object[] {one, other});
+  }
+
+  /**
+   * In the keeper only: compare what the roots of an instance and of a snapshot show. What would
+   * make the one like the other is recorded.
+   *
+   * @param name of the operation.
+   * @param upper descriptor of the instance's uppermost layer.
+   * @param layer descriptor of the snapshot's; negative: it has none beyond those that both have.
+   * @param root descriptor of the instance's root directory.
+   * @param wanted descriptor of the snapshot's.
+   * @return a {@code ROOTS_} constant of {@link io.vas.core.keeper.RecordDescriptor}, or -errno.
+   */
+  public Result compareRoots(
+      final String name,
+      final Value upper,
+      final Value layer,
+      final Value root,
+      final Value wanted) {
+    return add(name, OP_COMPARE_ROOTS, 0, EXPECT_ANY, 0, new Object[] {upper, layer, root, wanted});
   }
 
   /**

@@ -177,6 +177,14 @@ public final class ProgramDescriptor {
    */
   public static final int OP_COMPARE_TREES = 12;
 
+  /**
+   * In the keeper: what the root directories arg2, of an instance, and arg3 show is compared, as
+   * far as it can differ: at what there is in the layers arg0 and arg1 (negative: nothing), each of
+   * which lies in one of them upon the layers that both have. The result is ROOTS_*; changes are
+   * recorded.
+   */
+  public static final int OP_COMPARE_ROOTS = 13;
+
   // ---- enum vas_arg_kind
 
   /** The argument itself. */

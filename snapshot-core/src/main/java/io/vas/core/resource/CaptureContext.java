@@ -62,6 +62,13 @@ public interface CaptureContext {
   ClockOffsets clocks();
 
   /**
+   * Whether this is only compared with a snapshot to go back to, and not restored from.
+   *
+   * @return true if what is not in the snapshot need not be known.
+   */
+  boolean isOnlyCompared();
+
+  /**
    * Whether a file is the instance's log, which a fork has one of its own of.
    *
    * @param status of the file.

@@ -13,6 +13,9 @@ import io.vas.core.program.SystemCall;
  * {@link InotifyWatches}.
  */
 public final class Inotify implements DescriptorResource {
+  /** The kind's name. */
+  public static final String KIND = "inotify";
+
   static final String LINK = "anon_inode:inotify";
   private static final int FIONREAD = 0x541B;
 
@@ -21,7 +24,7 @@ public final class Inotify implements DescriptorResource {
 
   @Override
   public String kind() {
-    return "inotify";
+    return KIND;
   }
 
   @Override

@@ -47,6 +47,12 @@ public final class PlanBuilder {
   /** Parameter of the instance program: the instance's root directory, opened with O_PATH. */
   public static final String ROOT = "root";
 
+  /**
+   * Parameter of an instance program that compares files: the root directory that the snapshot's
+   * forks begin with, or -1.
+   */
+  public static final String SNAPSHOT_ROOT = "snapshot's root";
+
   private final Value upper = instanceProgram.parameter(UPPER);
   private final Value layer = instanceProgram.parameter(LAYER);
   private final Value sockDiag = instanceProgram.parameter(SOCK_DIAG);

@@ -48,6 +48,7 @@ public final class Resources {
 
   private static final List<DescriptorResource> DESCRIPTOR =
       List.of(
+          new RemovedFile(),
           new PathOnly(),
           new InstanceLog(),
           new MemFd(),

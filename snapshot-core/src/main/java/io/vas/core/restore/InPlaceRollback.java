@@ -10,12 +10,14 @@ import io.vas.core.checkpoint.Checkpointer;
 import io.vas.core.checkpoint.Inspection;
 import io.vas.core.checkpoint.SandboxPiece;
 import io.vas.core.checkpoint.Subject;
+import io.vas.core.checkpoint.WantedFiles;
 import io.vas.core.image.Image;
 import io.vas.core.image.Piece;
 import io.vas.core.image.ProcessImage;
 import io.vas.core.image.RegistersState;
 import io.vas.core.image.TaskImage;
 import io.vas.core.image.VmaImage;
+import io.vas.core.keeper.FileChange;
 import io.vas.core.keeper.FreezeException;
 import io.vas.core.keeper.KeeperException;
 import io.vas.core.keeper.MendException;
@@ -35,6 +37,7 @@ import io.vas.core.resource.Registers;
 import io.vas.core.resource.Resources;
 import io.vas.core.resource.TaskResource;
 import io.vas.core.resource.TaskRestore;
+import io.vas.core.sandbox.Sandbox;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
@@ -59,6 +62,7 @@ public final class InPlaceRollback implements AutoCloseable {
 
   private final Checkpointer checkpointer;
   private final LatestAnswers answers = new LatestAnswers();
+  private final Writers writers = new Writers();
   private final AtomicLong repeats = new AtomicLong();
   private MendStage fault;
 
@@ -115,10 +119,14 @@ public final class InPlaceRollback implements AutoCloseable {
       final boolean isPaused,
       final Duration deadline) {
     final Wanted wanted = new Wanted(target, pages, keepsConnections, instance.origin());
-    try (LatestAnswers.Turn turn = answers.take(instance.id())) {
+    try (LatestAnswers.Turn turn = answers.take(instance.id());
+        WantedRoot root = new WantedRoot(instance.keeper(), pages)) {
       final Decision decision;
       try {
-        decision = decide(instance, wanted, turn, isPaused, deadline);
+        if (writers.contains(instance.id())) {
+          root.mount();
+        }
+        decision = decide(instance, wanted, root, turn, isPaused, deadline);
       } catch (final RuntimeException e) {
         if (isUncertain(e)) {
           turn.forget();
@@ -134,15 +142,16 @@ public final class InPlaceRollback implements AutoCloseable {
           repeats.incrementAndGet();
           return found.mended().get();
         }
-        final MendReply reply = instance.keeper().mend(asking(decision.request(), isPaused));
+        final MendReply reply = instance.keeper().mend(asking(decision.request(), root, isPaused));
         turn.remember(wanted, found, decision.request());
         return reply;
       }
     }
   }
 
-  private MendRequest asking(final MendRequest request, final boolean isPaused) {
-    return request.fault(fault).stays(isPaused);
+  private MendRequest asking(
+      final MendRequest request, final WantedRoot root, final boolean isPaused) {
+    return request.fault(fault).stays(isPaused).wantedRoot(root.directory());
   }
 
   /**
@@ -179,6 +188,7 @@ public final class InPlaceRollback implements AutoCloseable {
   private Decision decide(
       final Subject instance,
       final Wanted wanted,
+      final WantedRoot root,
       final LatestAnswers.Turn turn,
       final boolean isPaused,
       final Duration deadline) {
@@ -191,34 +201,56 @@ public final class InPlaceRollback implements AutoCloseable {
     }
     final Optional<Fd> layer = startedHere ? Optional.empty() : Optional.of(layers.get(0));
     final Optional<MendRequest> last = turn.request(wanted);
+    final WantedFiles files = new WantedFiles(layer, root.directory(), layers);
+    final Inspection found =
+        last.isEmpty()
+            ? checkpointer.inspect(instance, files, deadline)
+            : checkpointer.inspectAndMend(
+                instance, files, deadline, asking(last.get(), root, isPaused), turn.table());
+    final Optional<Decision> decision = decide(instance, wanted, found, files, deadline);
+    if (decision.isPresent()) {
+      return decision.get();
+    }
+    writers.add(instance.id());
+    root.mount();
+    final WantedFiles seen = new WantedFiles(layer, root.directory(), layers);
+    return decide(instance, wanted, checkpointer.inspect(instance, seen, deadline), seen, deadline)
+        .orElseThrow();
+  }
+
+  private Optional<Decision> decide(
+      final Subject instance,
+      final Wanted wanted,
+      final Inspection found,
+      final WantedFiles files,
+      final Duration deadline) {
     try {
-      return decide(
-          instance,
-          wanted,
-          last.isEmpty()
-              ? checkpointer.inspect(instance, layer, layers, deadline)
-              : checkpointer.inspectAndMend(
-                  instance, layer, layers, deadline, asking(last.get(), isPaused), turn.table()));
+      return decide(instance, wanted, found, files);
     } catch (final PlanOutdatedException e) {
       return decide(
-          instance, wanted, checkpointer.inspectWithOwnPlan(instance, layer, layers, deadline));
+          instance, wanted, checkpointer.inspectWithOwnPlan(instance, files, deadline), files);
     }
   }
 
-  private static Decision decide(
-      final Subject instance, final Wanted wanted, final Inspection found) {
+  /** Empty if its layer differs from the snapshot's, and it is not known what is seen. */
+  private static Optional<Decision> decide(
+      final Subject instance,
+      final Wanted wanted,
+      final Inspection found,
+      final WantedFiles files) {
     if (found.mended().isPresent()) {
-      return new Decision(found, null);
+      return Optional.of(new Decision(found, null));
     }
     try {
-      if (!found.sameFiles()) {
-        throw new NotInPlaceException("files were changed");
+      if (files.root().isPresent() || found.sameFiles()) {
+        return Optional.of(new Decision(found, compile(instance, wanted, found)));
       }
-      return new Decision(found, compile(instance, wanted, found));
     } catch (final RuntimeException e) {
       found.close();
       throw e;
     }
+    found.close();
+    return Optional.empty();
   }
 
   private static boolean isSame(final List<Fd> some, final List<Fd> others) {
@@ -250,6 +282,8 @@ public final class InPlaceRollback implements AutoCloseable {
     if (!SandboxPiece.read(target).clocks().equals(SandboxPiece.read(current).clocks())) {
       throw new NotInPlaceException("its clocks are others than the snapshot's");
     }
+    final List<FileChange> changes =
+        new LayerDifference(found, target, current).changes(wanted.origin().isPresent());
     final ProcessImage before = target.getProcesses(0);
     final ProcessImage now = current.getProcesses(0);
     final ProgramBuilder program = new ProgramBuilder();
@@ -273,6 +307,7 @@ public final class InPlaceRollback implements AutoCloseable {
       memory.mend();
       final MendRequest request =
           new MendRequest(instance.id(), files.descriptors())
+              .changes(changes, Sandbox.KEPT_ROOT)
               .tasks(tasks)
               .ends(ends)
               .runs(memory.runs());

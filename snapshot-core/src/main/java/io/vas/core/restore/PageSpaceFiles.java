@@ -14,8 +14,11 @@ import java.util.Optional;
 
 /** The pages of one address space, and the files that they are in, by numbers from 0 on. */
 final class PageSpaceFiles {
-  /** The keeper takes no more at once, the table among them. */
-  private static final int MOST = KeeperProtocolDescriptor.MESSAGE_FDS_MAX - 1;
+  /**
+   * The keeper takes no more at once, the table, what a freeze has and the layer among them, and
+   * twice the snapshot's root.
+   */
+  private static final int MOST = KeeperProtocolDescriptor.MESSAGE_FDS_MAX - 8;
 
   private final PageSource pages;
   private final int space;

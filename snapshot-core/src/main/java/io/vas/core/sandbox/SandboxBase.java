@@ -16,6 +16,7 @@ import io.vas.core.linux.FileStatus;
 import io.vas.core.linux.MemFd;
 import io.vas.core.linux.Mounts;
 import io.vas.core.linux.OpenFlags;
+import io.vas.core.linux.Pidfd;
 import io.vas.core.linux.Signals;
 import io.vas.core.program.Data;
 import io.vas.core.program.Program;
@@ -68,6 +69,10 @@ public final class SandboxBase {
   private static final long NAMESPACE_ID = FIRST_ID;
   private static final long HOST_ROOT_ID = FIRST_ID + 1;
   private static final long NETWORK_ID = FIRST_ID + 2;
+  private static final long LAYER_ID = FIRST_ID + 3;
+
+  /** Number of the layer's clone in the process that makes the namespace. */
+  private static final int LAYER_NUMBER = 100;
 
   private static final long CLONE_NEWNS = 0x00020000L;
   private static final long MS_RDONLY = 1;
@@ -79,6 +84,7 @@ public final class SandboxBase {
   private static final long MS_PRIVATE = 1 << 18;
   private static final int MNT_DETACH = 2;
   private static final int MOVE_MOUNT_F_EMPTY_PATH = 4;
+  private static final int OPEN_TREE_CLONE = 1;
   private static final int FSCONFIG_CMD_CREATE = 6;
   private static final int S_IFCHR = 0020000;
   private static final int S_IFREG = 0100000;
@@ -142,6 +148,21 @@ public final class SandboxBase {
         .cloneFlags(Sandbox.CLONE_FLAGS);
   }
 
+  /**
+   * The layers that lie below those of all snapshots, each on a mount that is attached nowhere.
+   *
+   * @return the uppermost first; to be closed.
+   */
+  List<Fd> lowestLayers() {
+    final Fd layer = keeper.take(LAYER_ID);
+    try {
+      return List.of(layer, keeper.take(HOST_ROOT_ID));
+    } catch (final RuntimeException e) {
+      layer.close();
+      throw e;
+    }
+  }
+
   private void make() {
     try (ProgramFile file = ProgramFile.of(program())) {
       // Not an instance's, and above all that they have.
@@ -150,8 +171,11 @@ public final class SandboxBase {
           keeper.spawn(
               new SpawnRequest(id, file, Params.forSpawn(file.program()).control("control"))
                   .cloneFlags(CLONE_NEWNS));
-      try (Fd namespace = Fd.open("/proc/" + reply.pid() + "/ns/mnt", OpenFlags.O_RDONLY)) {
+      try (Fd namespace = Fd.open("/proc/" + reply.pid() + "/ns/mnt", OpenFlags.O_RDONLY);
+          Pidfd process = Pidfd.open(reply.pid());
+          Fd layer = process.take(LAYER_NUMBER)) {
         hold(NAMESPACE_ID, namespace);
+        hold(LAYER_ID, layer);
       } finally {
         keeper.signal(id, Signals.SIGKILL);
         await(reply);
@@ -268,6 +292,21 @@ public final class SandboxBase {
         0,
         MS_REMOUNT | MS_BIND | MS_RDONLY | MS_NOSUID | MS_NOEXEC,
         0);
+    // For overlays that are not made in the namespace: see SnapshotRoot.
+    final Result layer =
+        b.call(
+            "clone the layer",
+            SystemCall.OPEN_TREE,
+            AT_FDCWD,
+            b.string(LAYER),
+            OPEN_TREE_CLONE | OpenFlags.O_CLOEXEC);
+    b.callExpecting(
+        LAYER_NUMBER,
+        "place the layer's clone",
+        SystemCall.DUP3,
+        layer,
+        LAYER_NUMBER,
+        OpenFlags.O_CLOEXEC);
     ReadyMessage.send(b, control, List.of());
     b.call("close the control socket", SystemCall.CLOSE, control);
     // All signals are blocked but SIGKILL.

@@ -30,6 +30,7 @@ class KeeperProtocolDescriptorTest {
           entry("vas_mend_task", "MEND_TASK_"),
           entry("vas_mend_end", "MEND_END_"),
           entry("vas_mend_run", "MEND_RUN_"),
+          entry("vas_change", "CHANGE_"),
           entry("vas_mended", "MENDED_"),
           entry("vas_rollback", "ROLLBACK_"),
           entry("vas_rolled_back", "ROLLED_BACK_"));
@@ -59,6 +60,7 @@ class KeeperProtocolDescriptorTest {
           entry("VAS_HELD_", "HELD_"),
           entry("VAS_PARAM_", "PARAM_"),
           entry("VAS_KEPT_", "KEPT_"),
+          entry("VAS_CHANGE_", "CHANGE_"),
           entry("VAS_FAULT_", "FAULT_"));
   private static final Map<String, String> KNOWN =
       Map.of(
@@ -82,6 +84,7 @@ class KeeperProtocolDescriptorTest {
   private static final Map<String, String> RECORD_CONSTANTS =
       Map.of(
           "VAS_ENTRY_", "ENTRY_",
+          "VAS_ROOTS_", "ROOTS_",
           "VAS_PENDING_", "PENDING_",
           "VAS_REGION_", "REGION_",
           "VAS_PAGES_", "PAGES_",

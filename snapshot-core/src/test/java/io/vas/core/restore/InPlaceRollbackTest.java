@@ -3,6 +3,7 @@ package io.vas.core.restore;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
 
+import io.vas.core.checkpoint.WantedFiles;
 import io.vas.core.keeper.FreezeMode;
 import io.vas.core.keeper.Keeper;
 import io.vas.core.keeper.MendException;
@@ -103,7 +104,8 @@ class InPlaceRollbackTest {
         "forks",
         "fork-in-thread",
         "fork-blocked",
-        "fork-ignored"
+        "fork-ignored",
+        "files"
       })
   void shouldUndoInPlaceWhatAVictimHasChanged(final String what) {
     try (VictimInstance victim = host.run(VICTIM, what)) {
@@ -192,14 +194,7 @@ class InPlaceRollbackTest {
 
   @ParameterizedTest
   @ValueSource(
-      strings = {
-        "close-pipe",
-        "close-writer",
-        "close-socket",
-        "open-locked",
-        "thread-end",
-        "files"
-      })
+      strings = {"close-pipe", "close-writer", "close-socket", "open-locked", "thread-end"})
   void shouldLeaveAVictimAsItIsThatCanNotBePutBackInPlace(final String what) {
     try (VictimInstance victim = host.run(VICTIM, what);
         VictimSnapshot snapshot = victim.snapshot()) {
@@ -363,7 +358,12 @@ class InPlaceRollbackTest {
   @Test
   void shouldBeLetGoWhenTheDaemonGoesInItsMidst() throws Exception {
     final VictimInstance victim = host.run(VICTIM, "pages");
-    host.checkpointer().inspect(victim, Optional.empty(), List.of(), VictimHost.DEADLINE).close();
+    host.checkpointer()
+        .inspect(
+            victim,
+            new WantedFiles(Optional.empty(), Optional.empty(), List.of()),
+            VictimHost.DEADLINE)
+        .close();
     final Path status = Path.of("/proc", Integer.toString(victim.pid()), "status");
     assertThat(status).content().contains("State:\tt");
     host.keeper().close();
