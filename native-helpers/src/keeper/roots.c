@@ -23,6 +23,9 @@
 #define CHANGES_MAX 2000
 #define BYTES_MAX (64UL << 20)
 
+/* They are looked up one by one. */
+#define TWINS_MAX 1000
+
 #define STOPPED (-ECANCELED) /* the verdict says why */
 
 /* A file with several names, in both trees. */
@@ -120,6 +123,8 @@ static int compare_links(struct comparison *comparison, const struct statx *now,
     if (same_now)
       return 0;
   }
+  if (comparison->twin_count == TWINS_MAX)
+    return stop(comparison, VAS_ROOTS_LINKS);
   struct twin *moved = realloc(comparison->twins, (comparison->twin_count + 1) * sizeof(*moved));
   if (moved == NULL)
     return -ENOMEM;

@@ -20,9 +20,9 @@
 #define ROOT "/files"
 #define TEXT_MAX 65536
 
-static int reader, appender, writer, doomed, directory, watcher = -1;
+static int reader, appender, writer, doomed, directory, place = -1, watcher = -1;
 static const char *shared, *mapped;
-static char *private;
+static char *private, *lone;
 static char before[TEXT_MAX], now[TEXT_MAX];
 static size_t length;
 static int descriptors;
@@ -113,6 +113,20 @@ static int count_descriptors(void) {
   return count;
 }
 
+/* Of what change_map() maps. */
+static int count_mappings(void) {
+  static const char *const names[] = {ROOT "/mapped-new", ROOT "/unnamed", "/memfd:memory", "/dev/zero"};
+  char line[512];
+  int count = 0;
+  FILE *maps = fopen("/proc/self/maps", "re");
+  while (maps != NULL && fgets(line, sizeof(line), maps) != NULL)
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+      count += strstr(line, names[i]) != NULL;
+  if (maps != NULL)
+    fclose(maps);
+  return count;
+}
+
 static void expect_open(const char *what, int fd, const char *path, int flags, off_t position) {
   struct stat one, other;
   EXPECT(fstat(fd, &one) == 0 && stat(path, &other) == 0 && one.st_ino == other.st_ino && one.st_size == other.st_size,
@@ -147,6 +161,9 @@ static void check(void) {
   EXPECT(memcmp(mapped, "mapped", 6) == 0 && mapped[2 * PAGE] == 'm', "the mapping shows \"%.6s\"", mapped);
   EXPECT(memcmp(private, "mapped", 6) == 0 && memcmp(private + PAGE, "own", 3) == 0 && private[2 * PAGE] == 'm',
          "the private mapping shows \"%.6s\" and \"%.3s\"", private, private + PAGE);
+  EXPECT(memcmp(lone, "lone", 4) == 0 && lone[2 * PAGE] == 'l' && memcmp(lone + PAGE, "own", 3) == 0,
+         "the lone mapping shows \"%.4s\" and \"%.3s\"", lone, lone + PAGE);
+  EXPECT_EQUAL("new mappings", 0, count_mappings());
   EXPECT(getcwd(cwd, sizeof(cwd)) != NULL && strcmp(cwd, ROOT "/sub") == 0, "the working directory is %s", cwd);
   EXPECT(access("a", F_OK) == 0, "the working directory is another one");
   EXPECT_EQUAL("descriptors", descriptors, count_descriptors());
@@ -163,6 +180,15 @@ static int must_open(const char *path, int flags) {
 static void put_file(const char *path, const char *text) {
   int fd = must_open(path, O_RDWR | O_CREAT | O_TRUNC);
   MUST(write(fd, text, strlen(text)));
+  close(fd);
+}
+
+static void put_pages(const char *path, char letter, const char *text) {
+  static char bytes[3 * PAGE];
+  int fd = must_open(path, O_RDWR | O_CREAT);
+  memset(bytes, letter, sizeof(bytes));
+  memcpy(bytes, text, strlen(text));
+  MUST(write(fd, bytes, sizeof(bytes)));
   close(fd);
 }
 
@@ -309,6 +335,39 @@ static void change_cwd(void) {
   MUST(chdir(ROOT "/elsewhere"));
 }
 
+/* What was made since is mapped, too, with and without a name, and memory is shared. */
+static void change_map(void) {
+  put_pages(ROOT "/mapped-new", 'n', "new");
+  put_pages(ROOT "/unnamed", 'u', "unnamed");
+  int fd = must_open(ROOT "/mapped-new", O_RDWR), unnamed = must_open(ROOT "/unnamed", O_RDWR);
+  int memory = memfd_create("memory", MFD_CLOEXEC);
+  MUST(unlink(ROOT "/unnamed"));
+  MUST(ftruncate(memory, PAGE));
+  MUST(mmap(NULL, PAGE, PROT_READ, MAP_SHARED, fd, 0) == MAP_FAILED ? -1 : 0);
+  MUST(mmap(NULL, PAGE, PROT_READ, MAP_PRIVATE, fd, PAGE) == MAP_FAILED ? -1 : 0);
+  MUST(mmap(NULL, PAGE, PROT_READ, MAP_SHARED, unnamed, 0) == MAP_FAILED ? -1 : 0);
+  MUST(mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, memory, 0) == MAP_FAILED ? -1 : 0);
+  MUST(mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0) == MAP_FAILED ? -1 : 0);
+  close(fd);
+}
+
+/* Another file is put in the place of one that is mapped. */
+static void change_lone(void) {
+  put_pages(ROOT "/temporary", 't', "another");
+  MUST(rename(ROOT "/temporary", ROOT "/lone"));
+}
+
+static void change_remove_cwd(void) {
+  MUST(unlink(ROOT "/sub/a"));
+  MUST(rmdir(ROOT "/sub"));
+}
+
+static void change_renew_cwd(void) {
+  change_remove_cwd();
+  MUST(mkdir(ROOT "/sub", 0755));
+  put_file(ROOT "/sub/a", "another");
+}
+
 static void change_all(void) {
   change_create();
   change_through();
@@ -340,6 +399,13 @@ static void change_many(void) {
     snprintf(path, sizeof(path), ROOT "/many-%d", i);
     put_file(path, "");
   }
+}
+
+/* Which is open as it was, but another one. */
+static void change_reopen(void) {
+  MUST(unlink(ROOT "/link"));
+  MUST(symlink("grown", ROOT "/link"));
+  MUST(dup2(must_open(ROOT "/link", O_PATH | O_NOFOLLOW), place));
 }
 
 /* All the time a file is watched. */
@@ -376,7 +442,12 @@ static const struct {
                {"host", change_host},
                {"descriptors", change_descriptors},
                {"cwd", change_cwd},
+               {"map", change_map},
+               {"lone", change_lone},
+               {"remove-cwd", change_remove_cwd},
+               {"renew-cwd", change_renew_cwd},
                {"all", change_all},
+               {"reopen", change_reopen},
                {"link", change_link},
                {"relink", change_relink},
                {"socket", change_socket},
@@ -385,15 +456,6 @@ static const struct {
                {"watched", change_watched},
                {"flags", change_flags},
                {"mount", change_mount}};
-
-static void put_pages(const char *path, char letter, const char *text) {
-  static char bytes[3 * PAGE];
-  int fd = must_open(path, O_RDWR | O_CREAT);
-  memset(bytes, letter, sizeof(bytes));
-  memcpy(bytes, text, strlen(text));
-  MUST(write(fd, bytes, sizeof(bytes)));
-  close(fd);
-}
 
 static void bind_socket(const char *path) {
   struct sockaddr_un address = {.sun_family = AF_UNIX};
@@ -423,6 +485,7 @@ static void set_up_files(void) {
   MUST(chmod(ROOT "/set-id", 06755));
   put_pages(ROOT "/shared", 's', "shared");
   put_pages(ROOT "/mapped", 'm', "mapped");
+  put_pages(ROOT "/lone", 'l', "lone");
   int fd = must_open(ROOT "/holes", O_RDWR | O_CREAT);
   MUST(pwrite(fd, "in the midst", 12, 500000));
   MUST(ftruncate(fd, 1000000));
@@ -444,6 +507,8 @@ static void set_up_special(void (*change)(void)) {
   }
   if (change == change_socket)
     bind_socket(ROOT "/socket");
+  if (change == change_reopen)
+    place = must_open(ROOT "/link", O_PATH | O_NOFOLLOW);
   if (change == change_watched) {
     watcher = inotify_init1(IN_CLOEXEC);
     MUST(inotify_add_watch(watcher, ROOT "/plain", IN_MODIFY));
@@ -474,6 +539,11 @@ static void open_files(void) {
   private = mmap(NULL, 3 * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE, fd, 0);
   MUST(mapped == MAP_FAILED || private == MAP_FAILED ? -1 : 0);
   memcpy(private + PAGE, "own", 3);
+  close(fd);
+  fd = must_open(ROOT "/lone", O_RDONLY);
+  lone = mmap(NULL, 3 * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE, fd, 0);
+  MUST(lone == MAP_FAILED ? -1 : 0);
+  memcpy(lone + PAGE, "own", 3);
   close(fd);
   MUST(chdir(ROOT "/sub"));
 }

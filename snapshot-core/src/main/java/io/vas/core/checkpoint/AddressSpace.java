@@ -248,17 +248,30 @@ final class AddressSpace {
   private MappedFile identify(
       final String where, final InstanceRecord.MappedFile file, final boolean isExecuted) {
     if (file.path().endsWith(DELETED)) {
+      if (context.isOnlyCompared()) {
+        return another(file);
+      }
       throw context.unsupported(
           process, "mapping", where + ": the file was unlinked and has other names");
     }
-    return hostFiles
-        .identify(file.path(), file.status(), isExecuted)
+    final Optional<MappedFile> found = hostFiles.identify(file.path(), file.status(), isExecuted);
+    return found
+        .or(() -> context.isOnlyCompared() ? Optional.of(another(file)) : Optional.empty())
         .orElseThrow(
             () ->
                 context.unsupported(
                     process,
                     "mapping",
                     where + ": the file is neither the host's nor in the instance's layer"));
+  }
+
+  /** Which is no file of the snapshot. */
+  private static MappedFile another(final InstanceRecord.MappedFile file) {
+    return MappedFile.newBuilder()
+        .setPath(file.path())
+        .setDevice(file.status().device().encoded())
+        .setInode(file.status().inode())
+        .build();
   }
 
   private static PageRuns guards(final InstanceRecord.StoredPages stored) {

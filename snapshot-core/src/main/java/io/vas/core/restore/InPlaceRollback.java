@@ -276,7 +276,7 @@ public final class InPlaceRollback implements AutoCloseable {
     if (target.getProcessesCount() != 1 || current.getProcessesCount() != 1) {
       throw new NotInPlaceException("it has several processes");
     }
-    if (target.getObjectsCount() > 0 || current.getObjectsCount() > 0) {
+    if (target.getObjectsCount() > 0) {
       throw new NotInPlaceException("it has shared memory, or files without a name");
     }
     if (!SandboxPiece.read(target).clocks().equals(SandboxPiece.read(current).clocks())) {

@@ -86,6 +86,7 @@ class LayerRollbackTest {
         "rewrite",
         "through",
         "mapped",
+        "lone",
         "truncate",
         "extend",
         "delete",
@@ -100,6 +101,9 @@ class LayerRollbackTest {
         "host",
         "descriptors",
         "cwd",
+        "remove-cwd",
+        "renew-cwd",
+        "map",
         "all"
       })
   void shouldPutFilesBackThatAVictimHasChanged(final String what) {
@@ -133,6 +137,9 @@ class LayerRollbackTest {
         "host",
         "descriptors",
         "cwd",
+        "remove-cwd",
+        "renew-cwd",
+        "map",
         "all"
       })
   void shouldPutFilesBackThatAForkHasChanged(final String what) {
@@ -253,6 +260,7 @@ class LayerRollbackTest {
     "much, so much that a fork is quicker",
     "many, so much that a fork is quicker",
     "watched, inotify",
+    "reopen, is another now",
   })
   void shouldLeaveAVictimAsItIsWhoseFilesCanNotBePutBackInPlace(
       final String what, final String why) {
@@ -274,7 +282,7 @@ class LayerRollbackTest {
   }
 
   @ParameterizedTest
-  @ValueSource(strings = {"mapped", "truncate"})
+  @ValueSource(strings = {"mapped", "truncate", "lone"})
   void shouldLeaveAForkAsItIsThatHasChangedAFileWhichItMaps(final String what) {
     try (VictimInstance victim = host.run(VICTIM, what);
         VictimSnapshot snapshot = victim.snapshot();
