@@ -264,6 +264,15 @@ static void change_create(void) {
   MUST(mkfifo(ROOT "/more/fifo", 0600));
 }
 
+/* In a directory whose times do not tell of it. */
+static void change_unseen(void) {
+  struct stat status;
+  MUST(stat(ROOT "/sub", &status));
+  put_file(ROOT "/sub/new", "new");
+  MUST(unlink(ROOT "/sub/a"));
+  MUST(utimensat(AT_FDCWD, ROOT "/sub", (const struct timespec[2]){status.st_atim, status.st_mtim}, 0));
+}
+
 static void change_remove(void) {
   MUST(rmdir(ROOT "/empty"));
   MUST(unlink(ROOT "/tree/one"));
@@ -434,6 +443,7 @@ static const struct {
                {"rename", change_rename},
                {"exchange", change_exchange},
                {"create", change_create},
+               {"unseen", change_unseen},
                {"remove", change_remove},
                {"opaque", change_opaque},
                {"types", change_types},

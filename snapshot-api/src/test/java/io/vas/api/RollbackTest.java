@@ -6,6 +6,8 @@ import com.google.protobuf.Struct;
 import io.vas.api.cli.CommandLineRun;
 import io.vas.core.testing.LeakCheck;
 import java.nio.charset.StandardCharsets;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.TimeUnit;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.ExtendWith;
@@ -195,6 +197,29 @@ class RollbackTest extends CommandLineTest {
     assertThat(vas("rollback", "web").out()).contains("files were changed: one has several names");
     assertThat(vas("exec", "web", "--", "sh", "-c", "cat /f /g; ls /n").out())
         .isEqualTo("first\ngone\n");
+  }
+
+  /** A file that a visitor executes can't be written to, which is found when it is tried. */
+  @Test
+  void shouldRollForwardWhenAFileCanNotBeWrittenTo() throws Exception {
+    run("web", "sh", "-c", "echo first > /program; exec sleep 1000");
+    await(() -> vas("exec", "web", "cat", "/program").out().equals("first\n"));
+    snapshot("web");
+    final String change = "cat /bin/sleep > /program; chmod 755 /program";
+    assertThat(vas("exec", "web", "--", "sh", "-c", change).exitCode()).isZero();
+    final CompletableFuture<CommandLineRun> visitor =
+        CompletableFuture.supplyAsync(() -> vas("exec", "web", "/program", "1000"));
+    await(
+        () ->
+            vas("exec", "web", "--", "sh", "-c", "cat /proc/[0-9]*/comm")
+                .out()
+                .contains("program"));
+
+    final CommandLineRun run = vas("rollback", "web");
+
+    assertThat(run.out()).contains("no: it could not be put back in place (FILES): ");
+    assertThat(vas("exec", "web", "cat", "/program").out()).isEqualTo("first\n");
+    assertThat(visitor.get(20, TimeUnit.SECONDS).exitCode()).isNotZero();
   }
 
   /** That somebody has moved into the instance, whose processes are replaced. */
