@@ -19,10 +19,6 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
-#ifndef MAP_FIXED_NOREPLACE
-#define MAP_FIXED_NOREPLACE 0x100000
-#endif
-
 /* A task that does not stop by then waits for another that has: everything goes on, and is frozen again later. */
 #define SEIZE_LIMIT 100000000u /* ns */
 #define ATTEMPTS 20
@@ -40,10 +36,8 @@ struct freeze {
   bool stuck; /* a task could not be stopped */
   bool filled; /* an attempt may have written to the regions */
   uint64_t base; /* the cut that unchanged pages are told by, or 0 */
-  /* The area that programs run in, in the task and here. */
-  uint8_t *area;
-  uint64_t task_area, area_length;
-  uint64_t area_at; /* where it must be in the task; 0: anywhere */
+  struct address_range left; /* by the executor, when pages were prepared */
+  struct area area;          /* that programs run in */
 };
 
 /* Takes over the descriptors. params: behind what the body begins with. */
@@ -258,79 +252,14 @@ struct slot {
 
 #define TASK_STACK 8192u
 
-/* The first code_length bytes are for code. */
-static int map_area(struct freeze *freeze, struct task *leader, uint64_t instruction, uint64_t code_length, uint64_t length) {
-  uint64_t flags = MAP_SHARED | MAP_ANONYMOUS | (freeze->area_at != 0 ? MAP_FIXED_NOREPLACE : 0);
-  uint64_t args[6] = {freeze->area_at, length, PROT_READ | PROT_WRITE | PROT_EXEC, flags, (uint64_t)-1, 0};
-  long address;
-  char name[80];
-  int error = task_syscall(leader, instruction, SYS_mmap, args, &address);
-
-  if (error >= 0 && address == -EACCES) {
-    /* PR_SET_MDWE: nothing may be writable and executable, but what is executable may become writable instead. */
-    args[2] = PROT_READ | PROT_EXEC;
-    error = task_syscall(leader, instruction, SYS_mmap, args, &address);
-    if (error >= 0 && !(address < 0 && address >= -4095)) {
-      const uint64_t rest[6] = {(uint64_t)address + code_length, length - code_length, PROT_READ | PROT_WRITE};
-      long result;
-      freeze->task_area = (uint64_t)address;
-      freeze->area_length = length;
-      error = task_syscall(leader, instruction, SYS_mprotect, rest, &result);
-      if (error >= 0 && result < 0)
-        return (int)result;
-    }
-  }
-  if (error < 0)
-    return error;
-  if (address < 0 && address >= -4095)
-    return (int)address;
-  freeze->task_area = (uint64_t)address;
-  freeze->area_length = length;
-  uint64_t end = freeze->task_area + (args[2] & PROT_WRITE ? length : code_length);
-  snprintf(name, sizeof(name), "%d/map_files/%lx-%lx", leader->pid, freeze->task_area, end);
-  cleanup_close int fd = openat(proc_directory, name, O_RDWR | O_CLOEXEC);
-  if (fd < 0)
-    return -errno;
-  freeze->area = mmap(NULL, length, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-  if (freeze->area == MAP_FAILED) {
-    freeze->area = NULL;
-    return -errno;
-  }
-  madvise(freeze->area, length, MADV_DONTFORK);
-  return 0;
-}
-
-static void unmap_area(struct freeze *freeze, struct task *leader, uint64_t instruction) {
-  if (freeze->area != NULL)
-    munmap(freeze->area, freeze->area_length);
-  freeze->area = NULL;
-  if (freeze->task_area != 0 && !leader->gone) {
-    const uint64_t args[6] = {freeze->task_area, freeze->area_length};
-    long result;
-    if (!leader->stopped)
-      interrupt_task(leader, now_nanos() + 1000000000u);
-    if (task_syscall(leader, instruction, SYS_munmap, args, &result) >= 0)
-      leader->stopped = true;
-  }
-  freeze->task_area = 0;
-}
-
-static uint32_t place(struct freeze *freeze, uint32_t *used, const void *what, size_t length) {
-  uint32_t at = *used;
-  if (what != NULL)
-    memcpy(freeze->area + at, what, length);
-  *used = (uint32_t)ALIGN_UP(at + length, 64);
-  return at;
-}
-
 static struct vas_report *report_of(const struct freeze *freeze, const struct slot *slot) {
-  return (struct vas_report *)(freeze->area + slot->report);
+  return (struct vas_report *)(freeze->area.bytes + slot->report);
 }
 
 /* Programs of a plan expect each step's failure and record it: this one is not expected, and what is recorded is not all. */
 static int slot_failure(struct freeze *freeze, const struct slot *slot) {
   const struct vas_report *report = report_of(freeze, slot);
-  if (__atomic_load_n(&report->state, __ATOMIC_ACQUIRE) != VAS_REPORT_FAILED)
+  if (report->state != VAS_REPORT_FAILED)
     return 0;
   freeze->result.failed_tid = inner_tid(slot->task);
   return report->failed_result < 0 && report->failed_result >= -4095 ? (int)report->failed_result : -EIO;
@@ -338,7 +267,9 @@ static int slot_failure(struct freeze *freeze, const struct slot *slot) {
 
 /* Spins first: to be put to sleep and woken takes longer than the programs run. */
 static int wait_done(struct freeze *freeze, const struct slot *slot) {
-  for (unsigned round = 0; __atomic_load_n(&report_of(freeze, slot)->state, __ATOMIC_ACQUIRE) == VAS_REPORT_RUNNING; round++) {
+  uint32_t state = slot->report + offsetof(struct vas_report, state);
+
+  for (unsigned round = 0; area_load(&freeze->area, state) == VAS_REPORT_RUNNING; round++) {
     if (now_nanos() > freeze->freezing.deadline_nanos)
       return -ETIMEDOUT;
     if (round >= ROUNDS_UNTIL_LOOK) { /* it takes too long: what could have stopped or ended it? */
@@ -350,7 +281,7 @@ static int wait_done(struct freeze *freeze, const struct slot *slot) {
       return -ESRCH;
     pause_before_retry(round);
   }
-  return slot_failure(freeze, slot);
+  return 0;
 }
 
 /*
@@ -384,33 +315,45 @@ static int refuse_stopped(struct freeze *freeze) {
 }
 
 static void record_slot(struct freeze *freeze, const struct slot *slot, uint32_t type, uint32_t program_offset) {
-  const struct vas_program_header *program = (const void *)(freeze->area + program_offset);
-  record_entry(&freeze->record, type, slot->task->pid, slot->task->tid, 0,
-               freeze->area + program_offset + program->results_offset, program->length - program->results_offset);
+  const uint8_t *bytes = freeze->area.bytes + program_offset;
+  const struct vas_program_header *program = (const void *)bytes;
+  record_entry(&freeze->record, type, slot->task->pid, slot->task->tid, 0, bytes + program->results_offset,
+               program->length - program->results_offset);
+}
+
+static int start_slot(const struct freeze *freeze, const struct slot *slot) {
+  uint64_t area = freeze->area.address;
+  return start_in_task(slot->task, area, area + slot->stack_top - 8, area + slot->programs[0], area + slot->report, 0);
 }
 
 /* Starts every thread on its programs, waits for all, stops them again. */
 static int run_slots(struct freeze *freeze, struct slot *slots, size_t count) {
-  int error = 0;
+  int error = area_write(&freeze->area);
 
   for (size_t i = 0; i < count && error >= 0; i++)
-    error = start_in_task(slots[i].task, freeze->task_area, freeze->task_area + slots[i].stack_top - 8,
-                          freeze->task_area + slots[i].programs[0], freeze->task_area + slots[i].report, 0);
+    error = start_slot(freeze, &slots[i]);
   for (size_t i = 0; i < count && error >= 0; i++) {
     error = wait_done(freeze, &slots[i]);
     if (error >= 0)
       error = interrupt_task(slots[i].task, freeze->freezing.deadline_nanos);
   }
-  for (size_t i = 0; i < count && error >= 0; i++) {
-    record_slot(freeze, &slots[i], VAS_ENTRY_TASK_PROGRAM, slots[i].programs[0]);
-    if (slots[i].programs[1] != 0)
-      record_slot(freeze, &slots[i], VAS_ENTRY_PROCESS_PROGRAM, slots[i].programs[1]);
-  }
   /* On the way out of a failure some may still be in their programs: all must stop before these are unmapped. */
   for (size_t i = 0; i < count; i++)
     if (!slots[i].task->gone && !slots[i].task->stopped)
       interrupt_task(slots[i].task, now_nanos() + 1000000000u);
-  return error;
+  return error < 0 ? error : area_read(&freeze->area);
+}
+
+static int record_slots(struct freeze *freeze, const struct slot *slots, size_t count) {
+  for (size_t i = 0; i < count; i++) {
+    int error = slot_failure(freeze, &slots[i]);
+    if (error < 0)
+      return error;
+    record_slot(freeze, &slots[i], VAS_ENTRY_TASK_PROGRAM, slots[i].programs[0]);
+    if (slots[i].programs[1] != 0)
+      record_slot(freeze, &slots[i], VAS_ENTRY_PROCESS_PROGRAM, slots[i].programs[1]);
+  }
+  return 0;
 }
 
 /* Runs the task program in every thread, and the process's in the first, all at once. */
@@ -437,62 +380,52 @@ static int run_programs(struct freeze *freeze, pid_t pid) {
     if (task->tid == pid)
       leader = task;
   }
-  uint64_t instruction = freeze->instance->syscall_address;
-  int error = leader == NULL ? -ESRCH : instruction ? 0 : find_syscall_instruction(pid, &instruction);
+  uint64_t instruction;
+  int error = leader == NULL ? -ESRCH : syscall_instruction(freeze->instance, &instruction);
   if (error >= 0) {
-    size_t room = ALIGN_UP(sizeof(struct vas_report), 64) + TASK_STACK + 128;
-    uint64_t code_length = ALIGN_UP(executor_length, PAGE);
-    error = map_area(freeze, leader, instruction, code_length,
-                     ALIGN_UP(code_length + 64 + process_program->length + threads * (task_program->length + room), PAGE));
+    size_t room = area_room(task_program->length) + area_room(sizeof(struct vas_report)) + area_room(TASK_STACK);
+    error = area_open(&freeze->area, freeze->instance, leader, instruction, 0,
+                      area_room(process_program->length) + threads * room);
     if (error >= 0) {
-      uint32_t used = 0;
-      place(freeze, &used, executor_code, executor_length);
-      used = (uint32_t)code_length;
       for (size_t i = 0; i < threads; i++) {
-        slots[i].programs[0] = place(freeze, &used, task_program, task_program->length);
-        slots[i].report = place(freeze, &used, NULL, sizeof(struct vas_report));
-        slots[i].stack_top = place(freeze, &used, NULL, TASK_STACK) + TASK_STACK;
+        slots[i].programs[0] = area_place(&freeze->area, task_program, task_program->length);
+        slots[i].report = area_place(&freeze->area, NULL, sizeof(struct vas_report));
+        slots[i].stack_top = area_place(&freeze->area, NULL, TASK_STACK) + TASK_STACK;
         if (slots[i].task == leader) {
-          slots[i].programs[1] = place(freeze, &used, process_program, process_program->length);
-          report_of(freeze, &slots[i])->next = freeze->task_area + slots[i].programs[1];
+          slots[i].programs[1] = area_place(&freeze->area, process_program, process_program->length);
+          report_of(freeze, &slots[i])->next = freeze->area.address + slots[i].programs[1];
         }
       }
       error = run_slots(freeze, slots, threads);
+      if (error >= 0)
+        error = record_slots(freeze, slots, threads);
     }
-    unmap_area(freeze, leader, instruction);
+    area_close(&freeze->area, leader, instruction);
   }
   free(slots);
   return error;
 }
 
 int run_in_task(struct instance *instance, const struct freezing *freezing, struct task *task,
-                const struct vas_program_header *program, uint64_t area, struct vas_report *report) {
-  struct freeze freeze = {.instance = instance, .freezing = *freezing, .area_at = area};
-  uint64_t code_length = ALIGN_UP(executor_length, PAGE), instruction = instance->syscall_address;
+                const struct vas_program_header *program, uint64_t at, struct vas_report *report) {
+  struct freeze freeze = {.instance = instance, .freezing = *freezing};
+  uint64_t instruction;
   struct slot slot = {.task = task};
-  uint32_t used = 0;
-  int error = instruction ? 0 : find_syscall_instruction(task->pid, &instruction);
+  int error = syscall_instruction(instance, &instruction);
 
   if (error >= 0)
-    error = map_area(&freeze, task, instruction, code_length,
-                     ALIGN_UP(code_length + program->length + sizeof(*report) + TASK_STACK + 256, PAGE));
+    error = area_open(&freeze.area, instance, task, instruction, at,
+                      area_room(program->length) + area_room(sizeof(*report)) + area_room(TASK_STACK));
   if (error >= 0) {
-    place(&freeze, &used, executor_code, executor_length);
-    used = (uint32_t)code_length;
-    slot.programs[0] = place(&freeze, &used, program, program->length);
-    slot.report = place(&freeze, &used, NULL, sizeof(*report));
-    slot.stack_top = place(&freeze, &used, NULL, TASK_STACK) + TASK_STACK;
-    error = start_in_task(task, freeze.task_area, freeze.task_area + slot.stack_top - 8,
-                          freeze.task_area + slot.programs[0], freeze.task_area + slot.report, 0);
-    if (error >= 0)
-      error = wait_done(&freeze, &slot);
-    if (error >= 0)
-      error = interrupt_task(task, freezing->deadline_nanos);
+    slot.programs[0] = area_place(&freeze.area, program, program->length);
+    slot.report = area_place(&freeze.area, NULL, sizeof(*report));
+    slot.stack_top = area_place(&freeze.area, NULL, TASK_STACK) + TASK_STACK;
+    error = run_slots(&freeze, &slot, 1);
     memcpy(report, report_of(&freeze, &slot), sizeof(*report));
     if (error >= 0 && report->state != VAS_REPORT_DONE)
       error = report->failed_result < 0 ? (int)report->failed_result : -EPROTO;
   }
-  unmap_area(&freeze, task, instruction);
+  area_close(&freeze.area, task, instruction);
   return error;
 }
 
@@ -513,7 +446,7 @@ static int record_frozen(struct freeze *freeze) {
   freezing->deadline_nanos = deadline;
   if ((error = refuse_stopped(freeze)) < 0 || (error = enter(freeze, VAS_FREEZE_REGISTERS)) < 0)
     return error;
-  if (pages_are_gone(freeze->pages))
+  if (pages_are_gone(freeze->pages) || left_area(instance).start != freeze->left.start)
     return -ESTALE;
   for (size_t i = 0; i < freezing->count; i++)
     if (!freezing->tasks[i].gone && (error = record_task(freeze, &freezing->tasks[i])) < 0)
@@ -622,6 +555,11 @@ static int prepare_freeze(struct freeze *freeze, const struct pages_config *conf
   struct pages_config own = *config;
   int error = enter(freeze, VAS_FREEZE_PREPARE);
 
+  look_for_exec(instance);
+  freeze->left = left_area(instance);
+  own.skip_start = freeze->left.start;
+  own.skip_end = freeze->left.end;
+
   /* A paused instance writes nothing, so rounds are of no use. */
   bool live = freeze->job->freeze.mode == VAS_FREEZE_MODE_LIVE && !own.record_only &&
               (!instance->paused || has_tracker(instance)) && tracking_works() && !reads_directly(instance->pid);
@@ -726,8 +664,6 @@ int freeze_do(struct instance *instance, const struct freeze_job *job, struct fr
   struct pages_config config = {.pid = instance->pid,
                                 .instance = instance,
                                 .regions = {job->fds[2], job->fds[3]},
-                                .skip_start = instance->area_start,
-                                .skip_end = instance->area_end,
                                 .threads = job->freeze.threads,
                                 .record_only = (job->freeze.flags & VAS_FREEZE_RECORD_ONLY) != 0};
   int error = plan_open(&freeze.plan, job->fds[0]);
@@ -747,6 +683,8 @@ int freeze_do(struct instance *instance, const struct freeze_job *job, struct fr
     freeze.result.object_pages = pages_objects(freeze.pages, &freeze.result.stage_nanos[VAS_FREEZE_OBJECTS]);
   }
   freeze.result.tracked = instance->tracker >= 0;
+  freeze.result.area_start = freeze.left.start;
+  freeze.result.area_end = freeze.left.end;
   if (error >= 0 && pages_are_tracked(freeze.pages)) {
     instance->cut = freeze.result.cut = new_cut();
     freeze.result.base = freeze.base;

@@ -128,8 +128,9 @@ struct instance {
   pid_t pid; /* in the keeper's pid namespace */
   pid_t host_pid;
   int pidfd;
-  uint64_t area_start; /* of the executor that stays in the address space after a fork; 0 if none */
+  uint64_t area_start; /* of the executor that stays in the address space after a fork; 0 if none: see left_area() */
   uint64_t area_end;
+  bool executed; /* the first process has another address space since, by execve */
   uint64_t syscall_address; /* of a system call instruction in that area; 0 if none */
   int kept[VAS_KEPT_MAX];
   uint32_t kept_count;
@@ -304,6 +305,42 @@ bool is_over(const struct task *task);
 /* Looking into /proc costs as much as many rounds of waiting. */
 #define ROUNDS_UNTIL_LOOK 200
 size_t read_tasks(pid_t pid, pid_t *tids, size_t capacity);
+
+/* ---- area.c ---- */
+
+struct address_range {
+  uint64_t start, end;
+};
+/* What the executor has left in the first process's memory; empty if it has not, or another program was executed since. */
+struct address_range left_area(const struct instance *instance);
+/* A system call instruction in the first process's memory. */
+int syscall_instruction(const struct instance *instance, uint64_t *address);
+/* Looks whether the first process has executed another program. */
+void look_for_exec(struct instance *instance);
+
+struct area {
+  pid_t pid;
+  uint64_t address; /* in the task; 0: there is none */
+  uint64_t length;
+  uint8_t *bytes; /* the same here: shared with the task, or a copy */
+  bool is_left;   /* it is the one that a fork's executor has left, of which bytes is a copy */
+  uint32_t used;
+};
+/*
+ * Somewhere in the task, or at an address where nothing is, with `room` bytes for what is placed. area_close() is to follow in
+ * any case, when no task runs in it any more.
+ */
+int area_open(struct area *area, const struct instance *instance, struct task *task, uint64_t instruction, uint64_t at,
+              uint64_t room);
+/* What something of this length takes. */
+uint64_t area_room(size_t length);
+/* Returns the offset. what: NULL for zeros. */
+uint32_t area_place(struct area *area, const void *what, size_t length);
+int area_write(const struct area *area); /* the task has what was placed */
+int area_read(const struct area *area);  /* bytes are what the task has left there */
+/* A word of it, while the task runs. */
+uint32_t area_load(const struct area *area, uint32_t offset);
+void area_close(struct area *area, struct task *task, uint64_t instruction);
 
 /* ---- calls.c ---- */
 

@@ -241,6 +241,8 @@ int vas_print_layout(void) {
   FIELD(vas_frozen, round_pages);
   FIELD(vas_frozen, cut);
   FIELD(vas_frozen, base);
+  FIELD(vas_frozen, area_start);
+  FIELD(vas_frozen, area_end);
   SIZE(vas_frozen);
   CONSTANT(VAS_FREEZE_RECORD_ONLY);
   CONSTANT(VAS_FREEZE_KEEP);

@@ -175,8 +175,7 @@ static int check(struct mend *mend, const struct mend_order *order) {
   mend->leader = find(mend, instance->pid);
   if (mend->leader == NULL)
     return -ESRCH;
-  mend->instruction = instance->syscall_address;
-  if (mend->instruction == 0 && (error = find_syscall_instruction(instance->pid, &mend->instruction)) < 0)
+  if ((error = syscall_instruction(instance, &mend->instruction)) < 0)
     return error;
   snprintf(name, sizeof(name), "%d/pagemap", instance->pid);
   mend->pagemap = openat(proc_directory, name, O_RDONLY | O_CLOEXEC);
@@ -442,6 +441,7 @@ static int mend_vma(struct mend *mend, const struct vma *vma, uint32_t *run) {
 
 static int mend_pages(struct mend *mend) {
   struct instance *instance = mend->instance;
+  const struct address_range left = left_area(instance);
   struct vma *vmas = NULL;
   uint32_t run = 0;
   int error = 0;
@@ -450,7 +450,7 @@ static int mend_pages(struct mend *mend) {
   if (count < 0)
     return (int)count;
   for (ssize_t i = 0; i < count && error >= 0; i++) {
-    bool executors = vmas[i].start < instance->area_end && vmas[i].end > instance->area_start;
+    bool executors = vmas[i].start < left.end && vmas[i].end > left.start;
     if (!vmas[i].special && !vmas[i].shared && !executors)
       error = mend_vma(mend, &vmas[i], &run);
   }

@@ -38,14 +38,16 @@ struct freeze_job *pause_job_of(struct request *request) {
  * so it goes on to its own first instruction.
  */
 static int finish_restores(struct instance *instance, struct freezing *freezing) {
-  if (instance->area_start == 0 || instance->restored || instance->report != NULL)
+  const struct address_range left = left_area(instance);
+
+  if (left.start == 0 || instance->restored || instance->report != NULL)
     return 0;
   for (size_t i = 0; i < freezing->count; i++) {
     struct task *task = &freezing->tasks[i];
     if (task->gone || task->visitor)
       continue;
     int error = fetch_registers(task);
-    if (error >= 0 && task->registers.rip >= instance->area_start && task->registers.rip < instance->area_end) {
+    if (error >= 0 && task->registers.rip >= left.start && task->registers.rip < left.end) {
       error = finish_restore(task);
       task->registers_known = task->registers_changed = false;
     }
@@ -76,6 +78,7 @@ int freeze_instance(struct instance *instance, struct freezing *freezing) {
   int settled = error < 0 ? guard_settle_rest(instance, freezing) : guard_settle(instance, freezing);
   if (error < 0 && settled < 0)
     guard_give_up(instance, settled);
+  look_for_exec(instance);
   return error < 0 || (error = settled) < 0 ? error : finish_restores(instance, freezing);
 }
 

@@ -494,7 +494,13 @@ void resume_stopped(struct task *task) {
     trace(PTRACE_CONT, task->tid, NULL, (void *)(uintptr_t)signal_to_deliver(status));
 }
 
-/* Runs to the next system call stop. */
+/* Of those that can be blocked the kernel forces only these on a task that we run with all signals blocked. */
+static bool is_fault(int status) {
+  int signal = WSTOPSIG(status);
+  return status >> 16 == 0 && (signal == SIGSEGV || signal == SIGBUS || signal == SIGILL || signal == SIGFPE || signal == SIGTRAP);
+}
+
+/* Runs to the next system call stop. -EFAULT if there was none, for the task can't run there. */
 static int to_syscall_stop(struct task *task) {
   int signal = 0;
 
@@ -512,6 +518,9 @@ static int to_syscall_stop(struct task *task) {
     }
     if (WSTOPSIG(status) == (SIGTRAP | 0x80))
       return 0;
+    /* A namespace's first process would run into it again and again: its tracer keeps it from being killed by it. */
+    if (is_fault(status))
+      return -EFAULT;
     signal = signal_to_deliver(status);
   }
 }

@@ -243,6 +243,8 @@ struct vas_frozen {
   uint64_t round_pages[VAS_FREEZE_ROUNDS_MAX]; /* copied in each */
   uint64_t cut;  /* by which a later freeze may ask for what has changed since; 0: it will not be known */
   uint64_t base; /* the request's, if what has not changed since was not copied; otherwise 0 */
+  uint64_t area_start; /* of what a fork's executor has left in the first process's memory; 0: nothing */
+  uint64_t area_end;
 };
 
 /* ---- mend: what a paused instance is to be ---- */

@@ -627,8 +627,7 @@ public final class LocalEngine implements Engine {
     }
     if (origin.isPresent() && instance.origin().isEmpty()) {
       // A former daemon forked it.
-      instance.setOrigin(
-          new Subject.Origin(CompiledSnapshots.image(origin.get()), origin.get(), 0, 0));
+      instance.setOrigin(new Subject.Origin(CompiledSnapshots.image(origin.get()), origin.get()));
     }
     final Snapshot snapshot =
         snapshots.take(instance, ownerUid, origin, name, mode, progress, time);

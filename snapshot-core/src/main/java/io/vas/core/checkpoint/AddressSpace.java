@@ -7,6 +7,7 @@ import io.vas.core.image.LayoutImage;
 import io.vas.core.image.MappedFile;
 import io.vas.core.image.MemoryImage;
 import io.vas.core.image.VmaImage;
+import io.vas.core.keeper.Imprint;
 import io.vas.core.linux.DeviceNumber;
 import io.vas.core.linux.FileStatus;
 import io.vas.core.linux.MappedMemory;
@@ -47,9 +48,7 @@ final class AddressSpace {
   private final InstanceRecord record;
   private final HostFiles hostFiles;
   private final Optional<SpacePages> sink;
-  private final long areaStart;
-  private final long areaEnd;
-  private final boolean isTracked;
+  private final Imprint imprint;
   private final Map<FileKey, InstanceRecord.MappedFile> mappedFiles = new HashMap<>();
   private final Map<Long, InstanceRecord.StoredPages> pages = new HashMap<>();
 
@@ -64,9 +63,7 @@ final class AddressSpace {
    * @param record what the keeper found.
    * @param hostFiles tells which files are mapped.
    * @param sink is told where its pages are; empty: they are not asked for.
-   * @param areaStart where the executor's area begins that a fork keeps; 0 if there is none.
-   * @param areaEnd where it ends.
-   * @param isTracked whether the keeper tracks its writes with a userfaultfd.
+   * @param imprint what there is of the keeper's in it.
    */
   AddressSpace(
       final ProcessRecord process,
@@ -74,17 +71,13 @@ final class AddressSpace {
       final InstanceRecord record,
       final HostFiles hostFiles,
       final Optional<SpacePages> sink,
-      final long areaStart,
-      final long areaEnd,
-      final boolean isTracked) {
+      final Imprint imprint) {
     this.process = process;
     this.context = context;
     this.record = record;
     this.hostFiles = hostFiles;
     this.sink = sink;
-    this.areaStart = areaStart;
-    this.areaEnd = areaEnd;
-    this.isTracked = isTracked;
+    this.imprint = imprint;
   }
 
   /**
@@ -120,7 +113,7 @@ final class AddressSpace {
     sink.ifPresent(SpacePages::begin);
     long done = 0;
     for (final Vma vma : vmas) {
-      if (vma.name().equals(VSYSCALL) || (vma.start() >= areaStart && vma.end() <= areaEnd)) {
+      if (vma.name().equals(VSYSCALL) || imprint.covers(vma.start(), vma.end())) {
         continue;
       }
       if (KERNEL_CODE.contains(vma.name())) {
@@ -208,10 +201,9 @@ final class AddressSpace {
       throw refuse(vma, "persistent memory");
     }
     // In a fork the keeper's guard is registered.
-    final boolean isFork = areaEnd != 0;
-    if ((vma.has(VmFlag.UFFD_WP) && !isTracked)
+    if ((vma.has(VmFlag.UFFD_WP) && !imprint.isTracked())
         || vma.has(VmFlag.UFFD_MINOR)
-        || (vma.has(VmFlag.UFFD_MISSING) && !isFork)) {
+        || (vma.has(VmFlag.UFFD_MISSING) && !imprint.isOfFork())) {
       throw refuse(vma, "registered with a userfaultfd of its own");
     }
   }

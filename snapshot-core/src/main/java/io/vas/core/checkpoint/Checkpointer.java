@@ -250,7 +250,7 @@ public final class Checkpointer implements AutoCloseable {
                   layersOf(instance, sink),
                   Optional.of(new Pages(sink, asked.base(), reply.base() != 0)),
                   record,
-                  reply.tracked(),
+                  reply.imprint(),
                   new HostFacts())
               .image();
       return new Checkpoint(
@@ -359,7 +359,7 @@ public final class Checkpointer implements AutoCloseable {
           by,
           by == comparingPlan,
           file,
-          reply.frozen().tracked(),
+          reply.frozen().imprint(),
           reply.mended());
     } catch (final RuntimeException e) {
       file.close();

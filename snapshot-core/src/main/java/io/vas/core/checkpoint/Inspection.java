@@ -4,6 +4,7 @@ import io.vas.core.UnsupportedException;
 import io.vas.core.checkpoint.RecordFiles.RecordFile;
 import io.vas.core.image.Image;
 import io.vas.core.keeper.FileChange;
+import io.vas.core.keeper.Imprint;
 import io.vas.core.keeper.MendReply;
 import io.vas.core.keeper.RecordDescriptor;
 import io.vas.core.linux.Fd;
@@ -30,7 +31,7 @@ public final class Inspection implements AutoCloseable {
   private final Plan plan;
   private final RecordFile file;
   private final boolean isByCommonPlan;
-  private final boolean isTracked;
+  private final Imprint imprint;
   private final Optional<MendReply> mended;
   private final HostFacts host = new HostFacts();
   private InstanceRecord record;
@@ -43,7 +44,7 @@ public final class Inspection implements AutoCloseable {
    * @param plan by which the record was made.
    * @param isByCommonPlan whether that is the plan of all instances.
    * @param file the record, which is closed with this.
-   * @param isTracked whether the keeper tracks its writes.
+   * @param imprint what there is of the keeper's in its memory.
    * @param mended what was done to it at once.
    */
   Inspection(
@@ -52,14 +53,14 @@ public final class Inspection implements AutoCloseable {
       final Plan plan,
       final boolean isByCommonPlan,
       final RecordFile file,
-      final boolean isTracked,
+      final Imprint imprint,
       final Optional<MendReply> mended) {
     this.instance = instance;
     this.layers = layers;
     this.plan = plan;
     this.isByCommonPlan = isByCommonPlan;
     this.file = file;
-    this.isTracked = isTracked;
+    this.imprint = imprint;
     this.mended = mended;
   }
 
@@ -72,7 +73,7 @@ public final class Inspection implements AutoCloseable {
    * @throws PlanOutdatedException if this machine has more of something than the plan was made for.
    */
   public Image image() {
-    return new Interpretation(instance, layers, Optional.empty(), record(), isTracked, host)
+    return new Interpretation(instance, layers, Optional.empty(), record(), imprint, host)
         .imageWithoutPages();
   }
 

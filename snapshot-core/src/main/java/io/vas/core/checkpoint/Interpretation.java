@@ -13,6 +13,7 @@ import io.vas.core.image.Piece;
 import io.vas.core.image.ProcessImage;
 import io.vas.core.image.TaskImage;
 import io.vas.core.image.VmaImage;
+import io.vas.core.keeper.Imprint;
 import io.vas.core.linux.Fd;
 import io.vas.core.linux.FileStatus;
 import io.vas.core.linux.Machine;
@@ -64,7 +65,7 @@ final class Interpretation implements CaptureContext {
   private final InstanceRecord record;
   private final List<StoredObject> objects;
   private final FileStatus log;
-  private final boolean isTracked;
+  private final Imprint imprint;
   private final HostFacts host;
 
   /** The others are the executor's own, which a fork makes anew. */
@@ -75,9 +76,9 @@ final class Interpretation implements CaptureContext {
       final List<Fd> layers,
       final Optional<Pages> pages,
       final InstanceRecord record,
-      final boolean isTracked,
+      final Imprint imprint,
       final HostFacts host) {
-    this.isTracked = isTracked;
+    this.imprint = imprint;
     this.host = host;
     this.instance = instance;
     this.pages = pages;
@@ -270,9 +271,7 @@ final class Interpretation implements CaptureContext {
                         instance
                             .origin()
                             .map(from -> new OriginPages(from.image(), from.pages())))),
-            instance.origin().map(Subject.Origin::areaStart).orElse(0L),
-            instance.origin().map(Subject.Origin::areaEnd).orElse(0L),
-            isTracked);
+            imprint);
     result.setMemory(change.apply(space.capture()));
     return result.build();
   }

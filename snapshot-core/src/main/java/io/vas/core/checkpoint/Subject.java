@@ -67,8 +67,6 @@ public interface Subject {
    *
    * @param image of the snapshot.
    * @param pages of the snapshot.
-   * @param areaStart where the executor's area begins in the instance.
-   * @param areaEnd where it ends.
    */
-  record Origin(Image image, PageSource pages, long areaStart, long areaEnd) {}
+  record Origin(Image image, PageSource pages) {}
 }

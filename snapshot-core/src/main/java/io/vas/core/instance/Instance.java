@@ -231,20 +231,11 @@ public final class Instance implements Subject {
    * Say where it comes from, after the daemon was started again: the image and the pages of its
    * {@link #snapshot()}.
    *
-   * @param known of the snapshot; the area is the instance's own.
+   * @param known of the snapshot.
    */
   public void setOrigin(final Origin known) {
     final Incarnation now = incarnation;
-    incarnation =
-        new Incarnation(
-            now.start(),
-            now.memoryPlan(),
-            Optional.of(
-                new Origin(
-                    known.image(),
-                    known.pages(),
-                    now.start().getAreaStart(),
-                    now.start().getAreaEnd())));
+    incarnation = new Incarnation(now.start(), now.memoryPlan(), Optional.of(known));
   }
 
   InstanceDirectory directory() {

@@ -212,9 +212,7 @@ public final class Instances {
           InstanceState.newBuilder()
               .setOwnerUid(ownerUid)
               .setSnapshot(snapshot)
-              .setLayout(program.pages().layout())
-              .setAreaStart(program.areaStart())
-              .setAreaEnd(program.areaEnd()));
+              .setLayout(program.pages().layout()));
       final SpawnReply reply =
           start == Start.RUNNING
               ? program.fork(keeper, claim.id, log, deadline, claim::settle)
@@ -224,8 +222,7 @@ public final class Instances {
         throw claim.failure;
       }
       final Instance instance = claim.adopt(reply, Optional.of(program.memoryPlan()));
-      instance.setOrigin(
-          new Origin(program.image(), program.pages(), program.areaStart(), program.areaEnd()));
+      instance.setOrigin(new Origin(program.image(), program.pages()));
       instance.setPaused(start != Start.RUNNING);
       return new Fork(instance, reply);
     } finally {

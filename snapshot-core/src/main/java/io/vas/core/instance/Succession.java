@@ -148,9 +148,7 @@ final class Succession {
         new Instance.Incarnation(
             state(pid),
             Optional.of(program.memoryPlan()),
-            Optional.of(
-                new Origin(
-                    program.image(), program.pages(), program.areaStart(), program.areaEnd()))));
+            Optional.of(new Origin(program.image(), program.pages()))));
   }
 
   private InstanceState state(final int pid) {
@@ -160,8 +158,6 @@ final class Succession {
         .setPid(pid)
         .setSnapshot(snapshot)
         .setLayout(program.pages().layout())
-        .setAreaStart(program.areaStart())
-        .setAreaEnd(program.areaEnd())
         .build();
   }
 

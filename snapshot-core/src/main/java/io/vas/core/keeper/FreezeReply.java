@@ -17,7 +17,7 @@ import java.util.Map;
  *     not be frozen at once.
  * @param attempts to freeze it.
  * @param roundPages how many pages each round copied while it ran; empty if there were no rounds.
- * @param tracked whether its memory is registered with a userfaultfd of the keeper's.
+ * @param imprint what there is of the keeper's in its memory.
  * @param cut by which a later freeze of the instance may ask for what has changed since; 0: it will
  *     not be known.
  * @param base the request's, if what has not changed since was not copied; otherwise 0.
@@ -33,6 +33,6 @@ public record FreezeReply(
     long otherNanos,
     int attempts,
     List<Long> roundPages,
-    boolean tracked,
+    Imprint imprint,
     long cut,
     long base) {}

@@ -14,6 +14,8 @@ import static io.vas.core.keeper.KeeperProtocolDescriptor.FREEZE_LENGTH;
 import static io.vas.core.keeper.KeeperProtocolDescriptor.FREEZE_MODE_OFFSET;
 import static io.vas.core.keeper.KeeperProtocolDescriptor.FREEZE_PARAM_COUNT_OFFSET;
 import static io.vas.core.keeper.KeeperProtocolDescriptor.FREEZE_THREADS_OFFSET;
+import static io.vas.core.keeper.KeeperProtocolDescriptor.FROZEN_AREA_END_OFFSET;
+import static io.vas.core.keeper.KeeperProtocolDescriptor.FROZEN_AREA_START_OFFSET;
 import static io.vas.core.keeper.KeeperProtocolDescriptor.FROZEN_ATTEMPTS_OFFSET;
 import static io.vas.core.keeper.KeeperProtocolDescriptor.FROZEN_BASE_OFFSET;
 import static io.vas.core.keeper.KeeperProtocolDescriptor.FROZEN_CUT_OFFSET;
@@ -638,7 +640,10 @@ public final class Keeper implements AutoCloseable {
         reply.getLong(start + FROZEN_OTHER_NANOS_OFFSET, LITTLE_ENDIAN),
         reply.getInt(start + FROZEN_ATTEMPTS_OFFSET, LITTLE_ENDIAN),
         rounds,
-        reply.getInt(start + FROZEN_TRACKED_OFFSET, LITTLE_ENDIAN) != 0,
+        new Imprint(
+            reply.getInt(start + FROZEN_TRACKED_OFFSET, LITTLE_ENDIAN) != 0,
+            reply.getLong(start + FROZEN_AREA_START_OFFSET, LITTLE_ENDIAN),
+            reply.getLong(start + FROZEN_AREA_END_OFFSET, LITTLE_ENDIAN)),
         reply.getLong(start + FROZEN_CUT_OFFSET, LITTLE_ENDIAN),
         reply.getLong(start + FROZEN_BASE_OFFSET, LITTLE_ENDIAN));
   }

@@ -926,8 +926,14 @@ public final class KeeperProtocolDescriptor {
   /** u64: the request's, if what has not changed since was not copied; otherwise 0. */
   public static final int FROZEN_BASE_OFFSET = FROZEN_CUT_OFFSET + Long.BYTES;
 
+  /** u64: of what a fork's executor has left in the first process's memory; 0: nothing. */
+  public static final int FROZEN_AREA_START_OFFSET = FROZEN_BASE_OFFSET + Long.BYTES;
+
+  /** u64. */
+  public static final int FROZEN_AREA_END_OFFSET = FROZEN_AREA_START_OFFSET + Long.BYTES;
+
   /** Bytes of a struct vas_frozen. */
-  public static final int FROZEN_LENGTH = FROZEN_BASE_OFFSET + Long.BYTES;
+  public static final int FROZEN_LENGTH = FROZEN_AREA_END_OFFSET + Long.BYTES;
 
   // ---- struct vas_rollback: ---- a freeze that goes on to a mend ----
 

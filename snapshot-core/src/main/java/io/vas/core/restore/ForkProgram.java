@@ -22,7 +22,6 @@ import java.util.List;
 
 /** A snapshot compiled to a program, from which any number of instances are started. */
 public final class ForkProgram implements AutoCloseable {
-  private static final int PAGE = 4096;
 
   private final Image image;
   private final PageSource pages;
@@ -220,24 +219,6 @@ public final class ForkProgram implements AutoCloseable {
    */
   public PageSource pages() {
     return pages;
-  }
-
-  /**
-   * Where the executor's area begins that stays in a fork.
-   *
-   * @return an address.
-   */
-  public long areaStart() {
-    return base;
-  }
-
-  /**
-   * Where it ends.
-   *
-   * @return an address.
-   */
-  public long areaEnd() {
-    return base + file.codeLength() + file.programLength() + stackLength + PAGE;
   }
 
   /** Free the program; instances that run are not concerned. */

@@ -277,13 +277,7 @@ public final class VictimInstance implements Subject, AutoCloseable {
 
   @Override
   public Optional<Origin> origin() {
-    return snapshot.map(
-        taken ->
-            new Origin(
-                taken.image(),
-                taken.entry(),
-                taken.program().areaStart(),
-                taken.program().areaEnd()));
+    return snapshot.map(taken -> new Origin(taken.image(), taken.entry()));
   }
 
   /** Kill it, if it lives. */
