@@ -42,6 +42,8 @@ ssize_t read_file_at(int directory, const char *name, char **buffer, size_t *cap
 int text_number(const char *text, const char *key, int base, uint64_t *value);
 /* Waiting in rounds: first spinning, because what is waited for takes microseconds, then sleeping a little. */
 void pause_before_retry(unsigned round);
+/* How many processors there are, 1 at least; the C library opens a file for it. */
+size_t processors(size_t most);
 int futex_wait_shared(uint32_t *word, uint32_t seen, uint64_t deadline_nanos);
 void futex_wake_shared(uint32_t *word);
 
@@ -647,11 +649,12 @@ int mend_tree(int now, int wanted, const uint8_t *table, uint32_t first, uint32_
 
 /* ---- mend.c ---- */
 
-/* fds: the table, and the files that its runs name. */
 struct mend_order {
   const struct vas_mend *request;
-  const int *fds;
+  const int *fds; /* the table, and the files that its runs name */
   int fd_count;
+  const struct vma *vmas; /* of its first process as it stands still; NULL: not known */
+  size_t vma_count;
 };
 /* Puts a paused instance back to what a table says. tell() is called once, when all is done. */
 void mend_do(struct instance *instance, const struct mend_order *order,

@@ -24,7 +24,12 @@
 #include <unistd.h>
 
 #define FILES_MAX (VAS_MESSAGE_FDS_MAX - 1)
-#define IOVS 64
+#define IOVS 64 /* written by one call */
+#define WRITE_MAX (64UL << 10)
+#define GATHERED_MAX 16384
+#define GATHERED_FIRST 256
+#define WRITERS_MAX 16
+#define WRITER_PAGES 1024 /* as many take a thread longer than it takes to start one */
 #define CHUNK (256UL << 10) /* compared at once, in the second-level cache */
 #define HALF_CHUNK (CHUNK / 2)
 #define END_LIMIT 2000000000u /* ns; a killed process that does not end by then is stuck in the kernel */
@@ -39,6 +44,7 @@ struct file {
 struct mend {
   struct instance *instance;
   struct freezing freezing;
+  const struct mend_order *order;
   const struct vas_mend *request;
   const uint8_t *table;
   size_t table_length;
@@ -53,9 +59,9 @@ struct mend {
   int root, wanted_root; /* directories: the instance's, and the one that the snapshot's forks begin with */
   int pagemap, memory;
   uint8_t *buffer; /* CHUNK bytes */
-  /* Writes that are gathered until they are worth a call. */
-  struct iovec local[IOVS], remote[IOVS];
-  int count;
+  /* Writes that are gathered until they are worth a call, or a thread: GATHERED_MAX at most. */
+  struct iovec *local, *remote;
+  size_t count, capacity;
 };
 
 static int enter(struct mend *mend, uint32_t stage) {
@@ -211,26 +217,19 @@ struct range {
   uint64_t at;
 };
 
-static int flush(struct mend *mend) {
-  int count = mend->count;
-  uint64_t bytes = 0;
+/* What several threads write, some of it after the other. */
+struct writing {
+  const struct mend *mend;
+  size_t next; /* the first that nobody has taken yet */
+  int error;   /* the first one */
+};
 
-  mend->count = 0;
-  for (int i = 0; i < count; i++)
-    bytes += mend->local[i].iov_len;
-  if (count == 0)
-    return 0;
-  mend->result.pages += bytes / PAGE;
-  ssize_t n = process_vm_writev(mend->instance->pid, mend->local, (unsigned long)count, mend->remote, (unsigned long)count, 0);
-  if (n >= 0 && (uint64_t)n == bytes)
-    return 0;
-  if (n < 0 && errno != EFAULT)
-    return -errno;
-  /* Not writable for the process itself. */
-  for (int i = 0; i < count; i++)
+/* Pages that are not writable for the process itself. */
+static int write_by_force(const struct mend *mend, size_t from, size_t to) {
+  for (size_t i = from; i < to; i++)
     for (size_t done = 0; done < mend->local[i].iov_len;) {
-      n = pwrite(mend->memory, (const uint8_t *)mend->local[i].iov_base + done, mend->local[i].iov_len - done,
-                 (off_t)((uintptr_t)mend->remote[i].iov_base + done));
+      ssize_t n = pwrite(mend->memory, (const uint8_t *)mend->local[i].iov_base + done, mend->local[i].iov_len - done,
+                         (off_t)((uintptr_t)mend->remote[i].iov_base + done));
       if (n <= 0)
         return n < 0 ? -errno : -EIO;
       done += (size_t)n;
@@ -238,18 +237,76 @@ static int flush(struct mend *mend) {
   return 0;
 }
 
-/* Bytes of a file or zeros, as one page after the other. */
+static int write_some(const struct mend *mend, size_t from, size_t to) {
+  uint64_t bytes = 0;
+
+  for (size_t i = from; i < to; i++)
+    bytes += mend->local[i].iov_len;
+  ssize_t n = process_vm_writev(mend->instance->pid, mend->local + from, to - from, mend->remote + from, to - from, 0);
+  if (n >= 0 && (uint64_t)n == bytes)
+    return 0;
+  return n < 0 && errno != EFAULT ? -errno : write_by_force(mend, from, to);
+}
+
+static void *write_on(void *argument) {
+  struct writing *writing = argument;
+  size_t count = writing->mend->count, from;
+  int none = 0;
+
+  while ((from = __atomic_fetch_add(&writing->next, IOVS, __ATOMIC_RELAXED)) < count) {
+    int error = write_some(writing->mend, from, from + IOVS < count ? from + IOVS : count);
+    if (error < 0)
+      __atomic_compare_exchange_n(&writing->error, &none, error, false, __ATOMIC_RELAXED, __ATOMIC_RELAXED);
+  }
+  return NULL;
+}
+
+static int flush(struct mend *mend) {
+  struct writing writing = {.mend = mend};
+  pthread_t writers[WRITERS_MAX];
+  uint64_t pages = 0;
+  size_t started = 0;
+
+  for (size_t i = 0; i < mend->count; i++)
+    pages += mend->local[i].iov_len / PAGE;
+  size_t wanted = pages < 2 * WRITER_PAGES ? 0 : processors(pages / WRITER_PAGES) - 1;
+  while (started < wanted && started < WRITERS_MAX && pthread_create(&writers[started], NULL, write_on, &writing) == 0)
+    started++;
+  write_on(&writing);
+  for (size_t i = 0; i < started; i++)
+    pthread_join(writers[i], NULL);
+  mend->result.pages += pages;
+  mend->count = 0;
+  return writing.error;
+}
+
+/* Room for another write. */
+static int make_room(struct mend *mend) {
+  if (mend->count == GATHERED_MAX)
+    return flush(mend);
+  if (mend->count < mend->capacity)
+    return 0;
+  size_t capacity = mend->capacity == 0 ? GATHERED_FIRST : mend->capacity * 4;
+  struct iovec *local = realloc(mend->local, capacity * sizeof(*local));
+  mend->local = local != NULL ? local : mend->local;
+  struct iovec *remote = realloc(mend->remote, capacity * sizeof(*remote));
+  mend->remote = remote != NULL ? remote : mend->remote;
+  if (local == NULL || remote == NULL)
+    return -ENOMEM;
+  mend->capacity = capacity;
+  return 0;
+}
+
+/* Bytes of a file or zeros, as one page after the other. The bytes must stay until they are written. */
 static int write_pages(struct mend *mend, uint64_t start, const uint8_t *bytes, uint64_t length) {
   for (uint64_t done = 0; done < length;) {
-    uint64_t piece = bytes == NULL ? PAGE : length - done;
+    uint64_t most = bytes == NULL ? PAGE : WRITE_MAX, piece = length - done < most ? length - done : most;
+    int error = make_room(mend);
+    if (error < 0)
+      return error;
     mend->local[mend->count] = (struct iovec){(void *)(uintptr_t)(bytes == NULL ? zeros : bytes + done), piece};
-    mend->remote[mend->count] = (struct iovec){(void *)(uintptr_t)(start + done), piece};
+    mend->remote[mend->count++] = (struct iovec){(void *)(uintptr_t)(start + done), piece};
     done += piece;
-    if (++mend->count == IOVS) {
-      int error = flush(mend);
-      if (error < 0)
-        return error;
-    }
   }
   return 0;
 }
@@ -312,7 +369,7 @@ static int compare_backed(struct range *range, uint64_t start, const uint8_t *by
     int error = write_different(mend, start + done, bytes == NULL ? NULL : bytes + done, piece);
     if (error < 0)
       return error;
-    for (int i = 0; i < mend->count; i++) {
+    for (size_t i = 0; i < mend->count; i++) {
       uint64_t at = (uintptr_t)mend->remote[i].iov_base;
       uint64_t from = range->vma->offset + (at - range->vma->start);
       off_t data = lseek(range->backing, (off_t)from, SEEK_DATA);
@@ -431,29 +488,34 @@ static int mend_vma(struct mend *mend, const struct vma *vma, uint32_t *run) {
   int error = scan_pages(mend->pagemap, vma, vma->start, vma->end, mend_own, &range);
   if (error >= 0)
     error = mend_until(&range, vma->end, false, PAGE_DATA);
-  if (error >= 0)
-    error = flush(mend);
-  mend->count = 0;
   *run = range.run;
   close_fd(&range.backing);
   return error;
 }
 
-static int mend_pages(struct mend *mend) {
-  struct instance *instance = mend->instance;
-  const struct address_range left = left_area(instance);
-  struct vma *vmas = NULL;
+static int mend_vmas(struct mend *mend, const struct vma *vmas, size_t count) {
+  const struct address_range left = left_area(mend->instance);
   uint32_t run = 0;
   int error = 0;
-  ssize_t count = read_vmas(instance->pid, &vmas);
 
-  if (count < 0)
-    return (int)count;
-  for (ssize_t i = 0; i < count && error >= 0; i++) {
+  for (size_t i = 0; i < count && error >= 0; i++) {
     bool executors = vmas[i].start < left.end && vmas[i].end > left.start;
     if (!vmas[i].special && !vmas[i].shared && !executors)
       error = mend_vma(mend, &vmas[i], &run);
   }
+  if (error >= 0)
+    error = flush(mend);
+  mend->count = 0;
+  return error;
+}
+
+static int mend_pages(struct mend *mend) {
+  struct vma *vmas = NULL;
+
+  if (mend->order->vmas != NULL && mend->request->program_offset == 0 && mend->request->end_count == 0)
+    return mend_vmas(mend, mend->order->vmas, mend->order->vma_count);
+  ssize_t count = read_vmas(mend->instance->pid, &vmas);
+  int error = count < 0 ? (int)count : mend_vmas(mend, vmas, (size_t)count);
   free(vmas);
   return error;
 }
@@ -558,6 +620,7 @@ static int apply(struct mend *mend) {
 void mend_do(struct instance *instance, const struct mend_order *order,
              void (*tell)(void *context, int error, uint32_t stage, const struct vas_mended *result), void *context) {
   struct mend mend = {.instance = instance,
+                      .order = order,
                       .request = order->request,
                       .stage_start = now_nanos(),
                       .pagemap = -1,
@@ -590,6 +653,8 @@ void mend_do(struct instance *instance, const struct mend_order *order,
     munmap((void *)(uintptr_t)mend.table, mend.table_length);
   if (mend.buffer != NULL)
     munmap(mend.buffer, CHUNK);
+  free(mend.local);
+  free(mend.remote);
   close_fd(&mend.pagemap);
   close_fd(&mend.memory);
 }
@@ -601,7 +666,7 @@ static void tell_mended(void *context, int error, uint32_t stage, const struct v
 }
 
 void mend_run(struct instance *instance, struct freeze_job *job) {
-  const struct mend_order order = {&job->mend, job->fds, job->fd_count};
+  const struct mend_order order = {.request = &job->mend, .fds = job->fds, .fd_count = job->fd_count};
 
   mend_do(instance, &order, tell_mended, job);
   freeze_job_free(job);

@@ -31,6 +31,7 @@
 #define CHUNK (256UL << 10) /* copied, then looked at, while in the second-level cache */
 #define REGION_SPACE (1UL << 42) /* address space reserved for a region's mapping */
 #define IOVS 64
+#define COPIERS_MAX 64
 #define GROWTH (64UL << 20) /* offsets left free behind a VMA, which may grow: before the cut, and until a later one */
 
 #define RESIDENT (PAGE_IS_PRESENT | PAGE_IS_SWAPPED)
@@ -81,7 +82,7 @@ struct pages {
   struct piece *pieces;
   size_t piece_count;
   size_t next_piece;
-  pthread_t copiers[64];
+  pthread_t copiers[COPIERS_MAX];
   uint32_t copier_count;
   bool frozen;
   uint64_t deadline_nanos;
@@ -832,9 +833,10 @@ int pages_start(struct pages *pages, uint64_t deadline_nanos) {
   if ((error = cut_pieces(pages)) < 0)
     return error;
   /* More copiers than pieces, or for a small process, cost more than they bring. */
-  uint32_t wanted_copiers = pages->config.threads ? pages->config.threads : (uint32_t)sysconf(_SC_NPROCESSORS_ONLN);
-  uint64_t bytes = pages->cursor[0];
-  for (uint32_t i = 1; i < wanted_copiers && i < 64 && bytes > 2 * PIECE; i++) {
+  if (pages->cursor[0] <= 2 * PIECE)
+    return 0;
+  uint32_t wanted_copiers = pages->config.threads ? pages->config.threads : (uint32_t)processors(COPIERS_MAX);
+  for (uint32_t i = 1; i < wanted_copiers && i < COPIERS_MAX; i++) {
     if (pthread_create(&pages->copiers[pages->copier_count], NULL, copy_pieces, pages) != 0)
       break;
     pages->copier_count++;

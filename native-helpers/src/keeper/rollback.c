@@ -43,7 +43,9 @@ void rollback_run(struct instance *instance, struct freeze_job *job) {
   struct vas_rolled_back result = {.frozen = frozen.result};
 
   if (error >= 0 && was_known(job, &frozen.record)) {
-    const struct mend_order order = {&job->mend, job->fds + job->table, job->fd_count - (int)job->table};
+    struct mend_order order = {
+        .request = &job->mend, .fds = job->fds + job->table, .fd_count = job->fd_count - (int)job->table};
+    order.vmas = pages_vmas(frozen.pages, &order.vma_count);
     struct telling telling = {job, &result};
     result.was_known = 1;
     mend_do(instance, &order, tell, &telling);

@@ -72,3 +72,8 @@ void pause_before_retry(unsigned round) {
   struct timespec pause = {.tv_nsec = round < 150 ? 20000 : 200000};
   nanosleep(&pause, NULL);
 }
+
+size_t processors(size_t most) {
+  long online = sysconf(_SC_NPROCESSORS_ONLN);
+  return online < 1 ? 1 : (size_t)online < most ? (size_t)online : most;
+}
