@@ -143,20 +143,37 @@ static int copy_entry(struct copying *copying, int from, int to, const char *nam
   return utimensat(to, name, times, AT_SYMLINK_NOFOLLOW) < 0 ? -errno : 0;
 }
 
-static int copy_directory(struct copying *copying, int from, int to, const char *path) {
-  int list = openat(from, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  int error = 0;
+/* Reads a directory from its beginning, wherever who gave it has come to. */
+static int open_entries(int directory, DIR **entries) {
+  int list = openat(directory, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
   if (list < 0)
     return -errno;
-  DIR *directory = fdopendir(list);
-  if (directory == NULL) {
+  *entries = fdopendir(list);
+  if (*entries == NULL) {
     close_fd(&list);
     return -ENOMEM;
   }
-  for (struct dirent *entry; error >= 0 && (entry = readdir(directory)) != NULL;) {
-    if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0)
-      continue;
+  return 0;
+}
+
+/* The next one but for . and .., or NULL. */
+static struct dirent *next_entry(DIR *entries) {
+  struct dirent *entry;
+
+  do
+    entry = readdir(entries);
+  while (entry != NULL && (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0));
+  return entry;
+}
+
+static int copy_directory(struct copying *copying, int from, int to, const char *path) {
+  DIR *directory;
+  int error = open_entries(from, &directory);
+
+  if (error < 0)
+    return error;
+  for (struct dirent *entry; error >= 0 && (entry = next_entry(directory)) != NULL;) {
     char *below = NULL;
     if (asprintf(&below, "%s%s%s", path, *path ? "/" : "", entry->d_name) < 0)
       error = -ENOMEM;
@@ -235,19 +252,13 @@ static int names_put(struct names *names, const char *name) {
 static int by_name(const void *a, const void *b) { return strcmp(*(char *const *)a, *(char *const *)b); }
 
 int names_add(struct names *names, int directory) {
-  int list = openat(directory, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  int error = 0;
+  DIR *entries;
+  int error = open_entries(directory, &entries);
 
-  if (list < 0)
-    return -errno;
-  DIR *entries = fdopendir(list);
-  if (entries == NULL) {
-    close_fd(&list);
-    return -ENOMEM;
-  }
-  for (struct dirent *entry; error >= 0 && (entry = readdir(entries)) != NULL;)
-    if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0)
-      error = names_put(names, entry->d_name);
+  if (error < 0)
+    return error;
+  for (struct dirent *entry; error >= 0 && (entry = next_entry(entries)) != NULL;)
+    error = names_put(names, entry->d_name);
   closedir(entries);
   if (names->count == 0)
     return error;
@@ -335,19 +346,13 @@ static int same_entry(int from, int to, const char *name) {
 
 /* Calls use() for each entry of a directory until it returns something else than 1, which is returned. */
 static int each_entry(int directory, int (*use)(int from, int to, const char *name), int to) {
-  int list = openat(directory, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  int result = 1;
+  DIR *entries;
+  int result = 1, error = open_entries(directory, &entries);
 
-  if (list < 0)
-    return -errno;
-  DIR *entries = fdopendir(list);
-  if (entries == NULL) {
-    close_fd(&list);
-    return -ENOMEM;
-  }
-  for (struct dirent *entry; result == 1 && (entry = readdir(entries)) != NULL;)
-    if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0)
-      result = use(directory, to, entry->d_name);
+  if (error < 0)
+    return error;
+  for (struct dirent *entry; result == 1 && (entry = next_entry(entries)) != NULL;)
+    result = use(directory, to, entry->d_name);
   closedir(entries);
   return result;
 }
