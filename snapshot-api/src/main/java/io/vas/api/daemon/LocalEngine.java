@@ -36,7 +36,6 @@ import io.vas.core.ConflictException;
 import io.vas.core.NotFoundException;
 import io.vas.core.VasException;
 import io.vas.core.checkpoint.Checkpointer;
-import io.vas.core.checkpoint.Subject;
 import io.vas.core.diff.SnapshotComparison;
 import io.vas.core.instance.Instance;
 import io.vas.core.instance.Instances;
@@ -620,14 +619,10 @@ public final class LocalEngine implements Engine {
     if (!isRunning(instance)) {
       throw new ConflictException("instance " + instance + " has ended");
     }
-    final Optional<SnapshotUse> origin = origins.get(instance.id()).map(Origins.Origin::use);
+    final Optional<SnapshotUse> origin = origins.tell(instance).map(Origins.Origin::use);
     if (origin.isEmpty() && instance.snapshot().isPresent()) {
       throw new VasException(
           "instance " + instance + ": its snapshot " + instance.snapshot().get() + " is gone");
-    }
-    if (origin.isPresent() && instance.origin().isEmpty()) {
-      // A former daemon forked it.
-      instance.setOrigin(new Subject.Origin(CompiledSnapshots.image(origin.get()), origin.get()));
     }
     final Snapshot snapshot =
         snapshots.take(instance, ownerUid, origin, name, mode, progress, time);

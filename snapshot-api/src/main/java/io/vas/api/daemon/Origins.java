@@ -2,6 +2,7 @@ package io.vas.api.daemon;
 
 import io.vas.api.daemon.CompiledSnapshots.Compiled;
 import io.vas.api.v1.Stage;
+import io.vas.core.checkpoint.Subject;
 import io.vas.core.instance.Instance;
 import io.vas.store.SnapshotUse;
 import java.util.List;
@@ -77,6 +78,24 @@ final class Origins implements AutoCloseable {
    */
   Optional<Origin> get(final long instance) {
     return Optional.ofNullable(byInstance.get(instance));
+  }
+
+  /**
+   * Where an instance comes from, which it knows itself from then on: one that a former daemon has
+   * forked does not.
+   *
+   * @param instance nobody else has it meanwhile.
+   * @return empty if it is no fork, or has ended, or if its snapshot is gone.
+   */
+  Optional<Origin> tell(final Instance instance) {
+    final Optional<Origin> origin = get(instance.id());
+    if (instance.origin().isEmpty()) {
+      origin
+          .map(Origin::use)
+          .ifPresent(
+              use -> instance.setOrigin(new Subject.Origin(CompiledSnapshots.image(use), use)));
+    }
+    return origin;
   }
 
   /** Lets go of all: not every end is heard of. */

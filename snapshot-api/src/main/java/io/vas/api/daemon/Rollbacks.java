@@ -91,21 +91,10 @@ final class Rollbacks {
             .setInstance(instance.reference())
             .setSnapshot(target.use().snapshot().id());
     boolean isCommitted = false;
-    try {
-      final MendReply reply =
-          inPlace.run(
-              instance,
-              target.program().image(),
-              pages(instance, target),
-              request.getKeepConnections(),
-              instance.isPaused(),
-              time.remaining());
-      info.setInPlace(true).setFrozenUs(reply.frozenNanos() / 1000).setPagesRestored(reply.pages());
-    } catch (final NotInPlaceException e) {
-      info.setReason(e.getMessage());
-    } catch (final MendException e) {
-      info.setReason(e.getMessage());
-      isCommitted = e.isCommitted();
+    if (origins.tell(instance).isEmpty() && instance.snapshot().isPresent()) {
+      info.setReason("the snapshot that it was forked from is gone");
+    } else {
+      isCommitted = runInPlace(instance, target, request, info, time);
     }
     if (!info.getInPlace()) {
       replace(instance, target, request, isCommitted, info, time);
@@ -121,6 +110,32 @@ final class Rollbacks {
           info.getReason());
     }
     return info.setTotalUs(time.elapsedMicros()).build();
+  }
+
+  /** Returns whether it can only go on to the snapshot. If it is not done, the reason is told. */
+  private boolean runInPlace(
+      final Instance instance,
+      final Compiled target,
+      final RollbackRequest request,
+      final RollbackInfo.Builder info,
+      final CallTime time) {
+    try {
+      final MendReply reply =
+          inPlace.run(
+              instance,
+              target.program().image(),
+              pages(instance, target),
+              request.getKeepConnections(),
+              instance.isPaused(),
+              time.remaining());
+      info.setInPlace(true).setFrozenUs(reply.frozenNanos() / 1000).setPagesRestored(reply.pages());
+    } catch (final NotInPlaceException e) {
+      info.setReason(e.getMessage());
+    } catch (final MendException e) {
+      info.setReason(e.getMessage());
+      return e.isCommitted();
+    }
+    return false;
   }
 
   /** As the instance maps them, if it is a fork of the same snapshot. */
