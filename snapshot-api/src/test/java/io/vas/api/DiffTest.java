@@ -3,6 +3,7 @@ package io.vas.api;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import com.google.protobuf.Struct;
+import com.google.protobuf.Value;
 import io.vas.api.cli.CommandLineRun;
 import io.vas.core.testing.LeakCheck;
 import java.util.List;
@@ -100,6 +101,39 @@ class DiffTest extends CommandLineTest {
   void shouldTellFilesThatDiffer() {
     assertThat(lines(diff("files"), "files"))
         .contains("changed /rollback/kept", "removed /rollback/deleted", "added /rollback/new");
+  }
+
+  /** The layer has it from then on. */
+  @Test
+  void shouldTellNothingOfWhatWasChangedAndChangedBack() {
+    run("web", "sleep", "1000");
+    assertThat(vas("snapshot", "web", "-t", "web:a").exitCode()).isZero();
+    shell("echo more >> /etc/issue; rm /etc/debian_version; mkdir /new; echo new > /new/file");
+    assertThat(vas("snapshot", "web", "-t", "web:b").exitCode()).isZero();
+    assertThat(vas("rollback", "web", "web:a", "--json").object().getFieldsOrThrow("in_place"))
+        .extracting(Value::getBoolValue)
+        .isEqualTo(true);
+    assertThat(vas("snapshot", "web", "-t", "web:c").exitCode()).isZero();
+
+    assertThat(lines(vas("diff", "web:a", "web:b", "--json").object(), "files"))
+        .containsExactlyInAnyOrder(
+            "changed /etc/issue", "removed /etc/debian_version", "added /new", "added /new/file");
+    assertThat(objects(vas("diff", "web:a", "web:c", "--json").object(), "files")).isEmpty();
+  }
+
+  @Test
+  void shouldTellWhatIsNotInADirectoryThatWasMadeAnew() {
+    run("web", "sleep", "1000");
+    assertThat(vas("snapshot", "web", "-t", "web:a").exitCode()).isZero();
+    shell("rm -r /etc/skel; mkdir /etc/skel");
+    assertThat(vas("snapshot", "web", "-t", "web:b").exitCode()).isZero();
+
+    assertThat(lines(vas("diff", "web:a", "web:b", "--json").object(), "files"))
+        .contains("removed /etc/skel/.bashrc");
+  }
+
+  private static void shell(final String script) {
+    assertThat(vas("exec", "web", "sh", "-c", script).exitCode()).isZero();
   }
 
   @Test

@@ -832,6 +832,7 @@ public final class LocalEngine implements Engine {
         SnapshotUse after = store.use(store.get(request.getAfter()).id())) {
       return DiffViews.reply(
               new SnapshotComparison(
+                      keeper,
                       CompiledSnapshots.image(before),
                       before,
                       CompiledSnapshots.image(after),

@@ -18,6 +18,7 @@ import io.vas.core.image.Piece;
 import io.vas.core.image.ProcessImage;
 import io.vas.core.image.RegistersState;
 import io.vas.core.image.TaskImage;
+import io.vas.core.keeper.Keeper;
 import io.vas.core.memory.PageSource;
 import io.vas.core.memory.PageSpace;
 import io.vas.core.resource.Registers;
@@ -68,6 +69,7 @@ public final class SnapshotComparison {
   private static final Set<String> WITH_POSITION =
       Set.of("regular file", "unnamed file", "memfd", "directory");
 
+  private final Keeper keeper;
   private final Image before;
   private final PageSource pagesBefore;
   private final Image after;
@@ -77,6 +79,7 @@ public final class SnapshotComparison {
   /**
    * A comparison.
    *
+   * @param keeper that holds what lies below the snapshots' files.
    * @param before the first snapshot.
    * @param pagesBefore its pages and files.
    * @param after the second snapshot.
@@ -84,11 +87,13 @@ public final class SnapshotComparison {
    * @param withBytes whether the bytes that differ are told.
    */
   public SnapshotComparison(
+      final Keeper keeper,
       final Image before,
       final PageSource pagesBefore,
       final Image after,
       final PageSource pagesAfter,
       final boolean withBytes) {
+    this.keeper = keeper;
     this.before = before;
     this.pagesBefore = pagesBefore;
     this.after = after;
@@ -117,7 +122,8 @@ public final class SnapshotComparison {
         processes.add(diff);
       }
     }
-    return new SnapshotDiff(processes, LayerDiff.of(pagesBefore.layers(), pagesAfter.layers()));
+    return new SnapshotDiff(
+        processes, LayerDiff.of(keeper, pagesBefore.layers(), pagesAfter.layers()));
   }
 
   private static Map<Integer, ProcessImage> byPid(final Image image) {
