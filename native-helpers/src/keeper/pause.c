@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #define PAUSE_LIMIT 5000000000u /* ns; then it goes on, and the pause has failed */
+#define STOP_LIMIT 100000000u   /* ns, of the first try; twice as much of each that follows */
 #define LOOK_MILLIS 50
 
 struct freeze_job *pause_job_of(struct request *request) {
@@ -111,12 +112,30 @@ static int release_held(struct instance *instance, struct freezing *freezing) {
   return error;
 }
 
+/*
+ * A task that does not stop at once may wait for another that has: the parent of a vfork() for its child. So all go on, and are
+ * stopped again later.
+ */
+static int stop_all(struct instance *instance, struct freezing *freezing) {
+  uint64_t deadline = now_nanos() + PAUSE_LIMIT;
+
+  for (unsigned round = 0;; round++) {
+    uint64_t limit = now_nanos() + (STOP_LIMIT << (round < 6 ? round : 6));
+    *freezing = (struct freezing){.deadline_nanos = limit < deadline ? limit : deadline};
+    int error = freeze_instance(instance, freezing);
+    if (error != -ETIMEDOUT || now_nanos() > deadline)
+      return error;
+    thaw_tasks(freezing);
+    pause_before_retry(round + 100);
+  }
+}
+
 static int pause_instance(struct instance *instance) {
-  struct freezing freezing = {.deadline_nanos = now_nanos() + PAUSE_LIMIT};
+  struct freezing freezing;
 
   if (instance->paused)
     return -EALREADY;
-  int error = freeze_instance(instance, &freezing);
+  int error = stop_all(instance, &freezing);
   if (error >= 0)
     error = release_held(instance, &freezing);
   /* The registers that it will go on with are settled now: a debugger or a snapshot is to see those. */

@@ -510,8 +510,14 @@ static int to_syscall_stop(struct task *task) {
     if (error < 0)
       return (int)error;
     pid_t pid;
-    for (unsigned round = 0; (pid = look_at(task, &status)) == 0; round++)
+    for (unsigned round = 0; (pid = look_at(task, &status)) == 0; round++) {
+      /* Killed, the last of a namespace's first process waits for the others, of whose ends nobody hears as long as we wait. */
+      if (round >= ROUNDS_UNTIL_LOOK && is_over(task)) {
+        task->gone = task->dying = true;
+        return -ESRCH;
+      }
       pause_before_retry(round);
+    }
     if (pid < 0 || WIFEXITED(status) || WIFSIGNALED(status)) {
       task->gone = true;
       return -ESRCH;

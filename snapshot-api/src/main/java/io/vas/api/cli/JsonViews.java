@@ -93,7 +93,8 @@ final class JsonViews {
         "snapshot", info.getSnapshot(),
         "frozen_us", info.getFrozenUs(),
         "pages_restored", info.getPagesRestored(),
-        "in_place", info.getInPlace());
+        "in_place", info.getInPlace(),
+        "reason", orNull(info.getReason()));
   }
 
   static Map<String, Object> recorder(final RecorderInfo info) {

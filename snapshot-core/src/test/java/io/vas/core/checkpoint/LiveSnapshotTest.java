@@ -129,6 +129,17 @@ class LiveSnapshotTest {
     }
   }
 
+  @Test
+  void shouldPauseTheParentOfAVfork() {
+    final VictimInstance victim = host.run("call_vfork");
+    victim.expectOk();
+    for (int i = 0; i < 3; i++) {
+      host.keeper().pause(victim.id());
+      host.keeper().resume(victim.id());
+    }
+    victim.expectOk();
+  }
+
   /** Where the executor's own memory lies between guarded ranges. */
   @Test
   void shouldTrackAForkThatHasMemoryBelowTheExecutor() {

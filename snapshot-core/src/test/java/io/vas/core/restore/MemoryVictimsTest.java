@@ -23,6 +23,8 @@ import org.junit.jupiter.params.provider.ValueSource;
 
 @ExtendWith(LeakCheck.class)
 class MemoryVictimsTest {
+  private static final int KILLS = 100;
+
   @TempDir Path directory;
   private VictimHost host;
 
@@ -58,6 +60,18 @@ class MemoryVictimsTest {
     victim.expectToSurvive();
     try (VictimSnapshot snapshot = victim.snapshot()) {
       assertThat(snapshot.program().memoryPlan().mappedFiles()).hasSizeGreaterThan(9);
+    }
+  }
+
+  /** Also where the keeper makes a thread do what another one's call asks for. */
+  @Test
+  void shouldEndWheneverItIsKilled() {
+    try (VictimSnapshot snapshot = host.run("mem_reallocs").snapshot()) {
+      for (int i = 0; i < KILLS; i++) {
+        try (VictimInstance fork = snapshot.fork(MemoryStrategy.MAP)) {
+          fork.expectOk();
+        }
+      }
     }
   }
 
