@@ -22,7 +22,7 @@ static uint8_t *area, *holes, *read_only, *hidden;
 static uint8_t global[8 * PAGE];
 static uint8_t *block;
 static void *heap_end;
-static int file, pipes[2], twins[2], duo[2];
+static int file, pipes[2], twins[2], duo[2], widow[2]; /* the widow's other end is closed */
 static int same, directory, null, counter, watcher; /* same: another number of file */
 static int descriptors;
 static pthread_t helper;
@@ -96,6 +96,7 @@ static void check_descriptors(void) {
   count = 7;
   EXPECT(write(counter, &count, sizeof(count)) == sizeof(count), "the eventfd can't be written to");
   EXPECT(epoll_wait(watcher, &event, 1, 0) == 1 && event.data.u64 == 42, "the pipe is not watched");
+  EXPECT(read(widow[0], &count, sizeof(count)) == 0, "the socket whose other end is closed is not at its end");
 }
 
 /* Nothing is opened once a failure has been told: whoever was told may go back, which would find it open. */
@@ -534,6 +535,8 @@ int main(int argc, char **argv) {
   MUST(fcntl(twins[1], F_SETPIPE_SZ, 2 * PAGE));
   MUST(write(twins[1], "later", 5));
   MUST(socketpair(AF_UNIX, SOCK_STREAM, 0, duo));
+  MUST(socketpair(AF_UNIX, SOCK_STREAM, 0, widow));
+  close(widow[1]);
   MUST(fcntl(duo[1], F_SETFL, O_NONBLOCK));
   MUST(write(duo[0], "first", 5));
   MUST(shutdown(duo[1], SHUT_WR));

@@ -272,7 +272,9 @@ public final class UnixSocket implements DescriptorResource {
 
   @Override
   public boolean isConnectedOutside(final ByteString state) throws InvalidProtocolBufferException {
-    return UnixSocketImage.parseFrom(state).getState() == State.RESET;
+    final UnixSocketImage image = UnixSocketImage.parseFrom(state);
+    // One whose other end had been closed before, and who had been told, is as it would be reset.
+    return image.getState() == State.RESET && !image.getErrorTold();
   }
 
   @Override
