@@ -446,6 +446,10 @@ void thaw_late(struct instance *instance) {
 }
 
 int has_own_filter(const struct instance *instance, const struct task *task) {
+  /* The filter that follows ours, if any; it is a hundred lines less to read. Where there is none at all this says nothing. */
+  long next = trace(PTRACE_SECCOMP_GET_FILTER, task->tid, (void *)(uintptr_t)instance->filters, NULL);
+  if (next >= 0 || next == -ENOENT)
+    return next >= 0;
   char *text;
   uint64_t mode = 0, filters = 0;
   int error = read_status(task, &text);

@@ -258,6 +258,9 @@ public final class InPlaceRollback implements AutoCloseable {
       return false;
     }
     for (int i = 0; i < some.size(); i++) {
+      if (some.get(i) == others.get(i)) {
+        continue;
+      }
       final FileStatus one = FileStatus.of(some.get(i));
       final FileStatus other = FileStatus.of(others.get(i));
       if (one.inode() != other.inode() || !one.device().equals(other.device())) {
