@@ -93,8 +93,7 @@ final class JsonViews {
         "snapshot", info.getSnapshot(),
         "frozen_us", info.getFrozenUs(),
         "pages_restored", info.getPagesRestored(),
-        "in_place", info.getInPlace(),
-        "reason", orNull(info.getReason()));
+        "in_place", info.getInPlace());
   }
 
   static Map<String, Object> recorder(final RecorderInfo info) {
