@@ -38,6 +38,9 @@ static inline void close_fd(int *fd) {
 uint64_t now_nanos(void);
 /* Reads all of a file below a directory. *buffer grows as needed and stays the caller's. Returns the length. */
 ssize_t read_file_at(int directory, const char *name, char **buffer, size_t *capacity);
+/* Reads until so many bytes are there, or the file ends; what lies behind its end stays as it was. Returns how many they were. */
+ssize_t read_at(int fd, void *bytes, size_t length, uint64_t offset);
+int write_at(int fd, const void *bytes, size_t length, uint64_t offset);
 /* The number behind `key` in a text of "key:\tvalue" lines, in the given base; -ENOENT if there is none. */
 int text_number(const char *text, const char *key, int base, uint64_t *value);
 /* Waiting in rounds: first spinning, because what is waited for takes microseconds, then sleeping a little. */

@@ -226,15 +226,11 @@ struct writing {
 
 /* Pages that are not writable for the process itself. */
 static int write_by_force(const struct mend *mend, size_t from, size_t to) {
-  for (size_t i = from; i < to; i++)
-    for (size_t done = 0; done < mend->local[i].iov_len;) {
-      ssize_t n = pwrite(mend->memory, (const uint8_t *)mend->local[i].iov_base + done, mend->local[i].iov_len - done,
-                         (off_t)((uintptr_t)mend->remote[i].iov_base + done));
-      if (n <= 0)
-        return n < 0 ? -errno : -EIO;
-      done += (size_t)n;
-    }
-  return 0;
+  int error = 0;
+
+  for (size_t i = from; i < to && error >= 0; i++)
+    error = write_at(mend->memory, mend->local[i].iov_base, mend->local[i].iov_len, (uintptr_t)mend->remote[i].iov_base);
+  return error;
 }
 
 static int write_some(const struct mend *mend, size_t from, size_t to) {

@@ -91,19 +91,6 @@ static int map_instead(struct instance *instance, struct task *task, uint64_t st
   return error < 0 ? error : result == (long)start ? 0 : (int)result;
 }
 
-/* Up to the end of the file; what lies behind it stays as it was. */
-static int read_file(int file, uint64_t offset, uint8_t *buffer, uint64_t length) {
-  for (uint64_t done = 0; done < length;) {
-    ssize_t n = pread(file, buffer + done, length - done, (off_t)(offset + done));
-    if (n < 0)
-      return -errno;
-    if (n == 0)
-      break;
-    done += (uint64_t)n;
-  }
-  return 0;
-}
-
 /* Why a page of /proc/PID could not be had. Nothing at all is there of a process that has ended. */
 static int page_error(ssize_t n) { return n == 0 ? -ESRCH : -EIO; }
 
@@ -119,9 +106,9 @@ static int read_contents(pid_t pid, const struct vma *vma, uint64_t start, uint6
   cleanup_close int memory = openat(proc_directory, name, O_RDONLY | O_CLOEXEC);
   if (region < 0 || pagemap < 0 || memory < 0)
     return -errno;
-  int error = read_file(region, vma->offset + (start - vma->start), buffer, end - start);
-  if (error < 0)
-    return error;
+  ssize_t read = read_at(region, buffer, end - start, vma->offset + (start - vma->start));
+  if (read < 0)
+    return (int)read;
   for (uint64_t at = start; at < end; at += PAGE) {
     uint64_t entry;
     ssize_t n = pread(pagemap, &entry, sizeof(entry), (off_t)(at / PAGE * sizeof(entry)));
@@ -140,7 +127,10 @@ static int read_memory(pid_t pid, uint64_t start, uint8_t *buffer, uint64_t leng
 
   snprintf(name, sizeof(name), "%d/mem", pid);
   cleanup_close int memory = openat(proc_directory, name, O_RDONLY | O_CLOEXEC);
-  return memory < 0 ? -errno : read_file(memory, start, buffer, length);
+  if (memory < 0)
+    return -errno;
+  ssize_t read = read_at(memory, buffer, length, start);
+  return read < 0 ? (int)read : 0;
 }
 
 /* Writes the pages that are not what lies underneath: NULL for zeros. */
@@ -212,8 +202,10 @@ static int make_original(struct instance *instance, struct task *task, const str
     read_flags(task->pid, vmas[i].start, flags[i]);
   if (error >= 0)
     error = read_memory(task->pid, start, buffer, length);
-  if (error >= 0)
-    error = read_file(original->file, original->offset + start, underneath, length);
+  if (error >= 0) {
+    ssize_t read = read_at(original->file, underneath, length, original->offset + start);
+    error = read < 0 ? (int)read : 0;
+  }
   if (error >= 0)
     error = map_instead(instance, task, start, start + length, writable, original->number, original->offset + start);
   if (error >= 0)

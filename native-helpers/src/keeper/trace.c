@@ -498,10 +498,11 @@ void resume_stopped(struct task *task) {
     trace(PTRACE_CONT, task->tid, NULL, (void *)(uintptr_t)signal_to_deliver(status));
 }
 
-/* Of those that can be blocked the kernel forces only these on a task that we run with all signals blocked. */
+/* Signals that the kernel forces on a task, though all are blocked while we run it: it can't do what it was to do. */
 static bool is_fault(int status) {
   int signal = WSTOPSIG(status);
-  return status >> 16 == 0 && (signal == SIGSEGV || signal == SIGBUS || signal == SIGILL || signal == SIGFPE || signal == SIGTRAP);
+  return status >> 16 == 0 && (signal == SIGSEGV || signal == SIGBUS || signal == SIGILL || signal == SIGFPE || signal == SIGTRAP ||
+                               signal == SIGSYS);
 }
 
 /* Runs to the next system call stop. -EFAULT if there was none, for the task can't run there. */

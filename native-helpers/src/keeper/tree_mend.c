@@ -16,44 +16,20 @@
 
 /* ---- contents ---- */
 
-static int write_all(int to, const uint8_t *bytes, size_t length, off_t at) {
-  for (size_t done = 0; done < length;) {
-    ssize_t n = pwrite(to, bytes + done, length - done, at + (off_t)done);
-    if (n <= 0)
-      return n < 0 ? -errno : -EIO;
-    done += (size_t)n;
-  }
-  return 0;
-}
-
-/* Reads as much as there is. */
-static ssize_t read_all(int from, uint8_t *bytes, size_t length, off_t at) {
-  size_t done = 0;
-  while (done < length) {
-    ssize_t n = pread(from, bytes + done, length - done, at + (off_t)done);
-    if (n < 0)
-      return -errno;
-    if (n == 0)
-      break;
-    done += (size_t)n;
-  }
-  return (ssize_t)done;
-}
-
 /* Pages that differ, for most of a file mostly does not. */
 static int mend_data(int from, int to, off_t start, off_t end) {
   uint8_t *wanted = malloc(2 * BLOCK), *there = wanted + BLOCK;
   int error = wanted == NULL ? -ENOMEM : 0;
 
   for (off_t at = start; at < end && error >= 0;) {
-    ssize_t n = read_all(from, wanted, end - at < BLOCK ? (size_t)(end - at) : BLOCK, at);
-    ssize_t m = n < 0 ? n : read_all(to, there, (size_t)n, at);
+    ssize_t n = read_at(from, wanted, end - at < BLOCK ? (size_t)(end - at) : BLOCK, (uint64_t)at);
+    ssize_t m = n < 0 ? n : read_at(to, there, (size_t)n, (uint64_t)at);
     if (n <= 0 || m != n) /* both have the same size */
       error = n < 0 ? (int)n : m < 0 ? (int)m : -ESTALE;
     for (ssize_t page = 0; page < n && error >= 0; page += PAGE) {
       size_t length = n - page < (ssize_t)PAGE ? (size_t)(n - page) : PAGE;
       if (memcmp(wanted + page, there + page, length) != 0)
-        error = write_all(to, wanted + page, length, at + page);
+        error = write_at(to, wanted + page, length, (uint64_t)(at + page));
     }
     at += n;
   }

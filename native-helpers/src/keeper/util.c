@@ -42,6 +42,30 @@ ssize_t read_file_at(int directory, const char *name, char **buffer, size_t *cap
   return (ssize_t)length;
 }
 
+ssize_t read_at(int fd, void *bytes, size_t length, uint64_t offset) {
+  size_t done = 0;
+
+  while (done < length) {
+    ssize_t n = pread(fd, (uint8_t *)bytes + done, length - done, (off_t)(offset + done));
+    if (n < 0)
+      return -errno;
+    if (n == 0)
+      break;
+    done += (size_t)n;
+  }
+  return (ssize_t)done;
+}
+
+int write_at(int fd, const void *bytes, size_t length, uint64_t offset) {
+  for (size_t done = 0; done < length;) {
+    ssize_t n = pwrite(fd, (const uint8_t *)bytes + done, length - done, (off_t)(offset + done));
+    if (n <= 0)
+      return n < 0 ? -errno : -EIO;
+    done += (size_t)n;
+  }
+  return 0;
+}
+
 int text_number(const char *text, const char *key, int base, uint64_t *value) {
   size_t length = strlen(key);
   for (const char *line = text; line != NULL && *line; line = strchr(line, '\n')) {

@@ -444,44 +444,43 @@ static void change_files(void) {
 
 static void change_namespace(void) { MUST(unshare(CLONE_NEWTIME)); }
 
-static const struct {
-  const char *name;
-  void (*change)(void);
-} changes[] = {{"pages", change_pages},
-               {"map", change_map},
-               {"unmap", change_unmap},
-               {"move", change_move},
-               {"protection", change_protection},
-               {"heap", change_heap},
-               {"heap-less", change_heap_less},
-               {"zap", change_zap},
-               {"position", change_position},
-               {"pipe", change_pipe},
-               {"signals", change_signals},
-               {"open", change_open},
-               {"open-others", change_open_others},
-               {"open-locked", change_open_locked},
-               {"chroot", change_chroot},
-               {"close", change_close},
-               {"close-pipe", change_close_pipe},
-               {"close-pipes", change_close_pipes},
-               {"close-sockets", change_close_sockets},
-               {"close-socket", change_close_socket},
-               {"close-writer", change_close_writer},
-               {"dup", change_dup},
-               {"swap", change_swap},
-               {"reuse", change_reuse},
-               {"cloexec", change_cloexec},
-               {"thread-start", change_thread_start},
-               {"threads", change_threads},
-               {"thread-end", change_thread_end},
-               {"fork", change_fork},
-               {"forks", change_forks},
-               {"fork-in-thread", change_fork_in_thread},
-               {"fork-blocked", change_fork_blocked},
-               {"fork-ignored", change_fork_ignored},
-               {"files", change_files},
-               {"namespace", change_namespace}};
+static const struct victim_change changes[] = {
+    {"pages", change_pages},
+    {"map", change_map},
+    {"unmap", change_unmap},
+    {"move", change_move},
+    {"protection", change_protection},
+    {"heap", change_heap},
+    {"heap-less", change_heap_less},
+    {"zap", change_zap},
+    {"position", change_position},
+    {"pipe", change_pipe},
+    {"signals", change_signals},
+    {"open", change_open},
+    {"open-others", change_open_others},
+    {"open-locked", change_open_locked},
+    {"chroot", change_chroot},
+    {"close", change_close},
+    {"close-pipe", change_close_pipe},
+    {"close-pipes", change_close_pipes},
+    {"close-sockets", change_close_sockets},
+    {"close-socket", change_close_socket},
+    {"close-writer", change_close_writer},
+    {"dup", change_dup},
+    {"swap", change_swap},
+    {"reuse", change_reuse},
+    {"cloexec", change_cloexec},
+    {"thread-start", change_thread_start},
+    {"threads", change_threads},
+    {"thread-end", change_thread_end},
+    {"fork", change_fork},
+    {"forks", change_forks},
+    {"fork-in-thread", change_fork_in_thread},
+    {"fork-blocked", change_fork_blocked},
+    {"fork-ignored", change_fork_ignored},
+    {"files", change_files},
+    {"namespace", change_namespace},
+};
 
 static uint8_t *map(uint64_t pages) {
   uint8_t *memory = mmap(NULL, pages * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
@@ -491,12 +490,8 @@ static uint8_t *map(uint64_t pages) {
 
 int main(int argc, char **argv) {
   sigset_t questions;
-  void (*change)(void) = NULL;
+  void (*change)(void) = victim_choose(changes, sizeof(changes) / sizeof(changes[0]), argc, argv)->change;
 
-  for (size_t i = 0; i < sizeof(changes) / sizeof(changes[0]); i++)
-    if (argc == 2 && strcmp(argv[1], changes[i].name) == 0)
-      change = changes[i].change;
-  MUST(change == NULL ? -1 : 0);
   sigemptyset(&questions);
   sigaddset(&questions, SIGUSR1);
   sigaddset(&questions, SIGUSR2);

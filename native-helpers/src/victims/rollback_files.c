@@ -431,41 +431,40 @@ static void change_mount(void) {
   put_file(ROOT "/mount/file", "mounted");
 }
 
-static const struct {
-  const char *name;
-  void (*change)(void);
-} changes[] = {{"rewrite", change_rewrite},
-               {"through", change_through},
-               {"mapped", change_mapped},
-               {"truncate", change_truncate},
-               {"extend", change_extend},
-               {"delete", change_delete},
-               {"rename", change_rename},
-               {"exchange", change_exchange},
-               {"create", change_create},
-               {"unseen", change_unseen},
-               {"remove", change_remove},
-               {"opaque", change_opaque},
-               {"types", change_types},
-               {"attributes", change_attributes},
-               {"set-id", change_set_id},
-               {"host", change_host},
-               {"descriptors", change_descriptors},
-               {"cwd", change_cwd},
-               {"map", change_map},
-               {"lone", change_lone},
-               {"remove-cwd", change_remove_cwd},
-               {"renew-cwd", change_renew_cwd},
-               {"all", change_all},
-               {"reopen", change_reopen},
-               {"link", change_link},
-               {"relink", change_relink},
-               {"socket", change_socket},
-               {"much", change_much},
-               {"many", change_many},
-               {"watched", change_watched},
-               {"flags", change_flags},
-               {"mount", change_mount}};
+static const struct victim_change changes[] = {
+    {"rewrite", change_rewrite},
+    {"through", change_through},
+    {"mapped", change_mapped},
+    {"truncate", change_truncate},
+    {"extend", change_extend},
+    {"delete", change_delete},
+    {"rename", change_rename},
+    {"exchange", change_exchange},
+    {"create", change_create},
+    {"unseen", change_unseen},
+    {"remove", change_remove},
+    {"opaque", change_opaque},
+    {"types", change_types},
+    {"attributes", change_attributes},
+    {"set-id", change_set_id},
+    {"host", change_host},
+    {"descriptors", change_descriptors},
+    {"cwd", change_cwd},
+    {"map", change_map},
+    {"lone", change_lone},
+    {"remove-cwd", change_remove_cwd},
+    {"renew-cwd", change_renew_cwd},
+    {"all", change_all},
+    {"reopen", change_reopen},
+    {"link", change_link},
+    {"relink", change_relink},
+    {"socket", change_socket},
+    {"much", change_much},
+    {"many", change_many},
+    {"watched", change_watched},
+    {"flags", change_flags},
+    {"mount", change_mount},
+};
 
 static void bind_socket(const char *path) {
   struct sockaddr_un address = {.sun_family = AF_UNIX};
@@ -560,12 +559,8 @@ static void open_files(void) {
 
 int main(int argc, char **argv) {
   sigset_t questions;
-  void (*change)(void) = NULL;
+  void (*change)(void) = victim_choose(changes, sizeof(changes) / sizeof(changes[0]), argc, argv)->change;
 
-  for (size_t i = 0; i < sizeof(changes) / sizeof(changes[0]); i++)
-    if (argc == 2 && strcmp(argv[1], changes[i].name) == 0)
-      change = changes[i].change;
-  MUST(change == NULL ? -1 : 0);
   sigemptyset(&questions);
   sigaddset(&questions, SIGUSR1);
   sigaddset(&questions, SIGUSR2);

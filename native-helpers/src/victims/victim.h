@@ -77,6 +77,22 @@ VICTIM_UNUSED static void victim_await_question(void) {
     ;
 }
 
+/* What a victim may be told to do to its state. */
+struct victim_change {
+  const char *name;
+  void (*change)(void);
+};
+
+/* The one that its only argument names. */
+VICTIM_UNUSED static const struct victim_change *victim_choose(const struct victim_change *changes, size_t count, int argc,
+                                                              char **argv) {
+  for (size_t i = 0; i < count; i++)
+    if (argc == 2 && strcmp(argv[1], changes[i].name) == 0)
+      return &changes[i];
+  victim_say("FAILED: not set up: it is to be told what to change");
+  exit(2);
+}
+
 /* Does not return. check() says what is wrong by EXPECT. */
 VICTIM_UNUSED __attribute__((noreturn)) static void victim_serve(void (*check)(void)) {
   victim_block_question();

@@ -39,13 +39,6 @@ final class KnownRecord {
           "status", ProcStatus::counting,
           "smaps", ProcMaps::counting);
 
-  /** Of a descriptor's file; only those of mapped files matter. */
-  private static final int SIZE_AND_CTIME_OFFSET =
-      RecordDescriptor.DESCRIPTOR_STATUS_OFFSET + RecordDescriptor.FILE_STATUS_SIZE_OFFSET;
-
-  private static final int SIZE_AND_CTIME_END =
-      RecordDescriptor.DESCRIPTOR_STATUS_OFFSET + RecordDescriptor.FILE_STATUS_MODE_OFFSET;
-
   private final Plan plan;
   private final FileStatus log;
   private final KnownState known = new KnownState();
@@ -138,13 +131,22 @@ final class KnownRecord {
                 .orElse(List.of()));
   }
 
+  /**
+   * Of a file, at the begin of an entry, whose size and time of change do not matter, as they do of
+   * mapped files. What comes behind its status is to be said next.
+   */
+  private void status(final DirectBuffer entry) {
+    known.bytes(entry, 0, RecordDescriptor.FILE_STATUS_SIZE_OFFSET);
+    known.any(RecordDescriptor.FILE_STATUS_MODE_OFFSET - RecordDescriptor.FILE_STATUS_SIZE_OFFSET);
+    known.bytes(
+        entry, RecordDescriptor.FILE_STATUS_MODE_OFFSET, RecordDescriptor.FILE_STATUS_LENGTH);
+  }
+
   /** Files come and go in a directory. */
   private void link(final String name, final DirectBuffer link) {
     if (Directories.LINKS.contains(name) && link.capacity() > 0) {
-      known.bytes(link, 0, RecordDescriptor.FILE_STATUS_SIZE_OFFSET);
-      known.any(
-          RecordDescriptor.FILE_STATUS_MODE_OFFSET - RecordDescriptor.FILE_STATUS_SIZE_OFFSET);
-      known.bytes(link, RecordDescriptor.FILE_STATUS_MODE_OFFSET, link.capacity());
+      status(link);
+      known.bytes(link, RecordDescriptor.FILE_STATUS_LENGTH, link.capacity());
     } else {
       known.bytes(link, 0, link.capacity());
     }
@@ -165,15 +167,17 @@ final class KnownRecord {
   }
 
   private void descriptor(final int number, final DirectBuffer descriptor) {
-    known.bytes(descriptor, 0, SIZE_AND_CTIME_OFFSET);
-    known.any(SIZE_AND_CTIME_END - SIZE_AND_CTIME_OFFSET);
+    status(descriptor);
     if (isLog(descriptor)) {
       logs.add(number);
-      known.bytes(descriptor, SIZE_AND_CTIME_END, RecordDescriptor.DESCRIPTOR_POSITION_OFFSET);
+      known.bytes(
+          descriptor,
+          RecordDescriptor.FILE_STATUS_LENGTH,
+          RecordDescriptor.DESCRIPTOR_POSITION_OFFSET);
       known.any(RecordDescriptor.DESCRIPTOR_LENGTH - RecordDescriptor.DESCRIPTOR_POSITION_OFFSET);
       known.bytes(descriptor, RecordDescriptor.DESCRIPTOR_LENGTH, descriptor.capacity());
     } else {
-      known.bytes(descriptor, SIZE_AND_CTIME_END, descriptor.capacity());
+      known.bytes(descriptor, RecordDescriptor.FILE_STATUS_LENGTH, descriptor.capacity());
     }
   }
 

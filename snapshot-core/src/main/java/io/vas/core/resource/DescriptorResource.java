@@ -84,6 +84,15 @@ public interface DescriptorResource {
   }
 
   /**
+   * Whether a file of this kind tells the process of changes of other files, whoever makes them.
+   *
+   * @return false if not.
+   */
+  default boolean tellsOfChanges() {
+    return false;
+  }
+
+  /**
    * Whether a file that was closed is what it was when it is restored in a process that goes on,
    * alone or with others that it claims.
    *

@@ -13,9 +13,6 @@ import io.vas.core.program.SystemCall;
  * {@link InotifyWatches}.
  */
 public final class Inotify implements DescriptorResource {
-  /** The kind's name. */
-  public static final String KIND = "inotify";
-
   static final String LINK = "anon_inode:inotify";
   private static final int FIONREAD = 0x541B;
 
@@ -24,7 +21,12 @@ public final class Inotify implements DescriptorResource {
 
   @Override
   public String kind() {
-    return KIND;
+    return "inotify";
+  }
+
+  @Override
+  public boolean tellsOfChanges() {
+    return true;
   }
 
   @Override

@@ -179,7 +179,7 @@ public final class InPlaceRollback implements AutoCloseable {
    * Where an instance is to go back to, and what it was made from. Pages are the same only as one
    * object: another use of the snapshot has other descriptors.
    */
-  private record Wanted(
+  record Wanted(
       Image target, PageSource pages, boolean keepsConnections, Optional<Subject.Origin> origin) {}
 
   /** What an instance was found to be, and what is to be mended, unless that has been done. */

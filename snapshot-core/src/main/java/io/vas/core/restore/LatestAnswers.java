@@ -46,7 +46,7 @@ final class LatestAnswers implements AutoCloseable {
   }
 
   /** Answered for what is wanted, as a table in a file. */
-  private record Answer(Object wanted, MendRequest request, Fd table) {}
+  private record Answer(InPlaceRollback.Wanted wanted, MendRequest request, Fd table) {}
 
   /**
    * What is known of an instance, and a file for what will be. Nobody else has it until it is
@@ -117,7 +117,7 @@ final class LatestAnswers implements AutoCloseable {
      * @param wanted where it is to go.
      * @return empty if it is not known.
      */
-    Optional<MendRequest> request(final Object wanted) {
+    Optional<MendRequest> request(final InPlaceRollback.Wanted wanted) {
       return answer.filter(known -> known.wanted().equals(wanted)).map(Answer::request);
     }
 
@@ -138,7 +138,8 @@ final class LatestAnswers implements AutoCloseable {
      * @param request what was to be mended; it must not be changed afterwards but for what it asks
      *     for besides.
      */
-    void remember(final Object wanted, final Inspection found, final MendRequest request) {
+    void remember(
+        final InPlaceRollback.Wanted wanted, final Inspection found, final MendRequest request) {
       answer = Optional.empty();
       if (table.isEmpty()) {
         return;

@@ -8,7 +8,7 @@ import io.vas.core.image.VmaImage;
 import io.vas.core.keeper.FileChange;
 import io.vas.core.keeper.RecordDescriptor;
 import io.vas.core.linux.Errno;
-import io.vas.core.resource.Inotify;
+import io.vas.core.resource.Resources;
 import java.util.List;
 import java.util.Set;
 import java.util.stream.Collectors;
@@ -45,8 +45,11 @@ final class LayerDifference {
       throw new NotInPlaceException("files were changed: " + reason(found.comparedRoots()));
     }
     final List<FileChange> changes = found.fileChanges();
-    if (current.getFilesList().stream().anyMatch(file -> file.getKind().equals(Inotify.KIND))) {
-      throw new NotInPlaceException("files were changed, which its inotify would tell");
+    for (final FileImage file : current.getFilesList()) {
+      if (Resources.descriptor(file.getKind()).tellsOfChanges()) {
+        throw new NotInPlaceException(
+            "files were changed, which its " + file.getKind() + " would tell");
+      }
     }
     changes.stream()
         .filter(change -> change.kind() == FileChange.Kind.REPLACE)

@@ -5,39 +5,14 @@ import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
 
 import io.vas.core.keeper.FreezeMode;
 import io.vas.core.memory.MemoryStrategy;
-import io.vas.core.testing.LeakCheck;
-import io.vas.core.testing.VictimHost;
 import io.vas.core.testing.VictimInstance;
 import io.vas.core.testing.VictimSnapshot;
-import java.nio.file.Path;
-import org.junit.jupiter.api.AfterEach;
-import org.junit.jupiter.api.BeforeEach;
-import org.junit.jupiter.api.extension.ExtendWith;
-import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.EnumSource;
 
 /** Of what the executor has left in a fork nothing is there any more when it executes a program. */
-@ExtendWith(LeakCheck.class)
-class ExecutedForkTest {
-  private static final int SIGUSR2 = 12;
-
-  @TempDir Path directory;
-  private VictimHost host;
-  private InPlaceRollback rollback;
-
-  @BeforeEach
-  void start() {
-    host = new VictimHost(directory);
-    rollback = new InPlaceRollback(host.checkpointer());
-  }
-
-  @AfterEach
-  void stop() {
-    rollback.close();
-    host.close();
-  }
+class ExecutedForkTest extends InPlaceTest {
 
   private static void execute(final VictimInstance victim, final int number) {
     victim.signal(SIGUSR2);
@@ -95,7 +70,7 @@ class ExecutedForkTest {
       execute(fork, 1);
       try (VictimSnapshot own = fork.snapshot()) {
         for (int i = 0; i < 4; i++) {
-          assertThat(rollBack(fork, own)).isPositive();
+          assertThat(rollBack(fork, own).frozenNanos()).isPositive();
           fork.expectOk();
         }
         assertThatExceptionOfType(NotInPlaceException.class)
@@ -106,11 +81,5 @@ class ExecutedForkTest {
         fork.expectOk();
       }
     }
-  }
-
-  private long rollBack(final VictimInstance victim, final VictimSnapshot snapshot) {
-    return rollback
-        .run(victim, snapshot.image(), snapshot.pages(), false, false, VictimHost.DEADLINE)
-        .frozenNanos();
   }
 }

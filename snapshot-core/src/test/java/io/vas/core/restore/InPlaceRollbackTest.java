@@ -7,11 +7,9 @@ import io.vas.core.checkpoint.WantedFiles;
 import io.vas.core.keeper.FreezeMode;
 import io.vas.core.keeper.Keeper;
 import io.vas.core.keeper.MendException;
-import io.vas.core.keeper.MendReply;
 import io.vas.core.keeper.MendStage;
 import io.vas.core.memory.MemoryStrategy;
 import io.vas.core.sandbox.RunSpec;
-import io.vas.core.testing.LeakCheck;
 import io.vas.core.testing.VictimHost;
 import io.vas.core.testing.VictimInstance;
 import io.vas.core.testing.VictimSnapshot;
@@ -26,48 +24,20 @@ import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.locks.LockSupport;
 import java.util.stream.Stream;
-import org.junit.jupiter.api.AfterEach;
-import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.extension.ExtendWith;
-import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.EnumSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /** Victims change, are put back in the processes that they are, and find nothing changed. */
-@ExtendWith(LeakCheck.class)
-class InPlaceRollbackTest {
-  private static final int SIGUSR2 = 12;
-
+class InPlaceRollbackTest extends InPlaceTest {
   /** Longer than a keeper that opened a file for each would get on with. */
   private static final int CHAIN = 60;
 
   private static final int ROUNDS = 30;
 
   private static final String VICTIM = "rollback_changes";
-
-  @TempDir Path directory;
-  private VictimHost host;
-  private InPlaceRollback rollback;
-
-  @BeforeEach
-  void start() {
-    host = new VictimHost(directory);
-    rollback = new InPlaceRollback(host.checkpointer());
-  }
-
-  @AfterEach
-  void stop() {
-    rollback.close();
-    host.close();
-  }
-
-  private MendReply rollBack(final VictimInstance victim, final VictimSnapshot snapshot) {
-    return rollback.run(
-        victim, snapshot.image(), snapshot.pages(), false, false, VictimHost.DEADLINE);
-  }
 
   private static void change(final VictimInstance victim) {
     victim.signal(SIGUSR2);

@@ -8,7 +8,6 @@ import io.vas.core.keeper.MendReply;
 import io.vas.core.keeper.MendStage;
 import io.vas.core.memory.MemoryStrategy;
 import io.vas.core.sandbox.RunSpec;
-import io.vas.core.testing.LeakCheck;
 import io.vas.core.testing.VictimHost;
 import io.vas.core.testing.VictimInstance;
 import io.vas.core.testing.VictimSnapshot;
@@ -19,41 +18,45 @@ import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.locks.LockSupport;
 import java.util.stream.Stream;
-import org.junit.jupiter.api.AfterEach;
-import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.extension.ExtendWith;
-import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.MethodSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /** Victims change files, are put back in the processes that they are, and find all as it was. */
-@ExtendWith(LeakCheck.class)
-class LayerRollbackTest {
-  private static final int SIGUSR2 = 12;
+class LayerRollbackTest extends InPlaceTest {
   private static final int ROUNDS = 30;
   private static final String VICTIM = "rollback_files";
 
-  @TempDir Path directory;
-  private VictimHost host;
-  private InPlaceRollback rollback;
-
-  @BeforeEach
-  void start() {
-    host = new VictimHost(directory);
-    rollback = new InPlaceRollback(host.checkpointer());
+  /** What a victim does to its files. */
+  static Stream<String> changes() {
+    return Stream.of(
+        "rewrite",
+        "through",
+        "extend",
+        "delete",
+        "rename",
+        "exchange",
+        "create",
+        "unseen",
+        "remove",
+        "opaque",
+        "types",
+        "attributes",
+        "set-id",
+        "host",
+        "descriptors",
+        "cwd",
+        "remove-cwd",
+        "renew-cwd",
+        "map",
+        "all");
   }
 
-  @AfterEach
-  void stop() {
-    rollback.close();
-    host.close();
-  }
-
-  private MendReply rollBack(final VictimInstance victim, final VictimSnapshot snapshot) {
-    return rollback.run(
-        victim, snapshot.image(), snapshot.pages(), false, false, VictimHost.DEADLINE);
+  /** Which a fork that maps them is not put back in place after. */
+  static Stream<String> changesOfMappedFiles() {
+    return Stream.of("mapped", "truncate", "lone");
   }
 
   private static void change(final VictimInstance victim) {
@@ -81,32 +84,7 @@ class LayerRollbackTest {
   }
 
   @ParameterizedTest
-  @ValueSource(
-      strings = {
-        "rewrite",
-        "through",
-        "mapped",
-        "lone",
-        "truncate",
-        "extend",
-        "delete",
-        "rename",
-        "exchange",
-        "create",
-        "unseen",
-        "remove",
-        "opaque",
-        "types",
-        "attributes",
-        "set-id",
-        "host",
-        "descriptors",
-        "cwd",
-        "remove-cwd",
-        "renew-cwd",
-        "map",
-        "all"
-      })
+  @MethodSource({"changes", "changesOfMappedFiles"})
   void shouldPutFilesBackThatAVictimHasChanged(final String what) {
     try (VictimInstance victim = host.run(VICTIM, what);
         VictimSnapshot snapshot = victim.snapshot()) {
@@ -121,29 +99,7 @@ class LayerRollbackTest {
   }
 
   @ParameterizedTest
-  @ValueSource(
-      strings = {
-        "rewrite",
-        "through",
-        "extend",
-        "delete",
-        "rename",
-        "exchange",
-        "create",
-        "unseen",
-        "remove",
-        "opaque",
-        "types",
-        "attributes",
-        "set-id",
-        "host",
-        "descriptors",
-        "cwd",
-        "remove-cwd",
-        "renew-cwd",
-        "map",
-        "all"
-      })
+  @MethodSource("changes")
   void shouldPutFilesBackThatAForkHasChanged(final String what) {
     try (VictimInstance victim = host.run(VICTIM, what);
         VictimSnapshot snapshot = victim.snapshot()) {
@@ -284,7 +240,7 @@ class LayerRollbackTest {
   }
 
   @ParameterizedTest
-  @ValueSource(strings = {"mapped", "truncate", "lone"})
+  @MethodSource("changesOfMappedFiles")
   void shouldLeaveAForkAsItIsThatHasChangedAFileWhichItMaps(final String what) {
     try (VictimInstance victim = host.run(VICTIM, what);
         VictimSnapshot snapshot = victim.snapshot();
