@@ -1,8 +1,8 @@
 package io.vas.core.restore;
 
+import io.vas.core.VasException;
 import io.vas.core.keeper.Keeper;
 import io.vas.core.linux.Fd;
-import io.vas.core.linux.LinuxException;
 import io.vas.core.memory.PageSource;
 import io.vas.core.sandbox.SnapshotRoot;
 import java.util.Optional;
@@ -26,7 +26,8 @@ final class WantedRoot implements AutoCloseable {
   void mount() {
     try {
       root = Optional.of(SnapshotRoot.mount(keeper, pages.layers()));
-    } catch (final LinuxException e) {
+    } catch (final VasException e) {
+      // Nothing has been changed, and the instance may stand still: it must be let go.
       throw new NotInPlaceException("files were changed: they can't be compared", e);
     }
   }
